@@ -1,0 +1,36 @@
+// Package coldstate is the map of the project; it holds no code.
+//
+// Coldstate takes people's files, settings and accounts out of a Windows that
+// is not running into a store, and puts them back. The folders are the
+// journey of one file, left to right:
+//
+//	  bytes -> meaning          formats; each knows only its own
+//	volumes/        disk, image or folder -> file systems with Windows metadata
+//	                winfs/ the vocabulary; partition/ tables; ntfs/ the file system
+//	hive/           registry files -> keys and values
+//	migxml/         rule files -> syntax trees with positions
+//	store/          entries and contents <-> archive
+//
+//	  meaning -> a Windows      an installation that is not running
+//	offline/        volumes + hives -> System
+//	profile/        System -> Users
+//
+//	  a Windows -> decisions
+//	rules/          syntax trees + variables -> which objects, and why;
+//	                builtin/ holds the shipped rule files
+//	plan/           System + Users + rules -> the list to capture
+//
+//	  decisions -> deeds
+//	capture/        plan + System -> store
+//
+//	cmd/coldstate/  flags, printing, exit codes: the only place that talks to people
+//	internal/       small formats and strings used by several of the above
+//	testimages/     a small Windows disk, and the programs that build it
+//	docs/           format.md, decisions/
+//
+// The main job is one chain of calls, each taking what the last one gave:
+//
+//	volumes.Open -> offline.Find -> profile.Users -> rules.Compile -> plan.Build -> capture.Run -> store
+//
+// The import table is layout_test.go.
+package coldstate

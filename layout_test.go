@@ -1,0 +1,95 @@
+package coldstate_test
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/coldstate/coldstate"
+
+// mayImport is the import table of the project: for each package the packages
+// of ours that it may use outside of its tests. Imports point downwards only;
+// a package that is not here does not belong here yet.
+var mayImport = map[string][]string{
+	".":                  {},
+	"internal/le":        {},
+	"internal/wstr":      {},
+	"internal/winpath":   {"internal/wstr"},
+	"internal/winsec":    {"internal/le", "internal/wstr"},
+	"internal/xmlpos":    {},
+	"internal/regtext":   {"internal/le", "internal/wstr"},
+	"volumes/winfs":      {"internal/wstr"},
+	"volumes/image":      {"internal/le"},
+	"volumes/partition":  {"internal/le"},
+	"volumes/ntfs":       {"internal/le", "internal/wstr", "volumes/winfs"},
+	"volumes":            {"internal/le", "internal/wstr", "volumes/winfs", "volumes/image", "volumes/partition", "volumes/ntfs"},
+	"hive":               {"internal/le", "internal/wstr"},
+	"migxml":             {"internal/xmlpos"},
+	"store":              {"internal/wstr"},
+	"offline":            {"volumes", "hive", "internal/winpath", "internal/winsec", "internal/wstr", "internal/xmlpos"},
+	"profile":            {"offline", "volumes", "hive", "internal/winpath", "internal/winsec", "internal/wstr"},
+	"rules":              {"migxml", "internal/winpath", "internal/wstr"},
+	"rules/builtin":      {},
+	"plan":               {"offline", "profile", "volumes", "hive", "migxml", "rules", "internal/winpath", "internal/winsec", "internal/wstr"},
+	"capture":            {"plan", "offline", "profile", "volumes", "hive", "rules", "store", "internal/regtext", "internal/winpath", "internal/winsec", "internal/wstr"},
+	"testimages":         {},
+	"testimages/hivegen": {},
+}
+
+// mayImportAll are the packages that talk to people, and may use everything.
+var mayImportAll = []string{"cmd/coldstate"}
+
+func TestImportTable(t *testing.T) {
+	seen := map[string]bool{}
+	err := filepath.WalkDir(".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && (d.Name() == "testdata" || strings.HasPrefix(d.Name(), ".") && name != ".") {
+			return filepath.SkipDir
+		}
+		if d.IsDir() || !strings.HasSuffix(name, ".go") {
+			return nil
+		}
+		pkg := path.Dir(filepath.ToSlash(name))
+		f, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		seen[pkg] = true
+		if strings.HasSuffix(name, "_test.go") || slices.Contains(mayImportAll, pkg) {
+			return nil
+		}
+		allowed, ok := mayImport[pkg]
+		if !ok {
+			t.Errorf("%s: package %s is not in the import table of layout_test.go: say there what it may import", name, pkg)
+			return nil
+		}
+		for _, imp := range f.Imports {
+			p, err := strconv.Unquote(imp.Path.Value)
+			if err != nil {
+				return err
+			}
+			ours, ok := strings.CutPrefix(p, module+"/")
+			if ok && !slices.Contains(allowed, ours) {
+				t.Errorf("%s: %s must not import %s: imports point downwards only", name, pkg, ours)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for pkg := range mayImport {
+		if !seen[pkg] {
+			t.Errorf("the import table names %s, which does not exist", pkg)
+		}
+	}
+}

@@ -1,0 +1,236 @@
+// Package winfs is the vocabulary of a Windows file system that is only read:
+// entries, metadata, streams. NTFS volumes and host folders both speak it; it
+// reads nothing itself.
+//
+// io/fs cannot carry what Windows keeps: it refuses names that are not UTF-8,
+// and knows neither streams nor several names of one file.
+package winfs
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/coldstate/coldstate/internal/wstr"
+)
+
+// Entry is one name in one folder. A file with three hard links has three
+// entries. Entries are small dense numbers, good for arrays; they mean
+// something only to the FS that gave them, and stay valid until it is closed.
+type Entry uint32
+
+// FileID identifies a file, whatever its names: on NTFS the file reference
+// (48 bits record number, 16 bits sequence number above).
+type FileID uint64
+
+// Windows file attributes ([MS-FSCC] 2.6).
+const (
+	AttrReadOnly           = 0x1
+	AttrHidden             = 0x2
+	AttrSystem             = 0x4
+	AttrDirectory          = 0x10
+	AttrArchive            = 0x20
+	AttrNormal             = 0x80
+	AttrTemporary          = 0x100
+	AttrSparse             = 0x200
+	AttrReparse            = 0x400
+	AttrCompressed         = 0x800
+	AttrOffline            = 0x1000
+	AttrNotIndexed         = 0x2000
+	AttrEncrypted          = 0x4000
+	AttrRecallOnOpen       = 0x40000
+	AttrPinned             = 0x80000
+	AttrUnpinned           = 0x100000
+	AttrRecallOnDataAccess = 0x400000
+)
+
+// Reparse tags ([MS-FSCC] 2.1.2.1) that decide what happens to a file.
+const (
+	TagMountPoint = 0xA0000003 // junction, or a volume mounted in a folder
+	TagSymlink    = 0xA000000C
+	TagWOF        = 0x80000017 // CompactOS
+	TagDedup      = 0x80000013
+	TagAppExec    = 0x8000001B // Store alias
+	TagLXSymlink  = 0xA000001D // WSL symbolic link
+)
+
+// IsCloudTag says whether tag marks a file of a cloud provider, whose content
+// may not be on the disk.
+func IsCloudTag(tag uint32) bool {
+	return tag&0xFFFF0FFF == 0x9000001A || tag == 0x80000021 || tag == 0x80000015 || tag == 0x9000001C
+}
+
+// IsNameSurrogate says whether tag stands for another place (junctions,
+// symbolic links): such folders are never entered.
+func IsNameSurrogate(tag uint32) bool { return tag&0x20000000 != 0 }
+
+// Info is what is known of an entry without another read of the medium.
+type Info struct {
+	File FileID
+	// Size of the unnamed stream in bytes; 0 for folders.
+	Size int64
+	// Start is the place on the medium, in bytes from the start of the
+	// volume, where reading the unnamed stream begins (for content that lies
+	// in the MFT record: the place of the record). -1 when it is unknown.
+	Start int64
+	// Attr holds the attributes, with AttrDirectory set for folders.
+	Attr                                 uint32
+	Created, Modified, Changed, Accessed wstr.Filetime
+	// Links is the number of entries of the file; 8.3 names do not count.
+	Links int
+	// Reparse is the reparse tag, 0 for none.
+	Reparse uint32
+	// Streams is the number of named streams.
+	Streams int
+	// Mode tells how the unnamed stream is kept.
+	Mode Mode
+	// Damage says why the entry cannot be trusted, "" when it can.
+	Damage string
+}
+
+// IsDir says whether the entry is a folder (a junction is one as well).
+func (i *Info) IsDir() bool { return i.Attr&AttrDirectory != 0 }
+
+// Mode tells how a stream is kept on the medium; bits.
+type Mode uint8
+
+const (
+	Resident   Mode = 1 << iota // inside the MFT record
+	Compressed                  // LZNT1
+	Sparse                      // has holes, or may have
+	Encrypted                   // EFS: reading gives ciphertext
+	// Absent: not one cluster is allocated though the size is not 0. With a
+	// cloud tag: the content is not on this disk.
+	Absent
+	// Partial: some of the stream has no cluster.
+	Partial
+)
+
+// StreamInfo describes one named data stream.
+type StreamInfo struct {
+	Name  string
+	Size  int64
+	Start int64 // as Info.Start
+	Mode  Mode
+}
+
+// Extent is a piece of a stream. Pos is its place on the medium, -1 for a
+// piece that reads as zeros.
+type Extent struct {
+	Off, Len int64 // in the stream
+	Pos      int64 // in the volume
+}
+
+// Stream is the content of an open stream. ReadAt is safe for concurrent use.
+type Stream interface {
+	io.ReaderAt
+	Size() int64
+	// Extents returns the pieces of the stream in order, without gaps, when
+	// the bytes of the medium are the bytes of the stream; nil when they have
+	// to be decoded, or when the places are unknown.
+	Extents() []Extent
+	// Holes returns the parts of the stream that have no cluster on the
+	// medium and read as zeros; nil when there are none or it is unknown.
+	Holes() []Extent
+}
+
+// FS is a file system that is only read. Its methods are safe for concurrent
+// use. Names compare without regard to case unless a folder holds names that
+// differ only in case: then an exact match wins.
+type FS interface {
+	// Label is the name of the volume.
+	Label() string
+	// Root is the root folder.
+	Root() Entry
+	// Len is above every Entry that was given so far.
+	Len() int
+	// Name is the entry's name; the root's is "". A name is WTF-8 and may
+	// hold any character.
+	Name(Entry) string
+	// Parent is the folder that holds e; the root's is the root.
+	Parent(Entry) Entry
+	// Children lists a folder, sorted by wstr.Compare. The slice is shared:
+	// do not change it.
+	Children(dir Entry) ([]Entry, error)
+	// Info describes e.
+	Info(Entry) (Info, error)
+	// Streams lists the named data streams, sorted by name.
+	Streams(Entry) ([]StreamInfo, error)
+	// Open opens the stream of that name, "" for the unnamed one.
+	Open(e Entry, stream string) (Stream, error)
+	// Security is the self-relative security descriptor, nil when the file
+	// has none or the file system does not show it.
+	Security(Entry) ([]byte, error)
+	// SecurityID is a number under which files with equal descriptors meet;
+	// 0 when there is none.
+	SecurityID(Entry) uint64
+	// Reparse is the reparse data with its 8-byte header, nil for none.
+	Reparse(Entry) ([]byte, error)
+	// Lookup finds the entry of a path below the root: names separated by
+	// backslashes, "" for the root. Links are not followed. A path that is
+	// not there gives an error that wraps ErrNotFound.
+	Lookup(path string) (Entry, error)
+	// Problems lists what is damaged, in the order it was found.
+	Problems() []Problem
+	Close() error
+}
+
+// Medium is implemented by an FS whose Extents are places in a readable
+// medium, so that neighbours can be read in one request.
+type Medium interface {
+	Medium() io.ReaderAt
+}
+
+// Problem is damage to the file system itself.
+type Problem struct {
+	Where string // "MFT record 42", "sector 0"
+	What  string
+}
+
+func (p Problem) String() string { return p.Where + ": " + p.What }
+
+// ErrNotFound is wrapped by errors about paths and streams that do not exist.
+var ErrNotFound = errors.New("not found")
+
+// ErrUnsupported is wrapped by errors about things that exist and are sound,
+// but that cannot be read.
+var ErrUnsupported = errors.New("not supported")
+
+// ReadError says which bytes of a stream could not be read.
+type ReadError struct {
+	Off, Len int64 // in the stream
+	Pos      int64 // on the medium, -1 when unknown
+	Err      error
+}
+
+func (e *ReadError) Error() string {
+	return fmt.Sprintf("bytes %d-%d (volume offset %#x): %v", e.Off, e.Off+e.Len-1, e.Pos, e.Err)
+}
+
+func (e *ReadError) Unwrap() error { return e.Err }
+
+// Path is the path of e below the root, "" for the root itself. A chain of
+// parents that does not reach the root within 1024 folders is cut there.
+func Path(fs FS, e Entry) string {
+	var buf [32]string
+	parts := buf[:0]
+	for n := 0; e != fs.Root() && n < 1024; n++ {
+		parts = append(parts, fs.Name(e))
+		e = fs.Parent(e)
+	}
+	size := 0
+	for _, p := range parts {
+		size += len(p) + 1
+	}
+	if size == 0 {
+		return ""
+	}
+	b := make([]byte, 0, size-1)
+	for i := len(parts) - 1; i >= 0; i-- {
+		b = append(b, parts[i]...)
+		if i > 0 {
+			b = append(b, '\\')
+		}
+	}
+	return string(b)
+}
