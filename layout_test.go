@@ -38,6 +38,7 @@ var mayImport = map[string][]string{
 	"rules/builtin":      {},
 	"plan":               {"offline", "profile", "volumes", "hive", "migxml", "rules", "internal/winpath", "internal/winsec", "internal/wstr"},
 	"capture":            {"plan", "offline", "profile", "volumes", "hive", "rules", "store", "internal/regtext", "internal/winpath", "internal/winsec", "internal/wstr"},
+	"restore/folder":     {"internal/winpath", "internal/wstr"},
 	"testimages":         {},
 	"testimages/hivegen": {},
 }
