@@ -138,7 +138,11 @@ func (s *SAM) domainV() []byte {
 		le.PutUint32(v[12*i+4:], uint32(len(data)))
 		v = append(v, data...)
 	}
-	put(0, defaultSecurity)
+	// As in real hives the descriptor has a SACL and ends with its group of
+	// 16 bytes; chntpw finds the SID by that.
+	put(0, descriptor("S-1-5-32-544", "S-1-5-32-544", 0,
+		[]ACE{{SID: "S-1-1-0", Mask: 0x5047a, Flags: 0xc0}},
+		[]ACE{{SID: "S-1-1-0", Mask: 0x20385}, {SID: "S-1-5-32-544", Mask: 0xf07ff}}))
 	put(1, SID(s.MachineSID))
 	put(2, nil)
 	put(3, nil)

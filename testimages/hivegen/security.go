@@ -44,30 +44,46 @@ type ACE struct {
 // and a DACL of these entries ([MS-DTYP] 2.4.6). Further control bits are
 // ored in (0x0400 DACL auto-inherited, 0x1000 DACL protected).
 func Descriptor(owner, group string, control uint16, aces ...ACE) []byte {
-	acl := []byte{2, 0, 0, 0, 0, 0, 0, 0}
-	for _, a := range aces {
-		sid := SID(a.SID)
-		typ := byte(0)
-		if a.Deny {
-			typ = 1
-		}
-		acl = append(acl, typ, a.Flags)
-		acl = le.AppendUint16(acl, uint16(8+len(sid)))
-		acl = le.AppendUint32(acl, a.Mask)
-		acl = append(acl, sid...)
-	}
-	le.PutUint16(acl[2:], uint16(len(acl)))
-	le.PutUint16(acl[4:], uint16(len(aces)))
-	o, g := SID(owner), SID(group)
+	return descriptor(owner, group, control, nil, aces)
+}
+
+// descriptor also takes the entries of a SACL, which comes first when there
+// are any.
+func descriptor(owner, group string, control uint16, audit, aces []ACE) []byte {
 	sd := make([]byte, 20)
 	sd[0] = 1
-	le.PutUint16(sd[2:], 0x8004|control)
-	le.PutUint32(sd[4:], uint32(20+len(acl)))
-	le.PutUint32(sd[8:], uint32(20+len(acl)+len(o)))
-	le.PutUint32(sd[16:], 20)
-	sd = append(sd, acl...)
-	sd = append(sd, o...)
-	return append(sd, g...)
+	control |= 0x8004
+	if len(audit) > 0 {
+		control |= 0x0010
+		le.PutUint32(sd[12:], uint32(len(sd)))
+		sd = append(sd, acl(audit, 2)...)
+	}
+	le.PutUint16(sd[2:], control)
+	le.PutUint32(sd[16:], uint32(len(sd)))
+	sd = append(sd, acl(aces, 0)...)
+	le.PutUint32(sd[4:], uint32(len(sd)))
+	sd = append(sd, SID(owner)...)
+	le.PutUint32(sd[8:], uint32(len(sd)))
+	return append(sd, SID(group)...)
+}
+
+// acl encodes entries of type typ (0 allow, 2 audit); those that deny are of type 1.
+func acl(aces []ACE, typ byte) []byte {
+	b := []byte{2, 0, 0, 0, 0, 0, 0, 0}
+	for _, a := range aces {
+		sid := SID(a.SID)
+		t := typ
+		if a.Deny {
+			t = 1
+		}
+		b = append(b, t, a.Flags)
+		b = le.AppendUint16(b, uint16(8+len(sid)))
+		b = le.AppendUint32(b, a.Mask)
+		b = append(b, sid...)
+	}
+	le.PutUint16(b[2:], uint16(len(b)))
+	le.PutUint16(b[4:], uint16(len(aces)))
+	return b
 }
 
 const (
