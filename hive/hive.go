@@ -62,8 +62,9 @@ const (
 	skSize      = 20 // fixed part of a security cell
 	segmentSize = 16344
 
-	maxDepth    = 512 // levels of keys that Windows allows
-	maxProblems = 100 // problems that are kept; all are counted
+	maxFile     = 1 << 31 // bytes; offsets from 0x80000000 mean volatile keys in Windows
+	maxDepth    = 512     // levels of keys that Windows allows
+	maxProblems = 100     // problems that are kept; all are counted
 )
 
 // Hive is an open registry file. It is safe for use by several goroutines.
@@ -92,6 +93,9 @@ func Open(b []byte) (*Hive, error) {
 	if len(b) < baseSize+binHeader {
 		return nil, &FormatError{int64(len(b)), "the file ends before the first hive bin", adviceBackup}
 	}
+	if int64(len(b)) > maxFile {
+		return nil, &FormatError{maxFile, fmt.Sprintf("the file has %d bytes, no hive has more than 2 GiB", len(b)), "make sure that it is a registry hive"}
+	}
 	h := &Hive{base: b[:512:512], bins: b[baseSize:]}
 	sumOK := checksum(h.base) == h.u32(508)
 	h.dirty = !sumOK || h.u32(4) != h.u32(8)
@@ -102,7 +106,12 @@ func Open(b []byte) (*Hive, error) {
 	if !sumOK {
 		h.problem(508, "the checksum of the base block is %#x, the block gives %#x: sizes are taken from the bins", h.u32(508), checksum(h.base))
 	}
-	if err := h.findBins(sumOK); err != nil {
+	sizeOK := sumOK
+	if sumOK && h.u32(40) == 0 {
+		h.problem(40, "the base block says that the hive has no bins: their size is taken from the bins")
+		sizeOK = false
+	}
+	if err := h.findBins(sizeOK); err != nil {
 		return nil, err
 	}
 	if err := h.findRoot(); err != nil {
@@ -161,9 +170,6 @@ func (h *Hive) u32(off int) uint32 { return binary.LittleEndian.Uint32(h.base[of
 // the size in the base block cannot be believed, the bins end before the
 // first one whose header is wrong.
 func (h *Hive) findBins(sizeOK bool) error {
-	if int64(len(h.bins)) > 1<<32-4096 {
-		h.bins = h.bins[:1<<32-4096]
-	}
 	if size := int64(h.u32(40)); sizeOK {
 		if size > int64(len(h.bins)) {
 			h.problem(40, "the hive has %d bytes of bins, the file ends after %d", size, len(h.bins))

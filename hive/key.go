@@ -35,8 +35,8 @@ const (
 	nkClassLen  = 74
 )
 
-// Key is a key of a hive: a small value that can be compared. It remembers
-// the way by which it was reached. Only a Key from this package is of use.
+// Key is a key of a hive, a small value. It remembers the way by which it was
+// reached. Only a Key that came from a Hive is of use.
 type Key struct {
 	h     *Hive
 	up    *Key

@@ -54,7 +54,7 @@ const (
 	vkInline = 1 << 31 // of the length: the data is in the place of its offset
 )
 
-// Value is a value of a key: a small value that can be compared.
+// Value is a value of a key, itself a small value.
 type Value struct {
 	h   *Hive
 	w   *walk
