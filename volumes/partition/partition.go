@@ -1,39 +1,52 @@
 // Package partition reads the partition tables of a disk, MBR and GPT. It
-// opens no file system.
+// opens no file system, and takes a volume without a table for a damaged one:
+// look for bare volumes first.
 //
-// The tables are decoded by go-diskfs. The package looks at every field that
-// the library trusts before it is called, and does what the library does not:
-// logical partitions, tables of disks larger than an int can count, boot
-// flags that no specification knows.
+// Entries are decoded by go-diskfs. The package checks every field of a table
+// before the library sees it, and does what the library leaves out: logical
+// partitions, entries longer than 128 bytes, sectors of 4096 bytes on MBR
+// disks, boot flags that no specification knows, backup tables at places that
+// an int of 32 bits cannot count.
+//
+// Sources: UEFI specification 2.10 chapter 5 (GPT, protective MBR).
 package partition
 
 import (
-	"errors"
+	"fmt"
 	"io"
+	"slices"
 )
 
-// Table is what the partition tables of a disk say.
+// Table is what the partition table of a disk says.
 type Table struct {
 	// Scheme is "gpt", "mbr" or "none".
 	Scheme string
 	// SectorSize is the unit of the table in bytes: 512 or 4096.
 	SectorSize int
-	// Signature is the disk signature of an MBR, as in MountedDevices.
+	// Signature is the disk signature of an MBR, as MountedDevices keeps it.
+	// 0 on GPT disks.
 	Signature uint32
-	// DiskGUID is the GUID of a GPT disk, in the byte order of the disk.
-	DiskGUID   [16]byte
+	// DiskGUID is the GUID of a GPT disk in the byte order of the disk.
+	DiskGUID [16]byte
+	// Partitions are in the order of their offsets. Extended partitions are
+	// not among them, the logical ones inside are.
 	Partitions []Partition
-	// Problems tells what is wrong with the table, in whole sentences.
+	// Problems tells what is wrong with the table.
 	Problems []string
+
+	size int64 // of the disk
 }
 
 // Partition is one entry of a table.
 type Partition struct {
-	// Number counts from 1: the place in the table; logical partitions from 5.
+	// Number is the place in the table, from 1; logical partitions count
+	// from 5.
 	Number int
-	// Offset and Size are bytes of the disk, and lie inside of it.
+	// Offset and Size are bytes of the disk and lie inside of it: a partition
+	// that runs past the end is cut, one that begins behind it has size 0.
 	Offset, Size int64
-	// Type is a name for people: "basic data", "EFI system", "0x07".
+	// Type is a name for people: "basic data", "EFI system", "0x83 Linux", or
+	// the type as it is.
 	Type string
 	// TypeGUID and GUID are in the byte order of the disk; zero on MBR disks.
 	TypeGUID, GUID [16]byte
@@ -45,7 +58,119 @@ type Partition struct {
 	Logical bool
 }
 
-// Read reads the partition table of a disk of size bytes.
+// The sector sizes a disk can have. Image files do not tell theirs: both are
+// tried, the common one first.
+var sectorSizes = [...]int{512, 4096}
+
+// maxProblems bounds the list for tables that are noise.
+const maxProblems = 32
+
+// Read reads the partition table of a disk of size bytes. A disk without a
+// table gives Scheme "none" and no error; a table that is damaged gives what
+// could be read, and Problems. The error is of the medium, when neither the
+// start nor the end of the disk could be read.
 func Read(r io.ReaderAt, size int64) (*Table, error) {
-	return nil, errors.New("partition tables cannot be read")
+	t := &Table{Scheme: "none", SectorSize: sectorSizes[0], size: size}
+	if size < 512 {
+		return t, nil
+	}
+	var boot [512]byte
+	_, bootErr := r.ReadAt(boot[:], 0)
+	if bootErr == io.EOF {
+		bootErr = nil
+	}
+	if bootErr != nil {
+		t.problem("sector 0 cannot be read: %v", bootErr)
+		clear(boot[:])
+	}
+	mbr := parseMBR(boot[:])
+
+	// A GPT counts only behind a protective MBR: a disk that was repartitioned
+	// with an MBR keeps the old GPT in its sectors. An MBR that is gone does
+	// not speak against the GPT.
+	if mbr == nil || mbr.protective || len(mbr.used()) == 0 {
+		found := t.readGPT(r, mbr != nil && mbr.protective)
+		if found {
+			t.finish()
+			return t, nil
+		}
+	}
+	if bootErr != nil {
+		return nil, fmt.Errorf("sector 0: %w", bootErr)
+	}
+	if mbr != nil {
+		t.readMBR(r, boot[:], mbr)
+	}
+	t.finish()
+	return t, nil
+}
+
+func (t *Table) problem(format string, args ...any) {
+	switch {
+	case len(t.Problems) < maxProblems:
+		t.Problems = append(t.Problems, fmt.Sprintf(format, args...))
+	case len(t.Problems) == maxProblems:
+		t.Problems = append(t.Problems, "and more")
+	}
+}
+
+// add appends a partition that begins at sector first and holds count
+// sectors, cut to the disk.
+func (t *Table) add(p Partition, first, count uint64) {
+	sector := uint64(t.SectorSize)
+	disk := uint64(t.size)
+	start := disk
+	if first <= disk/sector {
+		start = first * sector
+	}
+	length := disk - start
+	switch {
+	case start == disk:
+		t.problem("partition %d begins at sector %d, past the end of the disk (%d sectors): the image may be cut off", p.Number, first, disk/sector)
+	case count > length/sector:
+		t.problem("partition %d (sectors %d to %d) runs past the end of the disk (%d sectors): the image may be cut off", p.Number, first, first+(count-1), disk/sector)
+	default:
+		length = count * sector
+	}
+	p.Offset, p.Size = int64(start), int64(length)
+	t.Partitions = append(t.Partitions, p)
+}
+
+// finish orders the partitions and looks for overlaps. Overlapping partitions
+// keep their sizes: the table does not say which one is right, the file
+// systems inside know their own.
+func (t *Table) finish() {
+	slices.SortStableFunc(t.Partitions, func(a, b Partition) int {
+		switch {
+		case a.Offset < b.Offset:
+			return -1
+		case a.Offset > b.Offset:
+			return 1
+		}
+		return a.Number - b.Number
+	})
+	last := -1 // the partition that reaches furthest
+	for i, p := range t.Partitions {
+		if p.Size == 0 {
+			continue
+		}
+		if last >= 0 && p.Offset < t.Partitions[last].Offset+t.Partitions[last].Size {
+			t.problem("partitions %d and %d overlap", t.Partitions[last].Number, p.Number)
+		}
+		if last < 0 || p.Offset+p.Size > t.Partitions[last].Offset+t.Partitions[last].Size {
+			last = i
+		}
+	}
+}
+
+// readFull is ReadAt for a range that lies inside of the disk.
+func readFull(r io.ReaderAt, b []byte, off int64) error {
+	n, err := r.ReadAt(b, off)
+	if n == len(b) {
+		return nil
+	}
+	if err == nil || err == io.EOF {
+		err = io.ErrUnexpectedEOF
+	}
+	return fmt.Errorf("offset %#x: %w", off, err)
 }
