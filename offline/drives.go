@@ -1,0 +1,224 @@
+package offline
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/coldstate/coldstate/internal/winpath"
+	"github.com/coldstate/coldstate/internal/wstr"
+	"github.com/coldstate/coldstate/volumes"
+)
+
+// device is what a value of SYSTEM\MountedDevices says of a volume.
+type device struct {
+	kind      deviceKind
+	signature uint32   // deviceMBR: the disk signature
+	offset    int64    // deviceMBR: the first byte of the partition
+	guid      [16]byte // deviceGPT: the partition's GUID, bytes as in the table
+}
+
+type deviceKind byte
+
+const (
+	deviceOther deviceKind = iota // removable drives, network disks, CD-ROMs
+	deviceMBR
+	deviceGPT
+)
+
+// parseDevice reads the data of a value of SYSTEM\MountedDevices.
+func parseDevice(b []byte) device {
+	switch {
+	case len(b) == 12:
+		offset := binary.LittleEndian.Uint64(b[4:])
+		if offset>>63 != 0 {
+			return device{}
+		}
+		return device{kind: deviceMBR, signature: binary.LittleEndian.Uint32(b), offset: int64(offset)}
+	case len(b) == 24 && bytes.HasPrefix(b, []byte("DMIO:ID:")):
+		return device{kind: deviceGPT, guid: [16]byte(b[8:])}
+	}
+	return device{}
+}
+
+// is says whether v is the volume that d describes.
+func (d device) is(v *volumes.Volume) bool {
+	p, t := v.Partition, v.Source.Table
+	if p == nil || t == nil {
+		return false
+	}
+	switch d.kind {
+	case deviceMBR:
+		// Disks without a signature would all be one.
+		return t.Scheme == "mbr" && d.signature != 0 && t.Signature == d.signature && p.Offset == d.offset
+	case deviceGPT:
+		return p.GUID != [16]byte{} && p.GUID == d.guid
+	}
+	return false
+}
+
+func (d device) how() string {
+	if d.kind == deviceGPT {
+		return "partition GUID"
+	}
+	return "disk signature"
+}
+
+// mountedLetter is the letter in the name `\DosDevices\C:`, 0 for other names.
+func mountedLetter(name string) byte {
+	const prefix = `\DosDevices\`
+	if len(name) != len(prefix)+2 || !wstr.EqualFold(name[:len(prefix)], prefix) {
+		return 0
+	}
+	return winpath.Letter(name[len(prefix):])
+}
+
+// checkMap refuses letters that are none and volumes that are not in set.
+func checkMap(set *volumes.Set, m map[byte]int) error {
+	for letter, n := range m {
+		if letter < 'A' || letter > 'Z' {
+			return fmt.Errorf("%q is no drive letter; map one of A to Z to a volume", string(rune(letter)))
+		}
+		if n < 1 || n > len(set.Volumes) {
+			return fmt.Errorf("drive %c: cannot be volume %d: the given sources have %d volumes", letter, n, len(set.Volumes))
+		}
+	}
+	return nil
+}
+
+// findDrives fills Dir, Drives and Missing. The letter of the system volume
+// is the one that Windows used for itself; those of the others are in
+// MountedDevices, which also holds stale ones: an entry counts when its
+// partition exists. m overrides both, but the system volume keeps its own
+// letter, with which every path in the registry begins.
+func (s *System) findDrives(m map[byte]int) {
+	system := s.placeSystem()
+	s.Drives = []Drive{system}
+	if k, err := s.SystemHive.Root().Key("MountedDevices"); err == nil {
+		for v := range k.Values() {
+			letter := mountedLetter(v.Name())
+			if letter == 0 {
+				continue
+			}
+			data, err := v.Data()
+			if err != nil {
+				s.problem(`HKLM\SYSTEM\MountedDevices`, "the entry of drive %c: cannot be read (%v); name its volume with --map %c=NUMBER", letter, err, letter)
+				continue
+			}
+			dev := parseDevice(data)
+			if dev.kind == deviceOther {
+				continue
+			}
+			s.addDrive(letter, dev)
+		}
+	}
+	for letter, n := range m {
+		v := s.set.Volumes[n-1]
+		switch {
+		case letter != system.Letter:
+			s.setDrive(Drive{Letter: letter, Volume: v, How: "--map"})
+		case v != s.Volume:
+			s.problem(s.Dir, "drive %c: is the drive of this Windows, on volume %d; --map %c=%d is ignored", letter, s.Volume.Number, letter, n)
+		}
+	}
+	slices.SortFunc(s.Drives, func(a, b Drive) int { return int(a.Letter) - int(b.Letter) })
+	s.Missing = slices.DeleteFunc(s.Missing, func(letter byte) bool { _, ok := s.drive(letter); return ok })
+	slices.Sort(s.Missing)
+	s.Missing = slices.Compact(s.Missing)
+}
+
+// placeSystem tells the drive of the system volume and sets Dir.
+func (s *System) placeSystem() Drive {
+	d := Drive{Volume: s.Volume, How: "SystemRoot"}
+	var installed []string // the Windows folder below its drive, as it was installed
+	if k, err := s.Software.Root().Key(currentVersion); err == nil {
+		for _, name := range []string{"SystemRoot", "PathName"} {
+			if p := text(k, name); winpath.Letter(p) != 0 {
+				d.Letter = winpath.Letter(p)
+				_, installed = winpath.Split(p)
+				break
+			}
+		}
+	}
+	if d.Letter == 0 {
+		d.Letter, d.How = s.mountedAs(s.Volume), "MountedDevices"
+	}
+	if d.Letter == 0 {
+		d.Letter, d.How = 'C', "assumed"
+		s.problem(`HKLM\SOFTWARE\`+currentVersion, "SystemRoot names no drive letter; C: is assumed for the drive of this Windows")
+	}
+	// Copied into another folder, the installation still believes it is where
+	// it was: `OldDisk\Windows` is C:\Windows, and its C:\ is OldDisk.
+	_, root := winpath.Split(s.Root)
+	at := len(root) - len(installed)
+	if len(installed) == 0 || at < 0 || !slices.EqualFunc(root[at:], installed, wstr.EqualFold) {
+		at = len(root) - 1
+	}
+	d.Base = strings.Join(root[:at], `\`)
+	s.Dir = winpath.Join(string(d.Letter)+`:\`, root[at:]...)
+	return d
+}
+
+// mountedAs is the first letter that MountedDevices gives to v, 0 for none.
+func (s *System) mountedAs(v *volumes.Volume) byte {
+	var first byte
+	k, err := s.SystemHive.Root().Key("MountedDevices")
+	if err != nil {
+		return 0
+	}
+	for val := range k.Values() {
+		letter := mountedLetter(val.Name())
+		data, err := val.Data()
+		if letter == 0 || err != nil || !parseDevice(data).is(v) {
+			continue
+		}
+		if first == 0 || letter < first {
+			first = letter
+		}
+	}
+	return first
+}
+
+// addDrive enters the volume that dev describes, when there is one.
+func (s *System) addDrive(letter byte, dev device) {
+	var found []*volumes.Volume
+	for _, v := range s.set.Volumes {
+		if dev.is(v) {
+			found = append(found, v)
+		}
+	}
+	// Clones of a disk have its signature and GUIDs. The one that Windows is
+	// on is the disk that its letters speak of.
+	i := max(0, slices.IndexFunc(found, func(v *volumes.Volume) bool { return v.Source == s.Volume.Source }))
+	system := s.Drives[0]
+	switch {
+	case letter == system.Letter:
+		if len(found) > 0 && !slices.Contains(found, s.Volume) {
+			s.problem(`HKLM\SYSTEM\MountedDevices`, "gives drive %c: to volume %d, but this Windows is on volume %d and calls its own drive %c:; volume %d is shown by its number",
+				letter, found[0].Number, s.Volume.Number, letter, found[0].Number)
+		}
+	case len(found) == 0:
+		s.Missing = append(s.Missing, letter)
+	case found[i] == s.Volume && system.Base == "":
+		s.problem(`HKLM\SYSTEM\MountedDevices`, "gives drive %c: to the volume that this Windows calls %c:; the letter %c: is ignored", letter, system.Letter, letter)
+	default:
+		if len(found) > 1 {
+			s.problem(`HKLM\SYSTEM\MountedDevices`, "drive %c: fits %d volumes, as clones of a disk do; volume %d is taken, --map %c=NUMBER names another",
+				letter, len(found), found[i].Number, letter)
+		}
+		s.setDrive(Drive{Letter: letter, Volume: found[i], How: dev.how()})
+	}
+}
+
+// setDrive enters d, in the place of what had its letter.
+func (s *System) setDrive(d Drive) {
+	for i := range s.Drives {
+		if s.Drives[i].Letter == d.Letter {
+			s.Drives[i] = d
+			return
+		}
+	}
+	s.Drives = append(s.Drives, d)
+}

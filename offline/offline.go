@@ -1,0 +1,343 @@
+// Package offline finds the Windows installations on a set of volumes and
+// answers for each: what it is, which drive letter is which volume, which
+// control set is in force, which folders its system variables name. It only
+// reads, and it knows neither users nor rules.
+package offline
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/coldstate/coldstate/hive"
+	"github.com/coldstate/coldstate/internal/winpath"
+	"github.com/coldstate/coldstate/internal/wstr"
+	"github.com/coldstate/coldstate/volumes"
+)
+
+// Options say how installations are looked for; the zero value is good.
+type Options struct {
+	// Map overrides drive letters: upper-case letter to the number of a
+	// volume. It counts for every installation.
+	Map map[byte]int
+	// Arch overrides the architecture: "32", "64" or "arm64"; "" detects it.
+	Arch string
+}
+
+// Problem is something wrong with an installation or a profile, told for
+// people.
+type Problem struct {
+	Where string `json:"where"` // a path, a registry key, a volume
+	What  string `json:"what"`  // a sentence: what is wrong, and what to do
+}
+
+func (p Problem) String() string {
+	if p.Where == "" {
+		return p.What
+	}
+	return p.Where + ": " + p.What
+}
+
+// Drive says which volume is behind a drive letter of an installation.
+type Drive struct {
+	Letter byte // upper case
+	Volume *volumes.Volume
+	// Base is the folder of the volume that is the root of the drive, "" for
+	// the root of the volume. It is set for an installation that lies below
+	// another folder than the one it was installed to.
+	Base string
+	// How tells where the answer is from: "SystemRoot", "disk signature",
+	// "partition GUID", "--map".
+	How string
+}
+
+// System is one installation. Its methods are safe for concurrent use.
+type System struct {
+	Volume *volumes.Volume
+	// Root is the Windows folder below the root of Volume: "Windows".
+	Root string
+	// Dir is the Windows folder in the installation's own letters:
+	// `C:\Windows`.
+	Dir string
+	// Name is what the installation is called: Dir, or `3:\Windows` with the
+	// number of the volume when several installations have the same Dir.
+	Name string
+
+	Product          string // "Windows 11 Pro"
+	Edition          string // EditionID: "Professional"; "" before Vista
+	Version          string // "5.1", "6.1", "10.0"
+	Build            int    // 22631
+	UBR              int    // the revision behind the build, 0 when there is none
+	Display          string // "22H2", "1909"; "" before Windows 10
+	ServicePack      string // "Service Pack 1", XP to 7
+	Arch             string // "x86", "AMD64", "ARM64"; "" when nothing tells
+	InstallationType string // "Client", "Server", "Server Core", "WindowsPE"
+	InstallDate      time.Time
+	ComputerName     string
+	ControlSet       int // 1 for ControlSet001
+
+	// Software and SystemHive are HKLM\SOFTWARE and HKLM\SYSTEM, in memory.
+	Software, SystemHive *hive.Hive
+
+	// Drives are the letters that a volume of the set answers, in order.
+	Drives []Drive
+	// Missing are the letters that the installation gives to volumes which
+	// are not in the set, in order.
+	Missing []byte
+
+	Problems []Problem
+
+	set *volumes.Set
+	own *Env // what Windows itself expands in registry values
+	env *Env // what rules expand
+}
+
+// Errors that callers tell apart.
+var (
+	// ErrPolicy is wrapped by errors about HKLM\SAM and HKLM\SECURITY, which
+	// hold passwords and are never given out.
+	ErrPolicy = errors.New("holds password material and is never read out")
+	// ErrTooLarge is wrapped when a file is larger than the caller's limit.
+	ErrTooLarge = errors.New("is too large")
+)
+
+// A VolumeMissingError says that no volume of the set answers a drive letter
+// or a volume number.
+type VolumeMissingError struct {
+	Volume string // "D:" or "7:"
+	Path   string // the path that names it
+}
+
+func (e *VolumeMissingError) Error() string {
+	if winpath.Letter(e.Volume) == 0 {
+		return fmt.Sprintf("%s: there is no volume %s; inspect lists the volumes with their numbers", e.Path, strings.TrimSuffix(e.Volume, ":"))
+	}
+	return fmt.Sprintf("%s: drive %s is on none of the given disks; add the disk it is on, or name its volume with --map %s=NUMBER",
+		e.Path, e.Volume, strings.TrimSuffix(e.Volume, ":"))
+}
+
+// MaxHive is the largest registry file that is read, in bytes. The kernel
+// itself refuses hives above 2 GiB; the largest seen in the field are COMPONENTS
+// and SOFTWARE hives of some 200 MiB.
+const MaxHive = 512 << 20
+
+// oldPrefixes are the names of folders that Setup fills with a former or a
+// coming Windows. They are no installations of their own.
+var oldPrefixes = []string{"WINDOWS.OLD", "$WINDOWS.~", "$WINREAGENT", "$RECYCLE.BIN", "SYSTEM VOLUME INFORMATION"}
+
+// maxCandidates bounds the folders of a volume that are looked into for an
+// installation. A disk has some tens of them; a backup disk may have thousands.
+const maxCandidates = 20000
+
+// Find returns every installation on the volumes of set, in the order of the
+// volumes. Folders that look like one and cannot be loaded are problems, as
+// are volumes that cannot be read. The error is about opt only.
+func Find(set *volumes.Set, opt Options) ([]*System, []Problem, error) {
+	arch, err := parseArch(opt.Arch)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := checkMap(set, opt.Map); err != nil {
+		return nil, nil, err
+	}
+	var systems []*System
+	var problems []Problem
+	for _, v := range set.Volumes {
+		roots, ps := candidates(v)
+		problems = append(problems, ps...)
+		for _, root := range roots {
+			s, err := load(set, v, root, arch, opt.Map)
+			if err != nil {
+				problems = append(problems, Problem{Where: rawPath(v, root), What: fmt.Sprintf("looks like a Windows folder but is not usable: %v", err)})
+				continue
+			}
+			systems = append(systems, s)
+		}
+	}
+	nameAll(systems)
+	return systems, problems, nil
+}
+
+// nameAll gives each system a name that no other has.
+func nameAll(systems []*System) {
+	count := map[string]int{}
+	for _, s := range systems {
+		count[wstr.Upper(s.Dir)]++
+	}
+	for _, s := range systems {
+		s.Name = s.Dir
+		if count[wstr.Upper(s.Dir)] > 1 {
+			s.Name = rawPath(s.Volume, s.Root)
+		}
+	}
+}
+
+// rawPath is a path of v with its volume number: `2:\Windows`.
+func rawPath(v *volumes.Volume, rel string) string {
+	return fmt.Sprintf(`%d:\%s`, v.Number, rel)
+}
+
+// candidates lists the folders of v that hold System32\config\SYSTEM or
+// SOFTWARE: the root itself cannot, its folders and the folders in those can.
+func candidates(v *volumes.Volume) ([]string, []Problem) {
+	fs, err := v.FS()
+	if err != nil {
+		// A volume that holds no Windows file system is nothing to tell:
+		// inspect lists the volumes with their kind.
+		return nil, nil
+	}
+	var found []string
+	var problems []Problem
+	try := func(rel string) bool {
+		for _, name := range []string{"SYSTEM", "SOFTWARE"} {
+			e, err := fs.Lookup(winpath.Join(rel, "System32", "config", name))
+			if err != nil {
+				continue
+			}
+			if info, err := fs.Info(e); err == nil && !info.IsDir() {
+				found = append(found, rel)
+				return true
+			}
+		}
+		return false
+	}
+	if v.Hint != "" {
+		try(v.Hint)
+		return found, nil
+	}
+	budget := maxCandidates
+	for _, top := range folders(fs, fs.Root()) {
+		name := fs.Name(top)
+		if hasPrefixFold(name, oldPrefixes) {
+			continue
+		}
+		if budget--; budget < 0 {
+			break
+		}
+		if try(name) {
+			continue
+		}
+		for _, sub := range folders(fs, top) {
+			if budget--; budget < 0 {
+				break
+			}
+			try(winpath.Join(name, fs.Name(sub)))
+		}
+	}
+	if budget < 0 {
+		problems = append(problems, Problem{
+			Where: fmt.Sprintf("volume %d", v.Number),
+			What:  fmt.Sprintf("has more than %d folders near its root; not all of them were looked into for a Windows: give the Windows folder itself as the source", maxCandidates),
+		})
+	}
+	return found, problems
+}
+
+// folders lists the real folders in dir; links are not entered.
+func folders(fs volumes.FS, dir volumes.Entry) []volumes.Entry {
+	children, err := fs.Children(dir)
+	if err != nil {
+		return nil
+	}
+	var out []volumes.Entry
+	for _, e := range children {
+		info, err := fs.Info(e)
+		if err == nil && info.IsDir() && info.Reparse == 0 {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+func hasPrefixFold(s string, prefixes []string) bool {
+	up := wstr.Upper(s)
+	for _, p := range prefixes {
+		if strings.HasPrefix(up, p) {
+			return true
+		}
+	}
+	return false
+}
+
+// load reads what Find says of the Windows folder root of v.
+func load(set *volumes.Set, v *volumes.Volume, root, arch string, m map[byte]int) (*System, error) {
+	s := &System{Volume: v, Root: root, set: set}
+	fs, err := v.FS()
+	if err != nil {
+		return nil, err
+	}
+	if s.SystemHive, err = openHive(fs, winpath.Join(root, `System32\config\SYSTEM`)); err != nil {
+		return nil, err
+	}
+	if s.Software, err = openHive(fs, winpath.Join(root, `System32\config\SOFTWARE`)); err != nil {
+		return nil, err
+	}
+	if s.ControlSet, err = controlSet(s.SystemHive); err != nil {
+		return nil, err
+	}
+	if err := s.readVersion(); err != nil {
+		return nil, err
+	}
+	s.findDrives(m)
+	s.readMachine()
+	if arch != "" {
+		s.Arch = arch
+	}
+	s.buildEnv()
+	for _, h := range []struct {
+		name string
+		h    *hive.Hive
+	}{{"SYSTEM", s.SystemHive}, {"SOFTWARE", s.Software}} {
+		if h.h.Dirty() {
+			s.problem(winpath.Join(s.Dir, `System32\config`, h.name),
+				"the registry file was not closed properly: its newest changes stand in its logs")
+		}
+	}
+	return s, nil
+}
+
+func (s *System) problem(where, format string, args ...any) {
+	s.Problems = append(s.Problems, Problem{Where: where, What: fmt.Sprintf(format, args...)})
+}
+
+// Errors of Choose.
+var (
+	// ErrNoWindows: there is no installation to choose from.
+	ErrNoWindows = errors.New("no Windows found")
+	// ErrSeveral: the choice is not clear.
+	ErrSeveral = errors.New("several Windows installations")
+)
+
+// Choose picks the installation that is called name: its Name, its Dir, or
+// its path with the number of the volume; "" is the only one. Its errors wrap
+// ErrNoWindows or ErrSeveral.
+func Choose(systems []*System, name string) (*System, error) {
+	if len(systems) == 0 {
+		return nil, fmt.Errorf("%w on the given sources", ErrNoWindows)
+	}
+	list := make([]string, len(systems))
+	for i, s := range systems {
+		list[i] = s.Name
+	}
+	if name == "" {
+		if len(systems) == 1 {
+			return systems[0], nil
+		}
+		return nil, fmt.Errorf("%w: %s; choose one with --windows", ErrSeveral, strings.Join(list, ", "))
+	}
+	want := winpath.Clean(name)
+	var found []*System
+	for _, s := range systems {
+		if wstr.EqualFold(want, s.Name) || wstr.EqualFold(want, s.Dir) || wstr.EqualFold(want, rawPath(s.Volume, s.Root)) {
+			found = append(found, s)
+		}
+	}
+	switch len(found) {
+	case 1:
+		return found[0], nil
+	case 0:
+		return nil, fmt.Errorf("%w called %s; there is %s", ErrNoWindows, name, strings.Join(list, ", "))
+	}
+	return nil, fmt.Errorf("%w are called %s; choose one of %s with --windows", ErrSeveral, name, strings.Join(list, ", "))
+}

@@ -1,0 +1,141 @@
+package offline
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/coldstate/coldstate/hive"
+	"github.com/coldstate/coldstate/internal/winpath"
+	"github.com/coldstate/coldstate/internal/wstr"
+	"github.com/coldstate/coldstate/volumes"
+)
+
+// drive finds the drive of a letter.
+func (s *System) drive(letter byte) (Drive, bool) {
+	for _, d := range s.Drives {
+		if d.Letter == letter {
+			return d, true
+		}
+	}
+	return Drive{}, false
+}
+
+// Locate tells which volume answers path and where on it: `C:\Users\x` or
+// `2:\Users\x` gives the volume and `Users\x`. Nothing is looked up. The
+// error is a *VolumeMissingError, or says that path names no volume.
+func (s *System) Locate(path string) (*volumes.Volume, string, error) {
+	vol, names := winpath.Split(path)
+	rel := strings.Join(names, `\`)
+	switch letter := winpath.Letter(vol); {
+	case strings.HasPrefix(path, `\\`):
+		return nil, "", fmt.Errorf("%s: lies on a server, not on a disk of this machine", path)
+	case vol == "":
+		return nil, "", fmt.Errorf(`%s: names no volume; write it like C:\folder or 2:\folder`, path)
+	case letter != 0:
+		d, ok := s.drive(letter)
+		if !ok {
+			return nil, "", &VolumeMissingError{Volume: vol, Path: path}
+		}
+		return d.Volume, winpath.Join(d.Base, rel), nil
+	}
+	n, err := strconv.Atoi(strings.TrimSuffix(vol, ":"))
+	if err != nil || n < 1 || n > len(s.set.Volumes) {
+		return nil, "", &VolumeMissingError{Volume: vol, Path: path}
+	}
+	return s.set.Volumes[n-1], rel, nil
+}
+
+// Resolve finds the entry of a path like `C:\Users\x` or `2:\Users\x`. Links
+// are not followed. Errors: *VolumeMissingError, one that says why the volume
+// cannot be read, one that wraps volumes.ErrNotFound.
+func (s *System) Resolve(path string) (*volumes.Volume, volumes.Entry, error) {
+	v, rel, err := s.Locate(path)
+	if err != nil {
+		return nil, 0, err
+	}
+	fs, err := v.FS()
+	if err != nil {
+		return v, 0, fmt.Errorf("%s: %w", path, err)
+	}
+	e, err := fs.Lookup(rel)
+	if err != nil {
+		return v, 0, fmt.Errorf("%s: %w", path, err)
+	}
+	return v, e, nil
+}
+
+// VolumePrefix is how paths on v begin: "C:" when the installation has a
+// letter for it, else its number, "2:".
+func (s *System) VolumePrefix(v *volumes.Volume) string {
+	// The system drive may have been mapped a second letter; its own counts.
+	if d := s.systemDrive(); d.Volume == v && d.Base == "" {
+		return string(d.Letter) + ":"
+	}
+	for _, d := range s.Drives {
+		if d.Volume == v && d.Base == "" {
+			return string(d.Letter) + ":"
+		}
+	}
+	return strconv.Itoa(v.Number) + ":"
+}
+
+// Path is the path of an entry of v in the installation's own letters, from
+// its path rel below the root of the volume.
+func (s *System) Path(v *volumes.Volume, rel string) string {
+	for _, d := range s.Drives {
+		if d.Volume != v || d.Base == "" {
+			continue
+		}
+		if in, ok := winpath.Rel(d.Base, rel); ok {
+			return winpath.Join(string(d.Letter)+`:\`, in)
+		}
+	}
+	return winpath.Join(s.VolumePrefix(v)+`\`, rel)
+}
+
+func (s *System) systemDrive() Drive {
+	d, _ := s.drive(winpath.Letter(s.Dir))
+	return d
+}
+
+// ReadFile reads a file of at most max bytes. A larger one gives an error
+// that wraps ErrTooLarge.
+func (s *System) ReadFile(path string, max int64) ([]byte, error) {
+	v, rel, err := s.Locate(path)
+	if err != nil {
+		return nil, err
+	}
+	fs, err := v.FS()
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	b, err := readFile(fs, rel, max)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return b, nil
+}
+
+// Hive reads and opens the registry file at path.
+func (s *System) Hive(path string) (*hive.Hive, error) {
+	b, err := s.ReadFile(path, MaxHive)
+	if err != nil {
+		return nil, err
+	}
+	h, err := hive.Open(b)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return h, nil
+}
+
+// Config is the path of a file in System32\config.
+func (s *System) Config(name string) string {
+	return winpath.Join(s.Dir, "System32", "config", name)
+}
+
+// samePath says whether a and b are one path, whatever way they are written.
+func samePath(a, b string) bool {
+	return wstr.EqualFold(winpath.Clean(a), winpath.Clean(b))
+}

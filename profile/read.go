@@ -1,0 +1,3 @@
+package profile
+
+const ntuserName = "NTUSER.DAT"
