@@ -187,7 +187,7 @@ func TestCounts(t *testing.T) {
 		{"odd/WrongOrderHive", 11, 0, false, false},
 		{"odd/nt-hive-testhive", 528, 12, false, false},
 		{"dirty/BadBaseBlockHive/BadBaseBlockHive", 5003, 0, true, true}, // hivex and yarp refuse it; its recovered twin has 5003 keys
-		{"odd/winnt_error_tests.rf", 15, 5, false, true}, // hivex refuses these two
+		{"odd/winnt_error_tests.rf", 15, 5, false, true},                 // hivex refuses these two
 		{"odd/winnt_value_tests.rf", 2, 57, false, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
