@@ -6,11 +6,17 @@
 // language does not know is a Warning; what it knows and this program does
 // not do is an *UnsupportedError, as the run would take something else than
 // the file asks for.
+//
+// The language is documented in Microsoft's "USMT XML Elements Library".
 package migxml
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
-// Pos is a place in a rule file. Line and Col count from 1.
+// Pos is a place in a rule file. Line and Col count from 1, Col in
+// characters; both are 0 for rules that do not come from a file.
 type Pos struct {
 	File      string
 	Line, Col int
@@ -31,29 +37,234 @@ type Warning struct {
 
 func (w Warning) String() string { return w.Pos.String() + ": " + w.Msg }
 
+// Error says why a file is not a rule file that can be used.
+type Error struct {
+	Pos
+	Msg string
+}
+
+func (e *Error) Error() string { return e.Pos.String() + ": " + e.Msg }
+
 // UnsupportedError names an element or helper function of the language that
-// this program does not carry out.
+// this program does not carry out. Leaving it out silently would take
+// something else than the file asks for.
 type UnsupportedError struct {
 	Pos
 	What string // "<addObjects>", "MigXmlHelper.FileProperties"
-	Why  string // what to do, or what it depends on; may be ""
+	Why  string // what it would be needed for, or what to do; may be ""
 }
 
 func (e *UnsupportedError) Error() string {
 	s := fmt.Sprintf("%s: %s is not supported", e.Pos, e.What)
 	if e.Why != "" {
-		s += ": " + e.Why
+		s += " (" + e.Why + ")"
 	}
 	return s
 }
 
-// Document is a rule file.
-type Document struct {
-	Pos   Pos
-	URLID string
+// Context says in which evaluations of the rules an element takes part: a
+// set of bits.
+type Context uint8
+
+const (
+	System        Context = 1 << iota // once, with the variables of the system
+	User                              // once for every user
+	UserAndSystem = System | User
+)
+
+func (c Context) String() string {
+	return [...]string{"none", "System", "User", "UserAndSystem"}[c&UserAndSystem]
 }
 
-// Parse reads a rule file.
-func Parse(name string, data []byte) (*Document, []Warning, error) {
-	return &Document{Pos: Pos{name, 1, 1}}, nil, nil
+// Kind tells what a pattern is about.
+type Kind uint8
+
+const (
+	File Kind = iota
+	Registry
+	Ini
+)
+
+func (k Kind) String() string { return [...]string{"File", "Registry", "Ini"}[k] }
+
+// Document is a rule file.
+type Document struct {
+	Pos        Pos
+	URLID      string
+	Components []*Component
 }
+
+// Component is the unit of precedence: its rules see only each other.
+type Component struct {
+	Pos
+	Type             string // "System", "Application", "Device", "Documents", as written
+	Context          Context
+	DisplayName      string
+	DefaultSupported bool
+	Environments     []*Environment
+	Extensions       []Extension
+	Roles            []*Role
+}
+
+// Extension stands for all files of one type on all fixed drives.
+type Extension struct {
+	Pos
+	Text string // without dot
+}
+
+// Role groups rules within a component.
+type Role struct {
+	Pos
+	Role         string // "Container", "Binaries", "Settings", "Data", as written
+	Environments []*Environment
+	Detections   []*Detection // both kinds
+	Components   []*Component
+	Roles        []*Role
+	Rules        []*Rules
+}
+
+// Environment defines variables.
+//
+// In this and the following types, Named is the block of <namedElements> that
+// a name refers to; the content of the element itself is then empty.
+type Environment struct {
+	Pos
+	Context    Context
+	Conditions []*Conditions
+	Variables  []Variable
+	Named      *Environment
+}
+
+// Variable has a text or a script; neither when it stays undefined.
+type Variable struct {
+	Pos
+	Name   string // without percent signs
+	Text   *string
+	Script *Call
+}
+
+// Detection is a <detection>, or its older form <detects>: whether the
+// component is there. It is true when all Conditions and all Detects are.
+type Detection struct {
+	Pos
+	Context    Context
+	Conditions []*Conditions
+	Detects    []*Detect
+	Named      *Detection
+}
+
+// Detect is true when one of its conditions or sets is, and all of its inner
+// Detects.
+type Detect struct {
+	Pos
+	Context   Context
+	Condition []*Condition
+	Sets      []*ObjectSet
+	Detects   []*Detect
+	Named     *Detect
+}
+
+// Conditions combines its members with AND, or with OR.
+type Conditions struct {
+	Pos
+	Or         bool
+	Conditions []*Conditions
+	Condition  []*Condition
+	Named      *Conditions
+}
+
+// Condition is one question.
+type Condition struct {
+	Pos
+	Negate bool
+	Call   *Call // nil when the text is no call or the function is not known: never true
+}
+
+// Rules is a block of rules.
+type Rules struct {
+	Pos
+	Context    Context
+	Conditions []*Conditions
+	Detections []*Detection
+	Rules      []*Rules
+	Rule       []*Rule
+	Restore    []*Restore
+	Named      *Rules
+}
+
+// Action is what a rule does.
+type Action uint8
+
+const (
+	Include Action = iota
+	Exclude
+	Unconditional // unconditionalExclude
+)
+
+func (a Action) String() string {
+	return [...]string{"include", "exclude", "unconditionalExclude"}[a]
+}
+
+// Rule is an include, exclude or unconditionalExclude.
+type Rule struct {
+	Pos
+	Action Action
+	Filter *Call // nil for none
+	// Broken is set when there is a filter that cannot be understood; the
+	// rule then selects nothing.
+	Broken bool
+	Sets   []*ObjectSet
+}
+
+// Restore is a rule that acts when a store is restored, and has no effect on
+// what is captured: merge, locationModify, contentModify, destinationCleanup,
+// and externalProcess and processing at those times.
+type Restore struct {
+	Pos
+	Element string // its proper name
+	When    string
+	Script  *Call
+	Sets    []*ObjectSet
+}
+
+// ObjectSet is the union of its patterns and scripts, when its conditions
+// hold.
+type ObjectSet struct {
+	Pos
+	Conditions []*Conditions
+	Condition  []*Condition
+	Patterns   []Pattern
+	Scripts    []*Call
+}
+
+// Pattern is the text of a pattern, white space around it removed.
+type Pattern struct {
+	Pos
+	Kind Kind
+	Text string
+}
+
+// Call is a call of a helper function.
+type Call struct {
+	Pos
+	Name string // proper spelling, without prefix
+	Args []Arg
+	Text string // as written
+}
+
+// Arg is an argument: a text, or NULL.
+type Arg struct {
+	Value string
+	Null  bool
+}
+
+// Arg returns argument i, "" when it is NULL or left out.
+func (c *Call) Arg(i int) string {
+	if i < len(c.Args) {
+		return c.Args[i].Value
+	}
+	return ""
+}
+
+// Is says whether argument i is s, without regard to case.
+func (c *Call) Is(i int, s string) bool { return strings.EqualFold(c.Arg(i), s) }

@@ -1,5 +1,21 @@
 // Package rules decides which objects of a Windows are taken, and which rule
-// said so. It is given syntax trees and variables; it does no I/O.
+// said so. It is given syntax trees, variables and answers to the questions
+// of conditions; it does no I/O itself.
+//
+// Compile turns the patterns of all files, components and contexts into one
+// Set. A Walk goes through the folders of a volume, or the keys of a hive, in
+// step with the caller and knows in each of them which patterns can still
+// match there.
+//
+// # Which rule wins
+//
+// Within one component, in one context, the most specific pattern that
+// matches an object decides; when an include and an exclude are equally
+// specific, the exclude does. More specific is, in this order: a node without
+// "*"; the longer text before the first "*" of the node; more literal
+// characters in the node; no leaf, or a leaf without "*"; more literal
+// characters in the leaf. An object is taken when the rules of any component
+// take it, and no unconditionalExclude of any component matches it.
 package rules
 
 import "github.com/coldstate/coldstate/migxml"
@@ -12,78 +28,104 @@ const (
 	Registry             // keys and values
 )
 
+func (k Kind) String() string {
+	if k == Registry {
+		return "Registry"
+	}
+	return "File"
+}
+
 // Env holds the variables of one context.
 type Env interface {
 	// Lookup finds a variable by its name without percent signs, in any case.
 	Lookup(name string) (value string, ok bool)
 }
 
-// Probe answers what conditions ask about the source.
+// Probe answers what conditions ask about the source. It may also implement
+// Platform and Contents; without them, rules that ask for these are refused
+// with a *migxml.UnsupportedError.
 type Probe interface {
-	// Exists says whether an object fits: the folder or key node, or with
-	// hasLeaf a file or value leaf in it. Both may hold "*".
+	// Exists says whether at least one object fits: the folder or key node,
+	// or with hasLeaf a file or value leaf in it ("": the default value).
+	// Both may hold "*", which stands for any characters, in node "\" too;
+	// everything else is literal. Single makes a Set that finds them.
 	Exists(kind Kind, node, leaf string, hasLeaf bool) bool
 	// Drives lists the drives ("C:") of a kind: Fixed, CDROM, Removable,
 	// Remote.
 	Drives(kind string) []string
 }
 
+// Platform is implemented by a Probe that knows the version of the source.
+type Platform interface {
+	// Native64Bit says whether the source is a 64-bit Windows.
+	Native64Bit() bool
+	// Version is "major.minor.build.service pack": "6.1.7601.Service Pack 1",
+	// "10.0.19045.".
+	Version() string
+}
+
+// Contents is implemented by a Probe that can read values and small files as
+// text.
+type Contents interface {
+	// Text is the content of one object: strings as they are, numbers in
+	// decimal, the strings of a REG_MULTI_SZ joined by line feeds.
+	Text(kind Kind, node, leaf string) (text string, ok bool)
+}
+
 // Context is one evaluation of the rules: of the system, or of a user.
 type Context struct {
 	Name  string // "System", or the SID
 	User  bool
-	Env   Env
-	Probe Probe
+	Env   Env   // nil: no variables
+	Probe Probe // nil: nothing exists
 }
 
 // Options are rules from the command line.
 type Options struct {
-	Include []string
-	Exclude []string
+	// Include and Exclude are patterns, of files when they start with a
+	// drive, a variable or "*", of the registry when they start with a root
+	// key. Include acts as a component of its own in all contexts, Exclude as
+	// unconditionalExclude.
+	Include, Exclude []string
 }
 
-// Set is a compiled set of rules.
-type Set struct{}
-
-// Compile compiles rule files for contexts.
-func Compile(docs []*migxml.Document, ctxs []Context, opt Options) (*Set, []migxml.Warning, error) {
-	return &Set{}, nil, nil
+// Set is a compiled set of rules. It is safe for concurrent use.
+type Set struct {
+	rules   []RuleInfo
+	files   *tree
+	machine *tree            // registry but HKCU
+	users   map[string]*tree // HKCU by context name
 }
 
 // Decision says what happens to an object.
 type Decision struct {
-	Take    bool
-	Rule    int32 // index for Set.Rule, -1 for none
-	Context int16 // index of the context
+	Take bool
+	// Rule is an index for Set.Rule: the include that takes the object, or
+	// an exclude that stands against it; -1 when no rule matches, or none
+	// that could take anything there.
+	Rule int32
+	// Context is the index of the context in which the rule was evaluated.
+	Context int16
 }
+
+var nothing = Decision{Rule: -1, Context: -1}
 
 // RuleInfo describes a rule.
 type RuleInfo struct {
-	Pos           migxml.Pos
-	Component     string
-	Text          string
-	Include       bool
-	Exclude       bool
-	Unconditional bool
+	Pos       migxml.Pos // File is "--include" or "--exclude" for rules of the command line
+	Component string     // displayName
+	Text      string     // the pattern or script as written
+
+	Include, Exclude, Unconditional bool // one of them
 }
 
-// Rule describes rule i of a Decision.
-func (s *Set) Rule(i int32) RuleInfo { return RuleInfo{} }
+// Rule describes rule i of a Decision; the zero value for -1.
+func (s *Set) Rule(i int32) RuleInfo {
+	if i < 0 || int(i) >= len(s.rules) {
+		return RuleInfo{}
+	}
+	return s.rules[i]
+}
 
-// Files is the state at the root folder of a volume.
-func (s *Set) Files(volume string) *Walk { return nil }
-
-// Keys is the state at a root key.
-func (s *Set) Keys(ctx, root string) *Walk { return nil }
-
-// Walk is the state of the rules at one folder or key.
-type Walk struct{}
-
-// Enter is the state at a child.
-func (w *Walk) Enter(name string) *Walk { return nil }
-
-// Self decides on the folder or key itself.
-func (w *Walk) Self() Decision { return Decision{Rule: -1} }
-
-// Leaf decides on a file or value.
-func (w *Walk) Leaf(name string) Decision { return Decision{Rule: -1} }
+// Rules is the number of rules; all have an index below.
+func (s *Set) Rules() int { return len(s.rules) }

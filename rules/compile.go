@@ -1,0 +1,553 @@
+package rules
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/coldstate/coldstate/migxml"
+)
+
+// Budgets of a compilation. Named blocks can be used many times, and every
+// user multiplies the patterns.
+const (
+	maxDepth    = 64      // of named blocks within each other
+	maxPatterns = 4 << 20 // over all contexts; each has some 150 bytes
+	maxBlocks   = 4 << 20 // blocks of rules looked at
+)
+
+// Compile compiles rule files for contexts. Warnings come with and without an
+// error. The error is, or joins, a *migxml.UnsupportedError when a condition
+// asks what a Probe cannot answer, a *migxml.Error for everything else, the
+// patterns of opt among it.
+func Compile(docs []*migxml.Document, ctxs []Context, opt Options) (*Set, []migxml.Warning, error) {
+	c := &compiler{
+		ctxs:     ctxs,
+		warned:   map[migxml.Warning]bool{},
+		ruleOf:   map[ruleKey]int32{},
+		seen:     map[string]bool{},
+		unusable: map[ruleKey]*unusable{},
+		exists:   map[string]bool{},
+		users:    map[string][]compiled{},
+	}
+	urlids := map[string]migxml.Pos{}
+	for _, d := range docs {
+		if d.URLID != "" {
+			key := strings.ToLower(d.URLID)
+			if first, ok := urlids[key]; ok {
+				c.warn(d.Pos, "the file has the urlid %q of %s: it is not used", d.URLID, first.File)
+				continue
+			}
+			urlids[key] = d.Pos
+		}
+		for _, comp := range d.Components {
+			for i := range ctxs {
+				v := &evaluation{compiler: c, ctx: &ctxs[i], index: int16(i), mask: migxml.UserAndSystem}
+				v.component(comp)
+			}
+		}
+	}
+	c.commandLine(opt)
+	c.tellUnusable()
+	if c.err != nil {
+		return nil, c.warnings, c.err
+	}
+	s := &Set{rules: c.rules, files: newTree(c.files), machine: newTree(c.machine), users: map[string]*tree{}}
+	for name, pats := range c.users {
+		s.users[name] = newTree(pats)
+	}
+	return s, c.warnings, nil
+}
+
+// Single is a set that takes the objects of one location and no others: the
+// folder or key node, or with hasLeaf the leaves in it; "*" is the wildcard
+// in both. It helps a Probe to answer Exists. HKCU is in the context
+// "System".
+func Single(kind Kind, node, leaf string, hasLeaf bool) *Set {
+	l := location{strings.TrimRight(node, `\`), leaf, hasLeaf}
+	p := []compiled{{pattern: l.pattern()}}
+	p[0].kind = p[0].leafKind()
+	s := &Set{rules: []RuleInfo{{Text: node, Include: true}}}
+	if kind == File {
+		s.files = newTree(p)
+	} else {
+		s.machine = newTree(p)
+		s.users = map[string]*tree{"System": s.machine}
+	}
+	return s
+}
+
+type compiler struct {
+	ctxs     []Context
+	warnings []migxml.Warning
+	warned   map[migxml.Warning]bool
+	err      error
+
+	rules   []RuleInfo
+	ruleOf  map[ruleKey]int32
+	files   []compiled
+	machine []compiled
+	users   map[string][]compiled
+	scopes  int32
+	count   int
+	blocks  int
+	// seen holds the scopes and unconditionalExcludes that there are already:
+	// most components say the same in every context.
+	seen     map[string]bool
+	unusable map[ruleKey]*unusable
+	order    []ruleKey // of unusable
+	exists   map[string]bool
+}
+
+type ruleKey struct {
+	pos  migxml.Pos
+	text string
+}
+
+func (c *compiler) warn(pos migxml.Pos, format string, args ...any) {
+	w := migxml.Warning{Pos: pos, Msg: fmt.Sprintf(format, args...)}
+	if !c.warned[w] {
+		c.warned[w] = true
+		c.warnings = append(c.warnings, w)
+	}
+}
+
+// fail keeps the first error; the compilation goes on for the warnings.
+func (c *compiler) fail(err error) {
+	if c.err == nil {
+		c.err = err
+	}
+}
+
+// unusable collects the contexts in which a pattern has no meaning, to tell
+// of it once.
+type unusable struct {
+	why   string
+	who   map[string]bool
+	names []string // the first of them
+}
+
+// cannot notes that the pattern at key has no meaning for who. A rule that is
+// evaluated for users as well may well have none for the system.
+func (v *evaluation) cannot(key ruleKey, who *Context, why string) {
+	if !who.User && v.mask&migxml.User != 0 {
+		return
+	}
+	c := v.compiler
+	u := c.unusable[key]
+	if u == nil {
+		u = &unusable{why: why, who: map[string]bool{}}
+		c.unusable[key] = u
+		c.order = append(c.order, key)
+	}
+	if !u.who[who.Name] {
+		u.who[who.Name] = true
+		if len(u.names) < 3 {
+			u.names = append(u.names, who.Name)
+		}
+	}
+}
+
+func (c *compiler) tellUnusable() {
+	for _, key := range c.order {
+		u := c.unusable[key]
+		who := strings.Join(u.names, ", ")
+		if more := len(u.who) - len(u.names); more > 0 {
+			who += fmt.Sprintf(" and %d more", more)
+		}
+		c.warn(key.pos, "%s: %s; it matches nothing for %s", key.text, u.why, who)
+	}
+}
+
+// scope collects the patterns of one component in one context. Files and
+// registry do not meet, so it is one scope of each.
+type scope struct {
+	component string
+	pats      [2][]compiled // by Kind
+}
+
+// evaluation goes through the elements of a component in one context.
+type evaluation struct {
+	*compiler
+	ctx   *Context
+	index int16
+	mask  migxml.Context // the contexts of the elements around
+	vars  *variables
+	scope *scope
+	depth int // of named blocks
+}
+
+// in says whether the elements of context m take part.
+func (v *evaluation) in(m migxml.Context) bool {
+	if v.ctx.User {
+		return m&migxml.User != 0
+	}
+	return m&migxml.System != 0
+}
+
+// inner is the evaluation within an element of context m, nil when that takes
+// no part.
+func (v *evaluation) inner(m migxml.Context) *evaluation {
+	w := *v
+	w.mask &= m
+	if !w.in(w.mask) {
+		return nil
+	}
+	return &w
+}
+
+// enter guards against blocks that name themselves.
+func (v *evaluation) enter(pos migxml.Pos) bool {
+	v.depth++
+	v.blocks++
+	if v.depth > maxDepth {
+		v.fail(&migxml.Error{Pos: pos, Msg: fmt.Sprintf("named elements use each other more than %d deep", maxDepth)})
+		return false
+	}
+	if v.blocks > maxBlocks {
+		v.fail(&migxml.Error{Pos: pos, Msg: fmt.Sprintf("named elements make more than %d blocks", maxBlocks)})
+		return false
+	}
+	return v.err == nil
+}
+
+func (v *evaluation) component(c *migxml.Component) {
+	v = v.inner(c.Context)
+	if v == nil {
+		return
+	}
+	v.vars = newVariables(v.vars)
+	for _, e := range c.Environments {
+		v.environment(e)
+	}
+	if !v.detected(c) {
+		return
+	}
+	v.scope = &scope{component: c.DisplayName}
+	for _, x := range c.Extensions {
+		v.drivePatterns(x.Pos, "."+x.Text, "* [*."+escape(x.Text)+"]", "Fixed", migxml.Include)
+	}
+	var nested []func()
+	var roles func(v *evaluation, rs []*migxml.Role)
+	roles = func(v *evaluation, rs []*migxml.Role) {
+		for _, r := range rs {
+			v := v.role(r)
+			for _, b := range r.Rules {
+				v.block(b)
+			}
+			for _, n := range r.Components {
+				nested = append(nested, func() { v.component(n) })
+			}
+			roles(v, r.Roles)
+		}
+	}
+	roles(v, c.Roles)
+	v.close()
+	for _, f := range nested {
+		f()
+	}
+}
+
+// role is the evaluation within r, with its variables.
+func (v *evaluation) role(r *migxml.Role) *evaluation {
+	if len(r.Environments) == 0 {
+		return v
+	}
+	w := *v
+	w.vars = newVariables(v.vars)
+	for _, e := range r.Environments {
+		w.environment(e)
+	}
+	return &w
+}
+
+// block applies a <rules> element.
+func (v *evaluation) block(b *migxml.Rules) {
+	v = v.inner(b.Context)
+	if v == nil || !v.enter(b.Pos) {
+		return
+	}
+	if b.Named != nil {
+		v.block(b.Named)
+		return
+	}
+	for _, c := range b.Conditions {
+		if !v.conditions(c) {
+			return
+		}
+	}
+	if len(b.Detections) > 0 && !slices.ContainsFunc(b.Detections, v.detection) {
+		return
+	}
+	for _, r := range b.Rule {
+		v.rule(r)
+	}
+	for _, n := range b.Rules {
+		v.block(n)
+	}
+}
+
+func (v *evaluation) rule(r *migxml.Rule) {
+	if r.Broken || r.Filter != nil && !filter(r.Filter) {
+		return
+	}
+	for _, s := range r.Sets {
+		if !v.holds(s) {
+			continue
+		}
+		for _, p := range s.Patterns {
+			kind := File
+			if p.Kind == migxml.Registry {
+				kind = Registry
+			}
+			v.pattern(p.Pos, p.Text, kind, p.Text, r.Action)
+		}
+		for _, call := range s.Scripts {
+			v.script(call, r.Action)
+		}
+	}
+}
+
+// filter is what a filter answers for every object at capture.
+func filter(c *migxml.Call) bool {
+	switch c.Name {
+	case "IgnoreIrrelevantLinks", "NeverRestore":
+		return true // they act at restore
+	}
+	return false // AnswerNo
+}
+
+// holds says whether the conditions of s do; without any they do.
+func (v *evaluation) holds(s *migxml.ObjectSet) bool {
+	for _, c := range s.Conditions {
+		if !v.conditions(c) {
+			return false
+		}
+	}
+	for _, c := range s.Condition {
+		if !v.condition(c) {
+			return false
+		}
+	}
+	return true
+}
+
+// script adds the patterns a function makes.
+func (v *evaluation) script(c *migxml.Call, a migxml.Action) {
+	switch c.Name {
+	case "GenerateDrivePatterns":
+		v.drivePatterns(c.Pos, c.Text, c.Arg(0), c.Arg(1), a)
+	case "GenerateUserPatterns":
+		kind := File
+		if c.Is(0, "Registry") {
+			kind = Registry
+		}
+		for i := range v.ctxs {
+			u := &v.ctxs[i]
+			if !u.User || u.Name == v.ctx.Name && c.Is(2, "FALSE") {
+				continue
+			}
+			text, undefined := expand(c.Arg(1), nil, u.Env)
+			if undefined != "" {
+				v.cannot(ruleKey{c.Pos, c.Text}, u, "%"+undefined+"% is not defined")
+				continue
+			}
+			v.add(c.Pos, c.Text, kind, text, a)
+		}
+	}
+}
+
+var driveKinds = []string{"Fixed", "CDROM", "Removable", "Remote"}
+
+func (v *evaluation) drivePatterns(pos migxml.Pos, text, segment, kind string, a migxml.Action) {
+	i := slices.IndexFunc(driveKinds, func(s string) bool { return strings.EqualFold(s, kind) })
+	if i < 0 {
+		v.warn(pos, "%s: %q is no kind of drive (%s): it yields nothing", text, kind, strings.Join(driveKinds, ", "))
+		return
+	}
+	if v.ctx.Probe == nil {
+		return
+	}
+	for _, d := range v.ctx.Probe.Drives(driveKinds[i]) {
+		v.add(pos, text, File, strings.TrimRight(d, `\`)+`\`+strings.TrimLeft(segment, `\`), a)
+	}
+}
+
+// pattern adds a pattern of a rule whose variables are not expanded yet.
+func (v *evaluation) pattern(pos migxml.Pos, written string, kind Kind, text string, a migxml.Action) bool {
+	text, undefined := expand(text, v.vars, v.ctx.Env)
+	if undefined != "" {
+		v.cannot(ruleKey{pos, written}, v.ctx, "%"+undefined+"% is not defined")
+		return false
+	}
+	return v.add(pos, written, kind, text, a)
+}
+
+// add adds a pattern of a rule.
+func (v *evaluation) add(pos migxml.Pos, written string, kind Kind, text string, a migxml.Action) bool {
+	l, err := parseLocation(kind, text)
+	if err != nil {
+		v.warn(pos, "%v: it matches nothing", err)
+		return false
+	}
+	if kind == Registry && !v.ctx.User && isHKCU(l.node) {
+		v.cannot(ruleKey{pos, written}, v.ctx, "HKCU is the key of a user")
+		return false
+	}
+	if v.count++; v.count > maxPatterns {
+		v.fail(&migxml.Error{Pos: pos, Msg: fmt.Sprintf("the rules make more than %d patterns", maxPatterns)})
+		return false
+	}
+	key := ruleKey{pos, written}
+	i, ok := v.ruleOf[key]
+	if !ok {
+		i = int32(len(v.rules))
+		v.ruleOf[key] = i
+		v.rules = append(v.rules, RuleInfo{Pos: pos, Component: v.scope.component, Text: written,
+			Include: a == migxml.Include, Exclude: a == migxml.Exclude, Unconditional: a == migxml.Unconditional})
+	}
+	p := compiled{pattern: l.pattern(), action: a, rule: i, ctx: v.index}
+	p.kind = p.leafKind()
+	v.scope.pats[kind] = append(v.scope.pats[kind], p)
+	return true
+}
+
+func isHKCU(node string) bool {
+	root, _, _ := strings.Cut(node, `\`)
+	return strings.EqualFold(root, "HKCU")
+}
+
+// close puts the patterns of the scope into the set. Of equal scopes, and of
+// equal unconditionalExcludes, the first is enough.
+func (v *evaluation) close() {
+	for kind, pats := range v.scope.pats {
+		var never, rest, own []compiled
+		for _, p := range pats {
+			switch {
+			case p.action == migxml.Unconditional:
+				never = append(never, p)
+			case Kind(kind) == Registry && isHKCU(p.node):
+				own = append(own, p)
+			case Kind(kind) == Registry && p.node[0] == '*':
+				own = append(own, p)
+				rest = append(rest, p)
+			default:
+				rest = append(rest, p)
+			}
+		}
+		for _, p := range never {
+			user := Kind(kind) == Registry && (isHKCU(p.node) || p.node[0] == '*')
+			if user && v.ctx.User {
+				v.users[v.ctx.Name] = append(v.users[v.ctx.Name], p)
+			}
+			if user && p.node[0] != '*' {
+				continue
+			}
+			key := fmt.Sprintf("%d|%s|%t|%s", kind, p.node, p.hasLeaf, p.leaf)
+			if v.seen[key] {
+				continue
+			}
+			v.seen[key] = true
+			v.put(Kind(kind), p)
+		}
+		v.putScope(rest, func(p compiled) { v.put(Kind(kind), p) }, true, kind)
+		if v.ctx.User {
+			v.putScope(own, func(p compiled) { v.users[v.ctx.Name] = append(v.users[v.ctx.Name], p) }, false, kind)
+		}
+	}
+}
+
+func (v *evaluation) put(kind Kind, p compiled) {
+	if kind == File {
+		v.files = append(v.files, p)
+	} else {
+		v.machine = append(v.machine, p)
+	}
+}
+
+// putScope gives the patterns a scope of their own.
+func (v *evaluation) putScope(pats []compiled, put func(compiled), shared bool, kind int) {
+	// Excludes alone do nothing.
+	if !slices.ContainsFunc(pats, func(p compiled) bool { return p.action == migxml.Include }) {
+		return
+	}
+	if shared {
+		var b strings.Builder
+		for _, p := range pats {
+			fmt.Fprintf(&b, "%d|%d|%d|%s|%t|%s\n", kind, p.rule, p.action, p.node, p.hasLeaf, p.leaf)
+		}
+		if v.seen[b.String()] {
+			return
+		}
+		v.seen[b.String()] = true
+	}
+	v.scopes++
+	for _, p := range pats {
+		p.scope = v.scopes
+		put(p)
+	}
+}
+
+// commandLine adds the patterns of opt.
+func (c *compiler) commandLine(opt Options) {
+	add := func(flag string, texts []string, a migxml.Action) {
+		pos := migxml.Pos{File: flag}
+		for _, text := range texts {
+			kind, err := look(text)
+			if err != nil {
+				c.fail(&migxml.Error{Pos: pos, Msg: err.Error()})
+				continue
+			}
+			used := len(c.ctxs) == 0
+			undefined := ""
+			for i := range c.ctxs {
+				v := &evaluation{compiler: c, ctx: &c.ctxs[i], index: int16(i), mask: migxml.UserAndSystem}
+				v.scope = &scope{component: flag}
+				plain, u := expand(text, nil, v.ctx.Env)
+				if u != "" {
+					undefined = u
+					continue
+				}
+				l, err := parseLocation(kind, plain)
+				if err != nil {
+					c.fail(&migxml.Error{Pos: pos, Msg: err.Error()})
+					return
+				}
+				used = true
+				if !l.hasLeaf && !strings.HasSuffix(text, "]") {
+					c.warn(pos, `%s is about folders or keys alone; what is in them is %s\* [*]`, text, strings.TrimRight(strings.TrimSpace(text), `\*`))
+				}
+				v.add(pos, text, kind, plain, a)
+				v.close()
+			}
+			if !used {
+				c.fail(&migxml.Error{Pos: pos, Msg: fmt.Sprintf("%s: %%%s%% is not defined", text, undefined)})
+			}
+		}
+	}
+	add("--include", opt.Include, migxml.Include)
+	add("--exclude", opt.Exclude, migxml.Unconditional)
+}
+
+// look tells from its start what a pattern of the command line is about.
+func look(text string) (Kind, error) {
+	text = strings.TrimSpace(text)
+	root, _, _ := strings.Cut(text, `\`)
+	root = strings.TrimSpace(root)
+	if i := strings.IndexByte(root, '['); i >= 0 {
+		root = strings.TrimSpace(root[:i])
+	}
+	if _, ok := rootKeys[strings.ToUpper(root)]; ok {
+		return Registry, nil
+	}
+	l, err := parseLocation(File, strings.ReplaceAll(text, "%", ""))
+	switch {
+	case strings.HasPrefix(text, "%"):
+		return File, nil
+	case err != nil:
+		return File, err
+	case text[0] == '*' && !l.hasLeaf:
+		return File, fmt.Errorf("%q names folders, not files; files of that name anywhere are * [%s]", text, text)
+	}
+	return File, nil
+}
