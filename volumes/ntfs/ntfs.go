@@ -38,9 +38,6 @@ package ntfs
 import (
 	"errors"
 	"fmt"
-	"io"
-
-	"github.com/coldstate/coldstate/volumes/winfs"
 )
 
 // Options change how a volume is opened. The zero value is good.
@@ -68,49 +65,3 @@ func (e *FormatError) Error() string {
 	}
 	return fmt.Sprintf("%s: offset %#x: %s", e.Where, e.Off, e.What)
 }
-
-// FS is an open volume. Its methods are safe for concurrent use.
-type FS struct {
-	r    io.ReaderAt
-	size int64
-}
-
-// Open reads the volume that r holds from its offset 0. size is the number of
-// bytes of the medium; a volume that claims more is opened as far as it goes.
-// r must allow concurrent ReadAt and is not closed by Close.
-//
-// The error wraps ErrNotNTFS when no boot sector is there, and is or wraps a
-// *FormatError when the volume is too damaged to find its $MFT.
-func Open(r io.ReaderAt, size int64, opt Options) (*FS, error) {
-	return nil, fmt.Errorf("%w", ErrNotNTFS)
-}
-
-// Probe says whether sector, the first 512 bytes of a volume or more, looks
-// like an NTFS boot sector.
-func Probe(sector []byte) bool {
-	return len(sector) >= 512 && string(sector[3:11]) == "NTFS    "
-}
-
-func (fs *FS) Label() string                                           { return "" }
-func (fs *FS) Root() winfs.Entry                                       { return 0 }
-func (fs *FS) Len() int                                                { return 0 }
-func (fs *FS) Name(winfs.Entry) string                                 { return "" }
-func (fs *FS) Parent(winfs.Entry) winfs.Entry                          { return 0 }
-func (fs *FS) Children(dir winfs.Entry) ([]winfs.Entry, error)         { return nil, winfs.ErrNotFound }
-func (fs *FS) Info(winfs.Entry) (winfs.Info, error)                    { return winfs.Info{}, winfs.ErrNotFound }
-func (fs *FS) Streams(winfs.Entry) ([]winfs.StreamInfo, error)         { return nil, winfs.ErrNotFound }
-func (fs *FS) Open(e winfs.Entry, stream string) (winfs.Stream, error) { return nil, winfs.ErrNotFound }
-func (fs *FS) Security(winfs.Entry) ([]byte, error)                    { return nil, winfs.ErrNotFound }
-func (fs *FS) SecurityID(winfs.Entry) uint64                           { return 0 }
-func (fs *FS) Reparse(winfs.Entry) ([]byte, error)                     { return nil, winfs.ErrNotFound }
-func (fs *FS) Lookup(path string) (winfs.Entry, error)                 { return 0, winfs.ErrNotFound }
-func (fs *FS) Problems() []winfs.Problem                               { return nil }
-func (fs *FS) Close() error                                            { return nil }
-
-// Medium is the volume as it was given to Open.
-func (fs *FS) Medium() io.ReaderAt { return fs.r }
-
-var (
-	_ winfs.FS     = (*FS)(nil)
-	_ winfs.Medium = (*FS)(nil)
-)

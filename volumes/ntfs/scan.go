@@ -1,0 +1,685 @@
+package ntfs
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/coldstate/coldstate/internal/wstr"
+	"github.com/coldstate/coldstate/volumes/winfs"
+)
+
+const (
+	// scanSize is the size of the reads of the pass over $MFT.
+	scanSize = 4 << 20
+	// maxSaved is how much of the records that belong together is kept until
+	// the pass is over; others are read a second time.
+	maxSaved = 32 << 20
+	// maxOwnSDs is how much of the descriptors outside of $Secure is kept.
+	maxOwnSDs = 16 << 20
+	// maxDescriptor is the largest security descriptor.
+	maxDescriptor = 64 << 10
+	maxProblems   = 1000
+)
+
+// scanner fills the index from the records of $MFT.
+type scanner struct {
+	fs *FS
+	x  *index
+
+	// Files with an attribute list, and the records these lists may name.
+	lists []uint32 // index of the file
+	ext   []extension
+	saved map[uint32][]byte
+	room  int // left of maxSaved
+	// listWork is how many list entries may still be followed: lists that
+	// share clusters could name every record from every file.
+	listWork int64
+	byBase   []extension
+
+	late    []named // reparse data outside of the record: only file and place
+	sdRoom  int
+	sdIndex map[string]uint32
+
+	bitmap     []byte // $MFT:$BITMAP, read when the first bad record asks for it
+	haveBitmap bool
+
+	// Memory that is used again for each record.
+	attrs, data []attr
+	runs        []run
+	enc, name   []byte
+}
+
+// extension is a record that continues another.
+type extension struct {
+	num  uint32
+	base reference
+}
+
+// scan makes the pass.
+func (sc *scanner) scan() {
+	type block struct {
+		first uint32 // number of the first record
+		buf   []byte
+		bad   []badRecords
+	}
+	size := sc.fs.geo.record
+	free := make(chan []byte, 2)
+	full := make(chan block, 1)
+	step := scanSize / size * size
+	if all := sc.fs.mft.size / size * size; all < step {
+		step = max(all, size)
+	}
+	free <- make([]byte, step)
+	if sc.fs.mft.size > step {
+		free <- make([]byte, step)
+	}
+	go func() {
+		defer close(full)
+		for _, r := range sc.fs.mftRanges {
+			for off := r.off; off < r.end; off += step {
+				buf := <-free
+				n := min(step, r.end-off)
+				bad := sc.fs.readRecords(buf[:n], off)
+				full <- block{uint32(off / size), buf[:n], bad}
+			}
+		}
+	}()
+	for b := range full {
+		for _, bad := range b.bad {
+			sc.fs.problem(recordRange(bad.first, bad.n), "cannot be read: "+bad.err.Error())
+			for i := range bad.n {
+				sc.unreadable(bad.first + i)
+			}
+		}
+		for i := int64(0); i < int64(len(b.buf)); i += size {
+			sc.record(b.first+uint32(i/size), b.buf[i:i+size:i+size])
+		}
+		free <- b.buf[:cap(b.buf)]
+	}
+}
+
+func recordRange(first, n uint32) string {
+	if n == 1 {
+		return recordName(first)
+	}
+	return fmt.Sprintf("MFT records %d to %d", first, first+n-1)
+}
+
+// unreadable takes a record that could not be read from $MFTMirr, when that
+// has it.
+func (sc *scanner) unreadable(num uint32) {
+	if raw := sc.fs.readMirror(num); raw != nil {
+		sc.record(num, raw)
+	}
+}
+
+// record takes one record in. raw is changed.
+func (sc *scanner) record(num uint32, raw []byte) {
+	h, st, err := openRecord(raw)
+	if st >= stateDamaged && int64(num) < sc.fs.geo.mirrored() {
+		if m := sc.fs.readMirror(num); m != nil {
+			if mh, mst, _ := openRecord(m); mst == stateGood {
+				sc.fs.problem(recordName(num), err.Error()+"; its copy in $MFTMirr is used")
+				raw, h, st, err = m, mh, mst, nil
+			}
+		}
+	}
+	switch st {
+	case stateUnused:
+		return
+	case stateBad:
+		if sc.allocated(num) {
+			sc.fs.problem(recordName(num), err.Error())
+		}
+		return
+	case stateDamaged:
+		sc.fs.problem(recordName(num), err.Error())
+	}
+	if h.base != 0 && h.base.record() != uint64(num) {
+		sc.ext = append(sc.ext, extension{num, h.base})
+		sc.save(num, raw[:h.used])
+		return
+	}
+
+	var what error
+	sc.attrs, what = parseAttrs(sc.attrs[:0], raw, h, num)
+	f := file{num: num, seq: h.seq, place: noPlace}
+	if h.flags&recordDirectory != 0 {
+		f.flags |= flagDir
+		f.attr = winfs.AttrDirectory
+	}
+	sc.x.setInUse(num)
+	i := sc.x.files.add(f)
+	if err != nil {
+		sc.x.hurt(i, err.Error())
+	}
+	if what != nil {
+		sc.damage(i, what.Error())
+	}
+	if h.hasNum && h.num != num {
+		sc.damage(i, fmt.Sprintf("the record says that it is number %d", h.num))
+	}
+	if slices.ContainsFunc(sc.attrs, func(a attr) bool { return a.typ == typeAttributeList }) {
+		sc.lists = append(sc.lists, i)
+		sc.save(num, raw[:h.used])
+		return
+	}
+	sc.fill(i, sc.attrs)
+}
+
+// noPlace is the place of a file without an unnamed stream.
+const noPlace = math.MaxUint32
+
+// damage tells of damage both in the volume's problems and the file's.
+func (sc *scanner) damage(f uint32, what string) {
+	sc.fs.problem(recordName(sc.x.files.at(f).num), what)
+	sc.x.hurt(f, what)
+}
+
+func (sc *scanner) save(num uint32, rec []byte) {
+	if len(rec) > sc.room {
+		return
+	}
+	sc.room -= len(rec)
+	if sc.saved == nil {
+		sc.saved = map[uint32][]byte{}
+	}
+	sc.saved[num] = bytes.Clone(rec)
+}
+
+// load returns a record in use that the pass came by.
+func (sc *scanner) load(num uint32) ([]byte, header, error) {
+	if rec, ok := sc.saved[num]; ok {
+		// The fixed part was checked, and the sectors restored, before.
+		return rec, savedHeader(rec), nil
+	}
+	return sc.fs.readRecord(num)
+}
+
+func savedHeader(rec []byte) header {
+	return header{
+		seq:   binary.LittleEndian.Uint16(rec[16:]),
+		first: int(binary.LittleEndian.Uint16(rec[20:])),
+		flags: binary.LittleEndian.Uint16(rec[22:]),
+		used:  len(rec),
+		base:  reference(binary.LittleEndian.Uint64(rec[32:])),
+	}
+}
+
+// allocated asks $MFT:$BITMAP whether a record is in use; yes, when that
+// cannot be read.
+func (sc *scanner) allocated(num uint32) bool {
+	if !sc.haveBitmap {
+		sc.haveBitmap = true
+		want := sc.fs.mft.size/sc.fs.geo.record/8 + 1
+		if s := sc.fs.mftBitmap; s != nil {
+			b := make([]byte, min(want, s.Size()))
+			if n, _ := s.ReadAt(b, 0); n == len(b) {
+				sc.bitmap = b
+			}
+		}
+	}
+	if int64(num/8) >= int64(len(sc.bitmap)) {
+		return true
+	}
+	return sc.bitmap[num/8]>>(num%8)&1 != 0
+}
+
+// merge takes in the files whose attributes lie in several records.
+func (sc *scanner) merge() {
+	sc.listWork = 16*maxListEntries + 4*sc.fs.mft.size/sc.fs.geo.record
+	for _, i := range sc.lists {
+		num := sc.x.files.at(i).num
+		attrs, problems, err := sc.gather(num)
+		for _, p := range problems {
+			sc.damage(i, p)
+		}
+		if err != nil {
+			sc.damage(i, err.Error())
+		}
+		sc.fill(i, attrs)
+	}
+	for _, l := range sc.late {
+		s := sc.fs.stored(l.size, l.place)
+		var b [8]byte
+		if _, err := s.ReadAt(b[:], 0); err != nil {
+			sc.damage(l.file, "the reparse data cannot be read: "+err.Error())
+			continue
+		}
+		sc.x.tags = append(sc.x.tags, tag{l.file, binary.LittleEndian.Uint32(b[:])})
+	}
+	slices.SortFunc(sc.x.tags, func(a, b tag) int { return cmp.Compare(a.file, b.file) })
+}
+
+// gather returns the attributes of a file with an attribute list from all of
+// its records, and what is wrong with them.
+func (sc *scanner) gather(num uint32) ([]attr, []string, error) {
+	rec, h, err := sc.load(num)
+	if err != nil {
+		return nil, nil, err
+	}
+	var problems []string
+	attrs, err := parseAttrs(nil, rec, h, num)
+	// The damage of the base record was told when the pass came by.
+	_ = err
+	list, err := sc.fs.listOf(attrs)
+	if err != nil {
+		problems = append(problems, err.Error())
+	}
+	sc.listWork -= int64(len(list))
+	if sc.listWork < 0 {
+		return attrs, problems, &FormatError{"attribute list", -1, "the lists of this volume name more records than it can have; the rest is not followed"}
+	}
+	self := makeRef(num, h.seq)
+	var nums []uint32
+	for _, e := range list {
+		if e.ref.record() == uint64(num) {
+			continue
+		}
+		if e.ref.record() > math.MaxUint32 {
+			problems = append(problems, fmt.Sprintf("the attribute list names record %d", e.ref.record()))
+			continue
+		}
+		nums = append(nums, uint32(e.ref.record()))
+	}
+	if err != nil {
+		// The rest of the list is not known; take what points back.
+		if sc.byBase == nil {
+			sc.byBase = slices.Clone(sc.ext)
+			slices.SortFunc(sc.byBase, func(a, b extension) int { return cmp.Compare(a.base, b.base) })
+		}
+		i, _ := slices.BinarySearchFunc(sc.byBase, self, func(x extension, r reference) int { return cmp.Compare(x.base, r) })
+		for ; i < len(sc.byBase) && sc.byBase[i].base == self; i++ {
+			nums = append(nums, sc.byBase[i].num)
+		}
+	}
+	slices.Sort(nums)
+	for _, n := range slices.Compact(nums) {
+		k, ok := slices.BinarySearchFunc(sc.ext, n, func(x extension, n uint32) int { return cmp.Compare(x.num, n) })
+		if !ok || sc.ext[k].base != self {
+			problems = append(problems, fmt.Sprintf("the attributes in record %d are gone: it is not in use, or belongs to another file", n))
+			continue
+		}
+		rec, h, err := sc.load(n)
+		if err == nil {
+			attrs, err = parseAttrs(attrs, rec, h, n)
+		}
+		if err != nil {
+			problems = append(problems, err.Error())
+		}
+	}
+	return attrs, problems, nil
+}
+
+// listOf reads the attribute list among attrs.
+func (fs *FS) listOf(attrs []attr) ([]listEntry, error) {
+	k := slices.IndexFunc(attrs, func(a attr) bool { return a.typ == typeAttributeList })
+	if k < 0 {
+		return nil, nil
+	}
+	a := &attrs[k]
+	b := a.value
+	if a.nonResident {
+		if a.first != 0 || a.size > maxListBytes {
+			return nil, &FormatError{"attribute list", -1, fmt.Sprintf("%d bytes", a.size)}
+		}
+		runs, size, err := fs.geo.layout(nil, attrs[k:k+1], a.size)
+		if err != nil {
+			return nil, fmt.Errorf("attribute list: %w", err)
+		}
+		b = make([]byte, size)
+		if n, err := fs.plainOf(runs, size, min(size, a.init)).ReadAt(b, 0); n < len(b) {
+			list, _ := parseList(b[:n])
+			return list, fmt.Errorf("attribute list: %w", err)
+		}
+	}
+	return parseList(b)
+}
+
+// layout makes the runs of a stream from its extents, in order of their first
+// cluster, and returns its size. Whatever is missing is lost; a size that no
+// volume of this size can hold is cut to the clusters there are.
+func (g *geometry) layout(dst []run, exts []attr, size int64) ([]run, int64, error) {
+	var problem error
+	note := func(err error) {
+		if problem == nil {
+			problem = err
+		}
+	}
+	var at int64
+	for i := range exts {
+		a := &exts[i]
+		switch {
+		case a.last >= math.MaxInt64/g.cluster-1:
+			note(fmt.Errorf("cluster %d of a stream", a.last))
+			continue
+		case a.first < at:
+			note(fmt.Errorf("two extents hold cluster %d of the stream", a.first))
+			continue
+		case a.first > at:
+			note(fmt.Errorf("the extent with the clusters %d to %d of the stream is missing", at, a.first-1))
+			dst = addRun(dst, run{lost, a.first - at})
+		}
+		var err error
+		dst, err = appendRuns(dst, a.runs, a.last-a.first+1, g.clusters)
+		if err != nil {
+			note(fmt.Errorf("run list: %w", err))
+		}
+		at = a.last + 1
+	}
+	if all := at * g.cluster; size > all {
+		if size > g.bytes {
+			note(fmt.Errorf("%d bytes in %d clusters; cut to %d bytes", size, at, all))
+			return dst, all, problem
+		}
+		note(fmt.Errorf("%d bytes, but only %d clusters", size, at))
+		dst = addRun(dst, run{lost, (size - all + g.cluster - 1) / g.cluster})
+	}
+	return dst, size, problem
+}
+
+// fill takes the attributes of a file in.
+func (sc *scanner) fill(i uint32, attrs []attr) {
+	x := sc.x
+	f := x.files.at(i)
+	haveSI, long := false, false
+	var dos, sd, reparse *attr
+	sc.data = sc.data[:0]
+	for k := range attrs {
+		a := &attrs[k]
+		switch a.typ {
+		case typeStandardInformation:
+			if v := a.value; len(v) >= 48 && !haveSI {
+				haveSI = true
+				f.created = wstr.Filetime(binary.LittleEndian.Uint64(v))
+				f.modified = wstr.Filetime(binary.LittleEndian.Uint64(v[8:]))
+				f.changed = wstr.Filetime(binary.LittleEndian.Uint64(v[16:]))
+				f.accessed = wstr.Filetime(binary.LittleEndian.Uint64(v[24:]))
+				f.attr |= binary.LittleEndian.Uint32(v[32:]) &^ winfs.AttrDirectory
+				if len(v) >= 72 {
+					f.sec = binary.LittleEndian.Uint32(v[52:])
+				}
+			}
+		case typeFileName:
+			const space = 65 // offset of the name space: 0 POSIX, 1 Win32, 2 DOS, 3 both
+			switch {
+			case len(a.value) > space && a.value[space] == 2:
+				dos = a
+			case sc.addLink(i, a.value):
+				long = true
+			}
+		case typeSecurityDescriptor:
+			if sd == nil {
+				sd = a
+				f.flags |= flagSD
+			}
+		case typeVolumeName:
+			if f.num == 3 && len(a.value) <= 256 {
+				sc.fs.label = wstr.FromUTF16LE(a.value)
+			}
+		case typeReparsePoint:
+			if reparse == nil {
+				reparse = a
+			}
+		case typeData:
+			sc.data = append(sc.data, *a)
+		}
+	}
+	if !long && dos != nil {
+		// The long name is lost; the short one is better than none.
+		sc.addLink(i, dos.value)
+	}
+	if !haveSI && f.num >= firstUser {
+		sc.damage(i, "no $STANDARD_INFORMATION: times, attributes and owner are unknown")
+	}
+	if sd != nil && f.sec == 0 && !sd.nonResident {
+		sc.ownSD(f, sd.value)
+	}
+	if reparse != nil {
+		sc.reparse(i, reparse)
+	}
+	sc.streams(i)
+}
+
+// addLink takes a $FILE_NAME in.
+func (sc *scanner) addLink(i uint32, v []byte) bool {
+	if len(v) < 66 || 66+2*int(v[64]) > len(v) || v[64] == 0 {
+		sc.damage(i, "a $FILE_NAME without a name")
+		return false
+	}
+	ref := reference(binary.LittleEndian.Uint64(v))
+	sc.name = appendName(sc.name[:0], v[66:66+2*int(v[64])])
+	name, ok := sc.x.names.add(sc.name)
+	if !ok {
+		sc.damage(i, "names of more than 4 GiB; this one is left out")
+		return false
+	}
+	f := sc.x.files.at(i)
+	if f.links < math.MaxUint16 {
+		f.links++
+	}
+	parent := uint32(noParent)
+	if ref.record() < noParent {
+		parent = uint32(ref.record())
+	}
+	sc.x.links.add(link{file: i, parent: parent, name: name, seq: ref.seq()})
+	return true
+}
+
+// appendName appends the WTF-8 of UTF-16LE.
+func appendName(dst, b []byte) []byte {
+	for i := 0; i+1 < len(b); i += 2 {
+		if b[i] >= 0x80 || b[i+1] != 0 {
+			return append(dst, wstr.FromUTF16LE(b[i:])...)
+		}
+		dst = append(dst, b[i])
+	}
+	return dst
+}
+
+// ownSD keeps a descriptor of a file that does not use $Secure. Most of them
+// are equal.
+func (sc *scanner) ownSD(f *file, b []byte) {
+	n, ok := sc.sdIndex[string(b)]
+	if !ok {
+		if len(b) > maxDescriptor || len(b) > sc.sdRoom {
+			return
+		}
+		sc.sdRoom -= len(b)
+		s := string(b)
+		sc.x.sds = append(sc.x.sds, s)
+		n = uint32(len(sc.x.sds))
+		if sc.sdIndex == nil {
+			sc.sdIndex = map[string]uint32{}
+		}
+		sc.sdIndex[s] = n
+	}
+	f.sec = n
+	f.flags |= flagOwnSD
+}
+
+func (sc *scanner) reparse(i uint32, a *attr) {
+	f := sc.x.files.at(i)
+	if !a.nonResident {
+		if len(a.value) < 8 {
+			sc.damage(i, fmt.Sprintf("reparse data of %d bytes", len(a.value)))
+			return
+		}
+		f.flags |= flagReparse
+		sc.x.tags = append(sc.x.tags, tag{i, binary.LittleEndian.Uint32(a.value)})
+		return
+	}
+	if a.first != 0 || a.size < 8 || a.size > maxReparse {
+		sc.damage(i, fmt.Sprintf("reparse data of %d bytes", a.size))
+		return
+	}
+	f.flags |= flagReparse
+	_, size, place, err := sc.keep([]attr{*a})
+	if err != nil {
+		sc.damage(i, "reparse data: "+err.Error())
+	}
+	if place != noPlace {
+		sc.late = append(sc.late, named{file: i, place: place, size: size})
+	}
+}
+
+// streams takes the $DATA attributes in sc.data in.
+func (sc *scanner) streams(i uint32) {
+	if len(sc.data) > 1 {
+		slices.SortStableFunc(sc.data, func(a, b attr) int {
+			if c := bytes.Compare(a.name, b.name); c != 0 {
+				return c
+			}
+			return cmp.Compare(a.first, b.first)
+		})
+	}
+	for rest := sc.data; len(rest) > 0; {
+		n := 1
+		for n < len(rest) && bytes.Equal(rest[n].name, rest[0].name) {
+			n++
+		}
+		sc.stream(i, rest[:n])
+		rest = rest[n:]
+	}
+}
+
+// stream takes one stream in, all of its extents.
+func (sc *scanner) stream(i uint32, exts []attr) {
+	f := sc.x.files.at(i)
+	name := exts[0].name
+	if f.flags&flagDir != 0 && len(name) == 0 {
+		sc.damage(i, "a folder with an unnamed stream")
+		return
+	}
+	s := named{file: i}
+	if k := slices.IndexFunc(exts, func(a attr) bool { return !a.nonResident }); k >= 0 {
+		a := &exts[k]
+		s.size, s.place = int64(len(a.value)), a.rec
+		s.mode = winfs.Resident
+		if a.flags&attrEncrypted != 0 {
+			s.mode |= winfs.Encrypted
+		}
+		if len(exts) > 1 {
+			sc.damage(i, streamName(name)+"resident and not resident at once")
+		}
+	} else {
+		var err error
+		s.mode, s.size, s.place, err = sc.keep(exts)
+		if err != nil {
+			sc.damage(i, streamName(name)+err.Error())
+		}
+	}
+	if len(name) == 0 {
+		f.size, f.place, f.mode = s.size, s.place, s.mode
+		f.flags |= flagData
+		return
+	}
+	sc.name = appendName(sc.name[:0], name)
+	at, ok := sc.x.names.add(sc.name)
+	if !ok {
+		sc.damage(i, "names of more than 4 GiB; a stream is left out")
+		return
+	}
+	s.name = at
+	if f.streams < math.MaxUint16 {
+		f.streams++
+	}
+	sc.x.named.add(s)
+}
+
+func streamName(raw []byte) string {
+	if len(raw) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("stream %q: ", wstr.FromUTF16LE(raw))
+}
+
+var errNoFirst = errors.New("the extent with the size is missing; the size is that of the clusters found")
+
+// keep stores the runs of a stream in the index.
+func (sc *scanner) keep(exts []attr) (mode winfs.Mode, size int64, place uint32, err error) {
+	g := &sc.fs.geo
+	a := &exts[0]
+	size, init, unit := a.size, a.init, a.unit
+	if a.first != 0 {
+		last := exts[len(exts)-1].last
+		if last >= math.MaxInt64/g.cluster-1 {
+			return 0, 0, noPlace, fmt.Errorf("cluster %d of a stream", last)
+		}
+		size = (last + 1) * g.cluster
+		init, unit = size, 0
+		err = errNoFirst
+		if a.flags&attrCompression != 0 {
+			unit = 4 // no other is made
+		}
+	}
+	var what error
+	sc.runs, size, what = g.layout(sc.runs[:0], exts, size)
+	if err == nil {
+		err = what
+	}
+	if a.flags&attrCompression == 0 {
+		unit = 0 // sparse streams have one, which means nothing
+	} else if unit == 0 {
+		err = cmp.Or(err, errors.New("compressed, without a compression unit"))
+	}
+	if a.flags&attrCompression > 1 || unit > 0 && g.cluster<<min(unit, 40) > maxUnit {
+		err = cmp.Or(err, fmt.Errorf("compression method %d with units of 2^%d clusters", a.flags&attrCompression, unit))
+		sc.runs = append(sc.runs[:0], run{lost, (size-1)/g.cluster + 1})
+		if size == 0 {
+			sc.runs = sc.runs[:0]
+		}
+		unit = 0
+	}
+	mode = g.modeOf(sc.runs, a.flags, unit, size)
+	sc.enc = encodeRuns(sc.enc[:0], sc.runs, unit, size, init)
+	place, ok := sc.x.runs.add(sc.enc)
+	if !ok || place == noPlace {
+		return mode, size, noPlace, errors.New("run lists of more than 4 GiB; this one is left out")
+	}
+	return mode, size, place, err
+}
+
+// modeOf tells how a stream that is not resident is kept.
+func (g *geometry) modeOf(runs []run, flags uint16, unit uint8, size int64) winfs.Mode {
+	var mode winfs.Mode
+	if flags&attrEncrypted != 0 {
+		mode |= winfs.Encrypted
+	}
+	if flags&attrSparse != 0 {
+		mode |= winfs.Sparse
+	}
+	if unit > 0 {
+		mode |= winfs.Compressed
+	}
+	clusters, gaps := false, false
+	var at int64
+	for _, x := range runs {
+		if at*g.cluster >= size {
+			break
+		}
+		switch x.lcn {
+		case hole:
+			// The end of a compressed unit is a hole that holds nothing.
+			whole := (at + 1<<unit - 1) >> unit << unit
+			if whole*g.cluster < size && (whole+1<<unit <= at+x.n || (at+x.n)*g.cluster >= size && whole == at) {
+				gaps = true
+			}
+		default:
+			clusters = true
+		}
+		at += x.n
+	}
+	switch {
+	case gaps && !clusters:
+		mode |= winfs.Absent | winfs.Sparse
+	case gaps:
+		mode |= winfs.Partial | winfs.Sparse
+	}
+	return mode
+}

@@ -1,0 +1,194 @@
+package ntfs
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math/bits"
+	"sync"
+
+	"github.com/coldstate/coldstate/volumes/winfs"
+)
+
+// The stream $Secure:$SDS holds each security descriptor of the volume once,
+// as a row of entries aligned to 16 bytes:
+//
+//	 0  4  hash of the descriptor
+//	 4  4  security id
+//	 8  8  offset of the entry in the stream
+//	16  4  length of the entry
+//	20     the descriptor
+//
+// Blocks of 256 KiB alternate: one with entries, one with their copies.
+const (
+	sdsHeader = 20
+	sdsBlock  = 256 << 10
+	// maxSDs bounds the ids that are remembered. Large servers have tens of
+	// thousands.
+	maxSDs = 4 << 20
+)
+
+// secure finds descriptors in $SDS. It is read when the first is asked for.
+type secure struct {
+	once   sync.Once
+	stream winfs.Stream
+	ids    map[uint32]sdsPlace
+	err    error
+}
+
+type sdsPlace struct {
+	off int64
+	n   uint32 // with the header
+}
+
+// hashSD is the hash of a descriptor: rotate left by three and add, for each
+// dword.
+func hashSD(b []byte) uint32 {
+	var h uint32
+	for ; len(b) >= 4; b = b[4:] {
+		h = bits.RotateLeft32(h, 3) + binary.LittleEndian.Uint32(b)
+	}
+	return h
+}
+
+var errSDS = errors.New("the hash of the descriptor does not fit")
+
+// load reads the stream and notes where each id is.
+func (s *secure) load(fs *FS) {
+	e, ok := fs.child(fs.tree.root, "$Secure")
+	if !ok {
+		s.err = errors.New("$Secure is missing")
+		return
+	}
+	s.stream, s.err = fs.Open(e, "$SDS")
+	if s.err == nil {
+		s.ids = readSDS(s.stream)
+	}
+}
+
+// readSDS finds the entries of a stream. Each block with entries is read with
+// its copy; where the entries are broken off, the copy is tried.
+func readSDS(s winfs.Stream) map[uint32]sdsPlace {
+	ids := map[uint32]sdsPlace{}
+	buf := make([]byte, min(sdsBlock, s.Size()))
+	for base := int64(0); base < s.Size(); base += 2 * sdsBlock {
+		scan := func(at int64) bool {
+			if at >= s.Size() {
+				return false
+			}
+			clear(buf)
+			n, _ := s.ReadAt(buf[:min(int64(len(buf)), s.Size()-at)], at)
+			b := buf[:n]
+			for off := 0; off+sdsHeader <= len(b); {
+				hash, id := binary.LittleEndian.Uint32(b[off:]), binary.LittleEndian.Uint32(b[off+4:])
+				place := binary.LittleEndian.Uint64(b[off+8:])
+				size := binary.LittleEndian.Uint32(b[off+16:])
+				if id == 0 || size == 0 {
+					return true // the end of the used part
+				}
+				if size < sdsHeader || size > maxDescriptor+sdsHeader || place != uint64(base)+uint64(off) || int64(size) > int64(len(b)-off) {
+					return false
+				}
+				// A descriptor with a wrong hash is read again, and from its
+				// copy, when it is asked for.
+				_ = hash
+				if _, ok := ids[id]; !ok && len(ids) < maxSDs {
+					ids[id] = sdsPlace{base + int64(off), size}
+				}
+				off += (int(size) + 15) &^ 15
+			}
+			return n > 0
+		}
+		if !scan(base) {
+			scan(base + sdsBlock)
+		}
+	}
+	return ids
+}
+
+// read returns the descriptor with that id, nil when there is none.
+func (s *secure) read(id uint32) ([]byte, error) {
+	p, ok := s.ids[id]
+	if !ok {
+		return nil, nil
+	}
+	var first error
+	for _, off := range []int64{p.off, p.off + sdsBlock} {
+		b := make([]byte, p.n)
+		_, err := s.stream.ReadAt(b, off)
+		if err == nil || len(b) == 0 {
+			switch {
+			case binary.LittleEndian.Uint32(b[4:]) != id:
+				err = errors.New("another id is there")
+			case hashSD(b[sdsHeader:]) != binary.LittleEndian.Uint32(b):
+				err = errSDS
+			default:
+				return b[sdsHeader:], nil
+			}
+		}
+		if first == nil {
+			first = fmt.Errorf("$Secure:$SDS, offset %#x: %w", off, err)
+		}
+	}
+	return nil, first
+}
+
+// Security reads the security descriptor of e: that of its id in $Secure, or
+// the one it has for itself.
+func (fs *FS) Security(e winfs.Entry) ([]byte, error) {
+	_, f, err := fs.file(e)
+	if err != nil {
+		return nil, err
+	}
+	var first error
+	switch {
+	case f.sec == 0:
+	case f.flags&flagOwnSD != 0:
+		return []byte(fs.x.sds[f.sec-1]), nil
+	default:
+		s := &fs.secure
+		s.once.Do(func() { s.load(fs) })
+		if s.err != nil {
+			first = s.err
+			break
+		}
+		b, err := s.read(f.sec)
+		if b != nil {
+			return b, nil
+		}
+		first = err
+		if first == nil {
+			first = fmt.Errorf("security id %d is not in $Secure", f.sec)
+		}
+	}
+	if f.flags&flagSD != 0 {
+		b, err := fs.attrOf(f, typeSecurityDescriptor, maxDescriptor)
+		if err == nil {
+			return b, nil
+		}
+		if first == nil {
+			first = err
+		}
+	}
+	if first != nil {
+		return nil, fmt.Errorf("%s: %w", recordName(f.num), first)
+	}
+	return nil, nil
+}
+
+// SecurityID is the id in $Secure, or a larger number for files that do not
+// use it.
+func (fs *FS) SecurityID(e winfs.Entry) uint64 {
+	_, f, err := fs.file(e)
+	switch {
+	case err != nil:
+		return 0
+	case f.flags&flagOwnSD != 0:
+		return 1<<32 | uint64(f.sec)
+	case f.sec != 0:
+		return uint64(f.sec)
+	case f.flags&flagSD != 0:
+		return 1<<33 | uint64(f.num)
+	}
+	return 0
+}
