@@ -3,6 +3,7 @@ package offline
 import (
 	"bytes"
 	"encoding/binary"
+	"encoding/hex"
 	"fmt"
 	"slices"
 	"strings"
@@ -221,4 +222,48 @@ func (s *System) setDrive(d Drive) {
 		}
 	}
 	s.Drives = append(s.Drives, d)
+}
+
+// volumeByName finds the volume that Windows calls `Volume{guid}`: through
+// MountedDevices, else the GUID is that of a GPT partition, or is made of
+// the signature of an MBR disk and the offset of the partition on it.
+func (s *System) volumeByName(name string) *volumes.Volume {
+	var devices []device
+	if k, err := s.SystemHive.Root().Key("MountedDevices"); err == nil {
+		if v, err := k.Value(`\??\` + name); err == nil {
+			if data, err := v.Data(); err == nil {
+				devices = append(devices, parseDevice(data))
+			}
+		}
+	}
+	if guid, ok := parseGUID(name[len("Volume"):]); ok {
+		devices = append(devices, device{kind: deviceGPT, guid: guid})
+		if le := binary.LittleEndian; le.Uint32(guid[4:]) == 0 && guid[15]&0x80 == 0 {
+			devices = append(devices, device{kind: deviceMBR, signature: le.Uint32(guid[:]), offset: int64(le.Uint64(guid[8:]))})
+		}
+	}
+	for _, d := range devices {
+		for _, v := range s.set.Volumes {
+			if d.is(v) {
+				return v
+			}
+		}
+	}
+	return nil
+}
+
+// parseGUID reads {xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx} into the byte order
+// of disks and of memory.
+func parseGUID(s string) (g [16]byte, ok bool) {
+	if len(s) != 38 || s[0] != '{' || s[37] != '}' || s[9] != '-' || s[14] != '-' || s[19] != '-' || s[24] != '-' {
+		return g, false
+	}
+	b, err := hex.DecodeString(s[1:9] + s[10:14] + s[15:19] + s[20:24] + s[25:37])
+	if err != nil {
+		return g, false
+	}
+	slices.Reverse(b[0:4])
+	slices.Reverse(b[4:6])
+	slices.Reverse(b[6:8])
+	return [16]byte(b), true
 }

@@ -1,6 +1,7 @@
 package offline
 
 import (
+	"maps"
 	"strings"
 
 	"github.com/coldstate/coldstate/internal/wstr"
@@ -35,6 +36,9 @@ func (e *Env) Set(name, value string) {
 	e.vars[wstr.Upper(name)] = value
 }
 
+// Unset leaves a variable undefined that e itself defines.
+func (e *Env) Unset(name string) { delete(e.vars, wstr.Upper(name)) }
+
 // Expand replaces every %NAME% that is defined, once: values are not expanded
 // again. It says whether all of them were.
 func (e *Env) Expand(s string) (string, bool) {
@@ -68,4 +72,10 @@ func (e *Env) Expand(s string) (string, bool) {
 			s = after
 		}
 	}
+}
+
+// Over gives the variables of e itself over another parent. Later changes to
+// e do not show in it.
+func (e *Env) Over(parent *Env) *Env {
+	return &Env{vars: maps.Clone(e.vars), parent: parent}
 }

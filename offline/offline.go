@@ -273,18 +273,9 @@ func load(set *volumes.Set, v *volumes.Volume, root, arch string, m map[byte]int
 	if s.Software, err = openHive(fs, winpath.Join(root, `System32\config\SOFTWARE`)); err != nil {
 		return nil, err
 	}
-	if s.ControlSet, err = controlSet(s.SystemHive); err != nil {
+	if err := s.read(arch, m); err != nil {
 		return nil, err
 	}
-	if err := s.readVersion(); err != nil {
-		return nil, err
-	}
-	s.findDrives(m)
-	s.readMachine()
-	if arch != "" {
-		s.Arch = arch
-	}
-	s.buildEnv()
 	for _, h := range []struct {
 		name string
 		h    *hive.Hive
@@ -295,6 +286,20 @@ func load(set *volumes.Set, v *volumes.Volume, root, arch string, m map[byte]int
 		}
 	}
 	return s, nil
+}
+
+// read fills s from its hives and, for what they do not tell, its folders.
+func (s *System) read(arch string, m map[byte]int) (err error) {
+	if s.ControlSet, err = controlSet(s.SystemHive); err != nil {
+		return err
+	}
+	if err := s.readVersion(); err != nil {
+		return err
+	}
+	s.findDrives(m)
+	s.readMachine(arch)
+	s.buildEnv()
+	return nil
 }
 
 func (s *System) problem(where, format string, args ...any) {

@@ -9,6 +9,7 @@ import (
 	"github.com/coldstate/coldstate/internal/winpath"
 	"github.com/coldstate/coldstate/internal/wstr"
 	"github.com/coldstate/coldstate/volumes"
+	"github.com/coldstate/coldstate/volumes/winfs"
 )
 
 // drive finds the drive of a letter.
@@ -138,4 +139,88 @@ func (s *System) Config(name string) string {
 // samePath says whether a and b are one path, whatever way they are written.
 func samePath(a, b string) bool {
 	return wstr.EqualFold(winpath.Clean(a), winpath.Clean(b))
+}
+
+// maxLinks bounds the links followed for one path, as Windows bounds them.
+const maxLinks = 63
+
+// Follow gives the path that path means to Windows: junctions, folder links
+// and mounted volumes on the way are replaced by what they lead to, as with
+// profiles that were moved to another drive. What cannot be followed is
+// returned as far as it was.
+func (s *System) Follow(path string) string {
+	at := winpath.Clean(path)
+	for range maxLinks {
+		next, ok := s.followOnce(at)
+		if !ok {
+			break
+		}
+		at = next
+	}
+	return at
+}
+
+// followOnce replaces the first link on the way of a clean path.
+func (s *System) followOnce(path string) (string, bool) {
+	vol, names := winpath.Split(path)
+	dir := vol + `\`
+	for i, name := range names {
+		v, e, err := s.Resolve(winpath.Join(dir, name))
+		if err != nil {
+			return "", false
+		}
+		fs, err := v.FS()
+		if err != nil {
+			return "", false
+		}
+		info, err := fs.Info(e)
+		if err != nil {
+			return "", false
+		}
+		if info.Reparse == winfs.TagMountPoint || info.Reparse == winfs.TagSymlink {
+			b, err := fs.Reparse(e)
+			if err != nil {
+				return "", false
+			}
+			target, err := winfs.LinkTarget(b)
+			if err != nil {
+				return "", false
+			}
+			to, ok := s.linkPath(dir, target)
+			return winpath.Join(to, names[i+1:]...), ok
+		}
+		dir = winpath.Join(dir, name)
+	}
+	return "", false
+}
+
+// linkPath is the path that the target of a link in dir means.
+func (s *System) linkPath(dir, target string) (string, bool) {
+	target = strings.TrimPrefix(strings.TrimPrefix(target, `\??\`), `\\?\`)
+	switch {
+	case winpath.Letter(target) != 0:
+		return winpath.Clean(target), true
+	case strings.HasPrefix(target, `\\`):
+		return "", false
+	case len(target) > 7 && wstr.EqualFold(target[:7], "Volume{"):
+		guid, rest, _ := strings.Cut(target, `\`)
+		v := s.volumeByName(guid)
+		if v == nil {
+			return "", false
+		}
+		return winpath.Join(s.VolumePrefix(v)+`\`, rest), true
+	case strings.HasPrefix(target, `\`):
+		return winpath.Join(dir[:strings.IndexByte(dir, ':')+1]+`\`, target), true
+	}
+	at := winpath.Clean(dir)
+	for _, name := range strings.Split(target, `\`) {
+		switch name {
+		case ".", "":
+		case "..":
+			at = winpath.Dir(at)
+		default:
+			at = winpath.Join(at, name)
+		}
+	}
+	return at, true
 }

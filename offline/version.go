@@ -124,8 +124,9 @@ func (s *System) XP() bool {
 	return err == nil && n < 6
 }
 
-// readMachine reads the computer's name and its architecture.
-func (s *System) readMachine() {
+// readMachine reads the computer's name and its architecture, unless arch
+// says what that is.
+func (s *System) readMachine(arch string) {
 	if k, err := s.Control(`Control\ComputerName\ComputerName`); err == nil {
 		s.ComputerName = text(k, "ComputerName")
 	}
@@ -139,7 +140,9 @@ func (s *System) readMachine() {
 	if s.ComputerName == "" {
 		s.problem(`HKLM\SYSTEM`, "the computer's name is not in it; local accounts are shown without it")
 	}
-	s.Arch = s.findArch()
+	if s.Arch = arch; s.Arch == "" {
+		s.Arch = s.findArch()
+	}
 	if s.Arch == "" {
 		s.problem(s.Dir, "neither the registry nor the folders tell the architecture; say it with --arch, or %%ProgramFiles(x86)%% and the like stay undefined")
 	}

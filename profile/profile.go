@@ -82,28 +82,18 @@ type User struct {
 
 	sys         *offline.System
 	env         *offline.Env
-	mu          sync.Mutex
+	adGUID      bool // ProfileList has the GUID of an Active Directory object
+	lastLogon   wstr.Filetime
+	mu          sync.Mutex // guards Hive, Classes and their errors
 	classesPath string
 	classesErr  error
-	folderGuess string
 }
 
 // LastUse is when a profile was used last, as far as can be told.
 type LastUse struct {
 	Time wstr.Filetime // 0 when nothing tells
-	// From is the signal: "profile load time", "NTUSER.DAT", "SAM".
+	// From is the signal: "ProfileList", "NTUSER.DAT.LOG1", "SAM".
 	From string
-}
-
-// Account is a local account of the SAM.
-type Account struct {
-	RID       uint32
-	SID       string
-	Name      string
-	FullName  string
-	Internet  string // e-mail address of the Microsoft account, "" for none
-	Disabled  bool
-	LastLogon wstr.Filetime
 }
 
 // Person says whether the profile may hold what a person made, so that it is
@@ -173,11 +163,4 @@ func Match(u *User, pattern string) bool {
 	return slices.ContainsFunc(names, func(n string) bool {
 		return n != "" && winpath.Match(pattern, n, true)
 	})
-}
-
-// Users returns every profile of sys: the keys of ProfileList in their order,
-// then the profile folders without a key. The error says that there is no
-// list of profiles at all; folders are returned all the same.
-func Users(sys *offline.System) ([]*User, []Problem, error) {
-	return nil, nil, nil
 }

@@ -1,0 +1,348 @@
+package profile
+
+import (
+	"strings"
+
+	"github.com/coldstate/coldstate/hive"
+	"github.com/coldstate/coldstate/internal/winpath"
+	"github.com/coldstate/coldstate/internal/wstr"
+	"github.com/coldstate/coldstate/offline"
+)
+
+// identity is what one source says of a SID.
+type identity struct {
+	name, domain, fullName, upn string
+	from                        string
+}
+
+// names holds what the machine remembers of the names behind SIDs. Windows
+// asks a domain controller or the cloud for them; offline only traces of
+// earlier answers are left.
+type names struct {
+	sys *offline.System
+	sam *SAM
+	// bySID has the sources in the order in which they are believed.
+	bySID map[string][]identity
+}
+
+const windowsKey = `Microsoft\Windows\CurrentVersion`
+
+// maxTraces bounds the keys read from each source of names.
+const maxTraces = 10000
+
+func readNames(sys *offline.System, sam *SAM) *names {
+	n := &names{sys: sys, sam: sam, bySID: map[string][]identity{}}
+	if sam != nil {
+		for _, a := range sam.Accounts {
+			if a.SID != "" {
+				n.add(a.SID, identity{name: a.Name, domain: sys.ComputerName, fullName: a.FullName, upn: a.Internet, from: "SAM"})
+			}
+		}
+	}
+	n.identityStore()
+	n.logonUI()
+	n.groupPolicy()
+	return n
+}
+
+func (n *names) add(sid string, id identity) {
+	sid = strings.ToUpper(sid)
+	if strings.HasPrefix(sid, "S-1-") && (id.name != "" || id.fullName != "" || id.upn != "") {
+		n.bySID[sid] = append(n.bySID[sid], id)
+	}
+}
+
+// below calls fn for the keys below the key at path of SOFTWARE.
+func (n *names) below(path string, fn func(k hive.Key)) {
+	k, err := n.sys.Software.Root().Key(path)
+	if err != nil {
+		return
+	}
+	left := maxTraces
+	for sub := range k.Subkeys() {
+		if left--; left < 0 {
+			return
+		}
+		fn(sub)
+	}
+}
+
+// identityStore reads the cache of Entra and Microsoft accounts that have
+// logged on (Windows 10 and later).
+func (n *names) identityStore() {
+	const store = `Microsoft\IdentityStore`
+	read := func(k hive.Key, sid, user string) {
+		id := identity{name: value(k, "SAMName"), fullName: value(k, "DisplayName"), upn: value(k, user), from: "IdentityStore"}
+		id.domain, id.name = splitName(id.name)
+		n.add(sid, id)
+	}
+	n.below(store+`\Cache`, func(k hive.Key) {
+		if sub, err := k.Key(`IdentityCache\` + k.Name()); err == nil {
+			read(sub, k.Name(), "UserName")
+		}
+	})
+	n.below(store+`\LogonCache`, func(provider hive.Key) {
+		if _, err := provider.Key("Sid2Name"); err != nil {
+			return
+		}
+		n.below(store+`\LogonCache\`+provider.Name()+`\Sid2Name`, func(k hive.Key) {
+			read(k, k.Name(), "IdentityName")
+		})
+	})
+}
+
+// logonUI reads who logged on last, and in which sessions.
+func (n *names) logonUI() {
+	const ui = windowsKey + `\Authentication\LogonUI`
+	read := func(k hive.Key, prefix string) {
+		id := identity{fullName: value(k, prefix+"DisplayName"), from: "LogonUI"}
+		id.domain, id.name = splitName(value(k, prefix+"SAMUser"))
+		if user := value(k, prefix+"User"); strings.Contains(user, "@") {
+			_, id.upn = splitName(user)
+		} else if id.name == "" {
+			id.domain, id.name = splitName(user)
+		}
+		if id.domain == "." {
+			id.domain = n.sys.ComputerName
+		}
+		n.add(value(k, prefix+"UserSID"), id)
+	}
+	if k, err := n.sys.Software.Root().Key(ui); err == nil {
+		read(k, "LastLoggedOn")
+	}
+	n.below(ui+`\SessionData`, func(k hive.Key) { read(k, "LoggedOn") })
+}
+
+// groupPolicy reads the domain users for whom policies were applied.
+func (n *names) groupPolicy() {
+	const policy = windowsKey + `\Group Policy`
+	n.below(policy+`\DataStore`, func(k hive.Key) {
+		sub, err := k.Key("0")
+		if err != nil {
+			return
+		}
+		if name := value(sub, "szName"); name != "" {
+			id := identity{from: "Group Policy"}
+			if strings.Contains(name, "=") {
+				id.fullName, id.domain = distinguished(name)
+			} else {
+				id.domain, id.name = splitName(name)
+			}
+			n.add(k.Name(), id)
+		}
+		if dn := value(sub, "DNName"); dn != "" {
+			full, domain := distinguished(dn)
+			n.add(k.Name(), identity{fullName: full, domain: domain, from: "Group Policy"})
+		}
+	})
+	n.below(policy+`\State`, func(k hive.Key) {
+		full, domain := distinguished(value(k, "Distinguished-Name"))
+		n.add(k.Name(), identity{fullName: full, domain: domain, from: "Group Policy"})
+	})
+}
+
+// splitName takes DOMAIN\name apart.
+func splitName(s string) (domain, name string) {
+	if i := strings.IndexByte(s, '\\'); i >= 0 {
+		return s[:i], s[i+1:]
+	}
+	return "", s
+}
+
+// distinguished reads the common name and the DNS domain out of
+// "CN=Anna Smith,OU=Staff,DC=contoso,DC=com". A comma in a name is escaped.
+func distinguished(dn string) (cn, domain string) {
+	var part strings.Builder
+	var labels []string
+	end := func() {
+		key, v, ok := strings.Cut(part.String(), "=")
+		part.Reset()
+		if !ok {
+			return
+		}
+		switch key = strings.TrimSpace(key); {
+		case strings.EqualFold(key, "CN") && cn == "":
+			cn = v
+		case strings.EqualFold(key, "DC"):
+			labels = append(labels, v)
+		}
+	}
+	for i := 0; i < len(dn); i++ {
+		switch {
+		case dn[i] == '\\' && i+1 < len(dn):
+			i++
+			part.WriteByte(dn[i])
+		case dn[i] == ',':
+			end()
+		default:
+			part.WriteByte(dn[i])
+		}
+	}
+	end()
+	return cn, strings.Join(labels, ".")
+}
+
+// kind tells the kind of the account from its SID and from what is known of
+// it.
+func (n *names) kind(u *User) Kind {
+	sid := u.SID
+	switch {
+	case sid == "":
+		return Unknown
+	case strings.HasPrefix(sid, "S-1-12-1-"):
+		return Entra
+	case strings.HasPrefix(sid, "S-1-11-96-"):
+		return Microsoft
+	case strings.HasPrefix(sid, "S-1-5-21-"):
+	case strings.HasPrefix(sid, "S-1-5-"):
+		return Service
+	default:
+		return Unknown
+	}
+	if n.sam == nil || n.sam.Machine == "" {
+		// Only Active Directory gives profiles a GUID.
+		if u.adGUID {
+			return Domain
+		}
+		for _, id := range n.bySID[sid] {
+			if id.domain != "" && wstr.EqualFold(id.domain, n.sys.ComputerName) {
+				return Local
+			}
+		}
+		return Unknown
+	}
+	rid, ok := strings.CutPrefix(sid, n.sam.Machine+"-")
+	switch {
+	case !ok:
+		return Domain
+	case len(rid) < 4: // below 1000
+		return Builtin
+	}
+	if a, ok := n.sam.Find(sid); ok && a.Internet != "" {
+		return Microsoft
+	}
+	return Local
+}
+
+// name fills in what the account is called. ntuser may be nil.
+func (n *names) name(u *User, ntuser *hive.Hive) {
+	u.Kind = n.kind(u)
+	if a, ok := n.sam.Find(u.SID); ok {
+		u.Disabled, u.lastLogon = a.Disabled, a.LastLogon
+	}
+	for _, id := range n.bySID[u.SID] {
+		n.take(u, id)
+	}
+	if ntuser != nil {
+		n.fromNTUSER(u, ntuser)
+	}
+	switch u.SID {
+	case "S-1-5-18":
+		u.Name, u.NameFrom = "SYSTEM", "well-known SID"
+	case "S-1-5-19":
+		u.Name, u.NameFrom = "LOCAL SERVICE", "well-known SID"
+	case "S-1-5-20":
+		u.Name, u.NameFrom = "NETWORK SERVICE", "well-known SID"
+	}
+	if u.Name == "" && u.UPN != "" {
+		u.Name = u.UPN
+	}
+	if u.Name == "" && !u.Temporary && u.Dir != "" {
+		if guess := n.folderName(winpath.Base(u.Dir)); guess != "" {
+			u.Name, u.NameFrom = guess, "profile folder (guess)"
+			if u.Kind != Service {
+				u.problem(u.Dir, "the name of the account %s is in no place that was searched; %s is guessed from the folder", orNone(u.SID), guess)
+			}
+		}
+	}
+	if u.Name == "" {
+		if u.Name = u.SID; u.Name == "" {
+			u.Name = u.ID
+		}
+		u.problem(u.Dir, "the name of the account %s is in no place that was searched; it is shown by its SID", orNone(u.SID))
+	}
+	switch {
+	case u.Domain != "":
+	case u.Kind == Entra:
+		u.Domain = "AzureAD"
+	case u.Kind == Local || u.Kind == Builtin || u.Kind == Microsoft:
+		u.Domain = n.sys.ComputerName
+	case u.Kind == Service && u.NameFrom != "":
+		u.Domain = "NT AUTHORITY"
+	}
+}
+
+func orNone(sid string) string {
+	if sid == "" {
+		return "without a SID"
+	}
+	return sid
+}
+
+// take enters what u lacks from id; an earlier source is believed more.
+func (n *names) take(u *User, id identity) {
+	set := func(to *string, s string) bool {
+		if *to != "" || s == "" {
+			return false
+		}
+		*to = s
+		return true
+	}
+	if set(&u.Name, id.name) {
+		u.NameFrom = id.from
+	}
+	set(&u.Domain, id.domain)
+	set(&u.FullName, id.fullName)
+	if set(&u.UPN, id.upn) && u.NameFrom == "" {
+		u.NameFrom = id.from
+	}
+}
+
+// fromNTUSER reads the traces of the user's names in the user's own hive.
+func (n *names) fromNTUSER(u *User, ntuser *hive.Hive) {
+	if k, err := ntuser.Root().Key(`Software\` + windowsKey + `\Explorer`); err == nil {
+		n.take(u, identity{name: value(k, "Logon User Name"), from: "Explorer"})
+	}
+	if u.Kind == Microsoft && u.UPN == "" {
+		// One key for each Microsoft account the user ever had.
+		if k, err := ntuser.Root().Key(`Software\Microsoft\IdentityCRL\UserExtendedProperties`); err == nil {
+			var mail []string
+			for sub := range k.Subkeys() {
+				if mail = append(mail, sub.Name()); len(mail) > 1 {
+					break
+				}
+			}
+			if len(mail) == 1 && strings.Contains(mail[0], "@") {
+				u.UPN = mail[0]
+			}
+		}
+	}
+}
+
+// folderName is the name of an account as far as its profile folder tells:
+// Windows adds the computer or domain, and a number, when the name is taken.
+func (n *names) folderName(base string) string {
+	if i := strings.LastIndexByte(base, '.'); i > 0 && len(base)-i == 4 && strings.Trim(base[i+1:], "0123456789") == "" {
+		base = base[:i]
+	}
+	if i := strings.LastIndexByte(base, '.'); i > 0 && n.sys.ComputerName != "" && wstr.EqualFold(base[i+1:], n.sys.ComputerName) {
+		base = base[:i]
+	}
+	return base
+}
+
+// serviceName says whether u is an account that Windows makes for itself
+// under the SID of a local user.
+func (n *names) serviceName(u *User) bool {
+	if u.Kind == Domain || u.Kind == Entra {
+		return false
+	}
+	name := wstr.Upper(u.Name)
+	switch name {
+	case "DEFAULTUSER0", "DEFAULTUSER1", "DEFAULTUSER100000", "WDAGUTILITYACCOUNT", "WSIACCOUNT",
+		"HOMEGROUPUSER$", "SUPPORT_388945A0", "HELPASSISTANT", "ASPNET":
+		return true
+	}
+	computer := wstr.Upper(n.sys.ComputerName)
+	return computer != "" && (name == "IUSR_"+computer || name == "IWAM_"+computer)
+}

@@ -1,0 +1,240 @@
+package profile
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/coldstate/coldstate/hive"
+	"github.com/coldstate/coldstate/internal/le"
+	"github.com/coldstate/coldstate/internal/winsec"
+	"github.com/coldstate/coldstate/internal/wstr"
+)
+
+// Account is a local account of the SAM.
+type Account struct {
+	RID       uint32
+	SID       string // "" when the SID of the machine cannot be read
+	Name      string
+	FullName  string
+	Internet  string // e-mail address of the Microsoft account, "" for none
+	Disabled  bool
+	LastLogon wstr.Filetime // 0 for never; not kept for Microsoft accounts
+}
+
+// SAM is what is read of the hive of that name: who the local accounts are.
+// Passwords, hashes, hints and security questions are in the same values and
+// keys; none of their bytes is looked at.
+type SAM struct {
+	Machine  string // SID of the machine; "" when it cannot be read
+	Accounts []Account
+	Problems []string // sentences about what cannot be read
+}
+
+// maxAccounts bounds the accounts of one SAM; domain controllers of NT 4.0
+// were recommended to have fewer than 40,000.
+const maxAccounts = 100000
+
+// ReadSAM reads the accounts of a SAM hive. The values of the hive are read
+// where they lie; the caller may wipe them afterwards.
+func ReadSAM(h *hive.Hive) (*SAM, error) {
+	domain, err := h.Root().Key(`SAM\Domains\Account`)
+	if err != nil {
+		return nil, fmt.Errorf("has no key SAM\\Domains\\Account with the local accounts: %w", err)
+	}
+	s := &SAM{}
+	if v, err := domain.Value("V"); err != nil {
+		s.problem("the SID of the machine is missing (%v); local accounts cannot be told from domain accounts", err)
+	} else if b, err := v.Data(); err != nil {
+		s.problem("the SID of the machine cannot be read (%v); local accounts cannot be told from domain accounts", err)
+	} else if s.Machine, err = machineSID(b); err != nil {
+		s.problem("the SID of the machine cannot be read (%v); local accounts cannot be told from domain accounts", err)
+	}
+	users, err := domain.Key("Users")
+	if err != nil {
+		return s, fmt.Errorf("has no key SAM\\Domains\\Account\\Users with the local accounts: %w", err)
+	}
+	// The name of an account is also that of a key, whose default value has
+	// the RID for a type. V wins: it has the spelling of the last renaming.
+	names := map[uint32]string{}
+	if k, err := users.Key("Names"); err == nil {
+		for sub := range k.Subkeys() {
+			if v, err := sub.Value(""); err == nil && len(names) < maxAccounts {
+				names[uint32(v.Type())] = sub.Name()
+			}
+		}
+	}
+	for k := range users.Subkeys() {
+		if len(s.Accounts) == maxAccounts {
+			s.problem("there are more than %d accounts; the rest is left out", maxAccounts)
+			break
+		}
+		rid, err := strconv.ParseUint(k.Name(), 16, 32)
+		if err != nil || len(k.Name()) != 8 {
+			continue // Names
+		}
+		s.Accounts = append(s.Accounts, s.account(k, uint32(rid), names[uint32(rid)]))
+	}
+	return s, nil
+}
+
+func (s *SAM) problem(format string, args ...any) {
+	s.Problems = append(s.Problems, fmt.Sprintf(format, args...))
+}
+
+// Find finds the account of a SID.
+func (s *SAM) Find(sid string) (Account, bool) {
+	if s == nil || s.Machine == "" {
+		return Account{}, false
+	}
+	for _, a := range s.Accounts {
+		if a.SID == sid {
+			return a, true
+		}
+	}
+	return Account{}, false
+}
+
+// account reads the account with the key k.
+func (s *SAM) account(k hive.Key, rid uint32, keyName string) Account {
+	a := Account{RID: rid, Name: keyName}
+	if s.Machine != "" {
+		a.SID = fmt.Sprintf("%s-%d", s.Machine, rid)
+	}
+	if v, err := k.Value("V"); err != nil {
+		s.problem("the names of account %d cannot be read: %v", rid, err)
+	} else if b, err := v.Data(); err != nil {
+		s.problem("the names of account %d cannot be read: %v", rid, err)
+	} else if name, full, err := userNames(b); err != nil {
+		s.problem("the names of account %d cannot be read: %v", rid, err)
+	} else {
+		a.Name, a.FullName = name, full
+	}
+	if v, err := k.Value("F"); err == nil {
+		if b, err := v.Data(); err == nil {
+			if f, err := userState(b); err == nil {
+				a.Disabled, a.LastLogon = f.disabled, f.lastLogon
+			}
+		}
+	}
+	if v, err := k.Value("InternetUserName"); err == nil {
+		// A REG_BINARY that holds text; REG_SZ is seen as well.
+		if b, err := v.Data(); err == nil && len(b) <= 1024 {
+			a.Internet = cut(wstr.FromUTF16LE(b))
+		}
+	}
+	return a
+}
+
+// cut ends s before its first NUL.
+func cut(s string) string {
+	for i := 0; i < len(s); i++ {
+		if s[i] == 0 {
+			return s[:i]
+		}
+	}
+	return s
+}
+
+// machineSID reads the SID of the machine in the V value of the account
+// domain: the second of its entries, counted from 0x30.
+func machineSID(v []byte) (string, error) {
+	const base, entry = 0x30, 12
+	r := le.New(v, entry)
+	off, size := r.Uint32(), r.Uint32()
+	if r.Err() == nil && int64(off)+int64(size) <= int64(len(v))-base && size <= 68 {
+		if sid, ok := domainSID(v[base+int64(off):][:size]); ok {
+			return sid, nil
+		}
+	}
+	// From XP on the SID is also the last thing in the value.
+	if len(v) >= 24 {
+		if sid, ok := domainSID(v[len(v)-24:]); ok {
+			return sid, nil
+		}
+	}
+	return "", errors.New("the value V of the account domain holds no SID")
+}
+
+// domainSID accepts S-1-5-21-a-b-c.
+func domainSID(b []byte) (string, bool) {
+	if len(b) < 24 || b[0] != 1 || b[1] != 4 || [6]byte(b[2:]) != [6]byte{5: 5} || le.New(b, 8).Uint32() != 21 {
+		return "", false
+	}
+	sid, _, err := winsec.ParseSID(b[:24])
+	if err != nil {
+		return "", false
+	}
+	return sid.String(), true
+}
+
+// The V value of a user: seventeen entries of offset, length and a third
+// number, then what they point at. Entries 13 to 16 are the hashes.
+const (
+	vBase     = 0xCC // offsets count from here
+	vName     = 1
+	vFullName = 2
+	vSecret   = 13
+	vEntries  = 17
+)
+
+// userNames reads the name and the full name of an account in its V value.
+func userNames(v []byte) (name, full string, err error) {
+	if name, err = userText(v, vName, 2*256); err != nil {
+		return "", "", fmt.Errorf("account name: %w", err)
+	}
+	if name == "" {
+		return "", "", errors.New("account name: is empty")
+	}
+	if full, err = userText(v, vFullName, 2*1024); err != nil {
+		return "", "", fmt.Errorf("full name: %w", err)
+	}
+	return name, full, nil
+}
+
+// userText reads entry i of a V value, UTF-16 of at most max bytes. It
+// refuses an entry that reaches into the hashes: of those only the places
+// are known here.
+func userText(v []byte, i int, max int64) (string, error) {
+	entry := func(i int) (off, size int64) {
+		r := le.New(v, 12*i)
+		off, size = int64(r.Uint32()), int64(r.Uint32())
+		return off, size
+	}
+	if len(v) < vBase {
+		return "", fmt.Errorf("the value has %d bytes, its entries alone have %d", len(v), vBase)
+	}
+	off, size := entry(i)
+	if size > max || size%2 != 0 || size > int64(len(v))-vBase-off {
+		return "", fmt.Errorf("%d bytes at offset %#x of %d are no text", size, vBase+off, len(v))
+	}
+	for secret := vSecret; secret < vEntries; secret++ {
+		if at, n := entry(secret); n > 0 && size > 0 && off < at+n && at < off+size {
+			return "", fmt.Errorf("%d bytes at offset %#x overlap what is never read", size, vBase+off)
+		}
+	}
+	return wstr.FromUTF16LE(v[vBase+off:][:size]), nil
+}
+
+// state is what is read of the F value of a user.
+type state struct {
+	lastLogon wstr.Filetime
+	rid       uint32
+	disabled  bool
+}
+
+// userState reads the F value of a user: 80 bytes, of which three fields.
+func userState(f []byte) (state, error) {
+	r := le.New(f, 0x08)
+	var s state
+	s.lastLogon = wstr.Filetime(r.Uint64())
+	r.Seek(0x30)
+	s.rid = r.Uint32()
+	r.Seek(0x38)
+	const disabled = 0x0001
+	s.disabled = r.Uint16()&disabled != 0
+	if err := r.Err(); err != nil {
+		return state{}, fmt.Errorf("account flags: %w", err)
+	}
+	return s, nil
+}
