@@ -1,12 +1,18 @@
 // Package volumes finds the file systems on disks, in disk images and in host
 // folders, and opens them. It only reads.
+//
+// What a path is comes from its content, never from its name. A volume that
+// cannot be read is still a volume, with its number and the reason: the disks
+// of a machine are told whole.
 package volumes
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"sync"
 
+	"github.com/coldstate/coldstate/volumes/ntfs"
 	"github.com/coldstate/coldstate/volumes/partition"
 	"github.com/coldstate/coldstate/volumes/winfs"
 )
@@ -27,14 +33,33 @@ type (
 	ReadError  = winfs.ReadError
 )
 
-// Errors of every file system.
-var (
-	ErrNotFound    = winfs.ErrNotFound
-	ErrUnsupported = winfs.ErrUnsupported
+// Kinds of sources.
+const (
+	DiskImage   = "disk image"   // a file with a partition table
+	VolumeImage = "volume image" // a file that is one volume
+	Device      = "device"
+	Folder      = "folder"
+)
+
+// Kinds of volumes that a program may want to tell apart. Others are named by
+// what they are: "ext", "Linux swap", "Storage Spaces".
+const (
+	NTFS       = "NTFS"
+	FAT        = "FAT"
+	ExFAT      = "exFAT"
+	ReFS       = "ReFS"
+	BitLocker  = "BitLocker"
+	HostFolder = "folder"
+	Unknown    = "unknown"
 )
 
 // Options say how sources are opened; the zero value is good.
-type Options struct{}
+type Options struct {
+	// KeepGoing makes a path that cannot be opened a Source with Err set,
+	// instead of the end of Open. It is for lists that nobody typed: a card
+	// reader without a card is among the disks of a machine.
+	KeepGoing bool
+}
 
 // Set is an open set of sources: the disks of one machine.
 type Set struct {
@@ -45,8 +70,9 @@ type Set struct {
 
 // Source is one path that was given to Open.
 type Source struct {
-	Path string
-	// Kind is "disk image", "volume image", "device" or "folder".
+	Path string // as it was given
+	// Kind is "disk image", "volume image", "device" or "folder"; "" when Err
+	// is set.
 	Kind string
 	// Size is the size in bytes, 0 for folders.
 	Size int64
@@ -54,8 +80,10 @@ type Source struct {
 	Table    *partition.Table
 	Volumes  []*Volume
 	Problems []string
+	// Err says why the source could not be opened (Options.KeepGoing).
+	Err error
 
-	r      io.ReaderAt
+	reader io.ReaderAt
 	closer io.Closer
 }
 
@@ -68,34 +96,120 @@ type Volume struct {
 	Partition *partition.Partition // nil for bare volumes and folders
 	// Offset and Size are bytes of the source; 0 for folders.
 	Offset, Size int64
-	// Kind is what the volume holds: "NTFS", "FAT", "exFAT", "ReFS",
-	// "BitLocker", "folder", "unknown" …
+	// Kind is what the volume holds: "NTFS", "BitLocker", "folder", "unknown" …
 	Kind string
-	// HostPath is the folder on the host that is the root, "" for disks.
+	// HostPath is the folder of the host that is the root, "" for disks.
 	HostPath string
 	// Hint is the name of the Windows folder below the root when the source
-	// was given as that folder.
+	// was given as that folder, "" otherwise.
 	Hint string
 
-	mu   sync.Mutex
+	once sync.Once
 	fs   FS
 	err  error
-	done bool
 }
 
-// FS opens the file system on first use and keeps it. Its error says why the
-// volume cannot be read.
+// FS opens the file system on first use and keeps it; Set.Close closes it. The
+// error is a *VolumeError that says why the volume cannot be read.
 func (v *Volume) FS() (FS, error) {
-	return nil, fmt.Errorf("volume %d (%s): %w", v.Number, v.Kind, ErrUnsupported)
+	v.once.Do(func() { v.fs, v.err = v.open() })
+	return v.fs, v.err
 }
 
-// Open opens image files, devices and folders of the host.
+func (v *Volume) open() (FS, error) {
+	switch v.Kind {
+	case HostFolder:
+		fs, err := openFolder(v.HostPath)
+		if err != nil {
+			return nil, &VolumeError{Volume: v, Err: err}
+		}
+		return fs, nil
+	case NTFS:
+		fs, err := ntfs.Open(v.Reader(), v.Size, ntfs.Options{})
+		if err != nil {
+			return nil, &VolumeError{Volume: v, Err: err}
+		}
+		return fs, nil
+	}
+	err := &VolumeError{Volume: v, Err: ErrUnsupported, Hint: "only NTFS volumes can be read"}
+	switch v.Kind {
+	case BitLocker:
+		err.Err = ErrLocked
+		err.Hint = "unlock it where a key is at hand (manage-bde -unlock, cryptsetup bitlkOpen, dislocker), then give the unlocked volume as source"
+	case FAT, ExFAT, ReFS:
+		err.Hint = "mount it and give the folder as source"
+	case kindLDM, kindSpaces:
+		err.Hint = "start a Windows that assembles it, and give the drive it gets as source"
+	case Unknown:
+		err.Err = errUnknown
+		err.Hint = "when there should be a Windows on it, it is encrypted by another product, or its start is overwritten"
+	}
+	return nil, err
+}
+
+// Reader returns the bytes of the volume, nil for folders.
+func (v *Volume) Reader() *io.SectionReader {
+	if v.Source == nil || v.Source.reader == nil {
+		return nil
+	}
+	return io.NewSectionReader(v.Source.reader, v.Offset, v.Size)
+}
+
+// Open opens image files, devices and folders of the host: the disks of one
+// machine. Its errors are *SourceError.
 func Open(paths []string, opt Options) (*Set, error) {
-	return &Set{}, nil
+	s := new(Set)
+	var seen []identity
+	for _, path := range paths {
+		src, id, err := openSource(path)
+		if err == nil {
+			for i, other := range seen {
+				if id.same(other) {
+					err = &SourceError{Path: path, Err: fmt.Errorf("%w as %s", ErrSameSource, s.Sources[i].Path), Hint: "name each disk or folder once"}
+					src.close()
+					break
+				}
+			}
+		}
+		if err != nil && !opt.KeepGoing {
+			return nil, errors.Join(err, s.Close())
+		}
+		if err != nil {
+			src = &Source{Path: path, Err: err}
+		}
+		seen = append(seen, id)
+		s.Sources = append(s.Sources, src)
+		for _, v := range src.Volumes {
+			v.Source = src
+			v.Number = len(s.Volumes) + 1
+			s.Volumes = append(s.Volumes, v)
+		}
+	}
+	return s, nil
 }
 
-// Close closes the file systems and the sources.
-func (s *Set) Close() error { return nil }
+// Close closes the file systems and the sources. Nothing that came from them
+// may be used after.
+func (s *Set) Close() error {
+	var errs []error
+	for _, v := range s.Volumes {
+		// A volume that nobody has opened stays closed.
+		v.once.Do(func() { v.err = &VolumeError{Volume: v, Err: errClosed} })
+		if v.fs != nil {
+			errs = append(errs, v.fs.Close())
+		}
+	}
+	for _, src := range s.Sources {
+		errs = append(errs, src.close())
+	}
+	return errors.Join(errs...)
+}
 
-// LocalDisks lists the paths of the disks of this machine.
-func LocalDisks() ([]string, error) { return nil, nil }
+func (src *Source) close() error {
+	if src.closer == nil {
+		return nil
+	}
+	err := src.closer.Close()
+	src.closer = nil
+	return err
+}

@@ -1,0 +1,301 @@
+package volumes
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"io"
+
+	"github.com/coldstate/coldstate/volumes/ntfs"
+	"github.com/coldstate/coldstate/volumes/partition"
+)
+
+// Kinds of volumes that need a person's help.
+const (
+	kindLDM    = "dynamic disk"
+	kindSpaces = "Storage Spaces"
+)
+
+// detect finds what the bytes of a file or device are, and fills Kind (for a
+// file), Table, Volumes and Problems of src. name is the path for hints.
+func (src *Source) detect(name string) error {
+	r, size := src.reader, src.Size
+	device := src.Kind == Device
+	if !device {
+		if err := refuse(r, size, name); err != nil {
+			return err
+		}
+	}
+	// A bare volume has the signature of an MBR as well: it goes first.
+	if kind := volumeKind(r, 0, size); kind != "" {
+		src.Volumes = []*Volume{{Size: size, Kind: kind}}
+		if !device {
+			src.Kind = VolumeImage
+		}
+		return nil
+	}
+	table, err := partition.Read(r, size)
+	if err != nil {
+		return &SourceError{Path: name, Err: err, Hint: "the start of the disk cannot be read: copy it with ddrescue and give the copy"}
+	}
+	if table.Scheme == "none" || table.Scheme == "mbr" && len(table.Partitions) == 0 {
+		// Where sector 0 is overwritten, the backup of an NTFS boot sector in
+		// the last one still tells.
+		if hasBackupBoot(r, 0, size) {
+			src.Volumes = []*Volume{{Size: size, Kind: NTFS}}
+			src.Problems = append(src.Problems, "sector 0 is no boot sector, but the last sector is the backup of one")
+			if !device {
+				src.Kind = VolumeImage
+			}
+			return nil
+		}
+		if !device {
+			return notDisk(r, size, name, table)
+		}
+		// An empty disk is one of the disks of the machine.
+		src.Problems = append(table.Problems, "no partition table and no known file system")
+		return nil
+	}
+	src.Table = table
+	if !device {
+		src.Kind = DiskImage
+	}
+	src.Problems = append(src.Problems, table.Problems...)
+	for i := range table.Partitions {
+		p := &table.Partitions[i]
+		src.Volumes = append(src.Volumes, &Volume{Partition: p, Offset: p.Offset, Size: p.Size, Kind: partitionKind(r, p)})
+	}
+	return nil
+}
+
+// partitionKind is the kind of the volume in a partition.
+func partitionKind(r io.ReaderAt, p *partition.Partition) string {
+	// The content of one member of a set of disks may look like a file
+	// system, and is not one.
+	switch {
+	case p.Type == partition.TypeLDMData || p.Type == partition.TypeLDMMetadata || p.MBRType == 0x42:
+		return kindLDM
+	case p.Type == partition.TypeStorageSpaces || p.MBRType == 0xE7:
+		return kindSpaces
+	}
+	if kind := volumeKind(r, p.Offset, p.Size); kind != "" {
+		return kind
+	}
+	if hasBackupBoot(r, p.Offset, p.Size) {
+		return NTFS
+	}
+	switch p.Type {
+	case partition.TypeReserved, partition.TypeBIOSBoot:
+		return p.Type
+	}
+	return Unknown
+}
+
+// bytesAt reads n bytes at off, fewer when the medium ends or fails there.
+func bytesAt(r io.ReaderAt, size, off int64, n int) []byte {
+	if off < 0 || off >= size {
+		return nil
+	}
+	b := make([]byte, min(int64(n), size-off))
+	n, _ = r.ReadAt(b, off)
+	return b[:n]
+}
+
+// has says whether b holds s at offset off.
+func has(b []byte, off int, s string) bool {
+	return len(b) >= off+len(s) && string(b[off:off+len(s)]) == s
+}
+
+// The identifiers of BitLocker metadata, in the byte order of the disk
+// (libyal: BitLocker Drive Encryption format, volume header).
+const (
+	fveGUID    = "\x3B\xD6\x67\x49\x29\x2E\xD8\x4A\x83\x99\xF6\xA3\x39\xE3\xD0\x01"
+	fveEOWGUID = "\x3B\x4D\xA8\x92\x80\xDD\x0E\x4D\x9E\x4E\xB1\xE3\x28\x4E\xAE\xD8"
+)
+
+// volumeKind says what starts at off, "" when it is nothing known.
+func volumeKind(r io.ReaderAt, off, size int64) string {
+	r = io.NewSectionReader(r, off, size)
+	boot := bytesAt(r, size, 0, 512)
+	switch {
+	case len(boot) < 512:
+		return ""
+	case has(boot, 3, "-FVE-FS-"):
+		return BitLocker
+	case has(boot, 3, "MSWIN4.1") && (bytes.Contains(boot, []byte(fveGUID)) || bytes.Contains(boot, []byte(fveEOWGUID))):
+		return BitLocker // To Go: what looks like FAT is for Windows without BitLocker
+	case ntfs.Probe(boot):
+		return NTFS
+	case has(boot, 3, "EXFAT   "):
+		return ExFAT
+	case has(boot, 3, "ReFS\x00\x00\x00\x00"):
+		return ReFS
+	case isFAT(boot):
+		return FAT
+	case has(boot, 0, "LUKS\xBA\xBE"):
+		return "LUKS"
+	case has(boot, 0, "XFSB"):
+		return "XFS"
+	case has(boot, 32, "NXSB"):
+		return "APFS"
+	}
+	// Signatures further in. A disk with a table has none of them there: GPT
+	// entries end at 17 KiB, and their names do not read so.
+	for _, s := range [...]struct {
+		off  int64
+		sig  string
+		kind string
+	}{
+		{1024, "H+", "HFS+"},
+		{1024, "HX", "HFS+"},
+		{1024 + 56, "\x53\xEF", "ext"},
+		{512, "LABELONE", "Linux LVM"},
+		{4096 - 10, "SWAPSPACE2", "Linux swap"},
+		{65536 + 64, "_BHRfS_M", "Btrfs"},
+	} {
+		if string(bytesAt(r, size, s.off, len(s.sig))) == s.sig && !(s.off > 0 && s.off <= 4096 && looksPartitioned(boot)) {
+			return s.kind
+		}
+	}
+	return ""
+}
+
+// looksPartitioned says whether a sector 0 holds a table with entries.
+func looksPartitioned(boot []byte) bool {
+	if boot[510] != 0x55 || boot[511] != 0xAA {
+		return false
+	}
+	for e := boot[446:510]; len(e) > 0; e = e[16:] {
+		if e[0]&0x7F == 0 && e[4] != 0 && binary.LittleEndian.Uint32(e[8:]) != 0 && binary.LittleEndian.Uint32(e[12:]) != 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// isFAT checks the BIOS parameter block, as the words "FAT16" and "FAT32" also
+// stand in boot code of MBRs (Microsoft FAT specification 3.1).
+func isFAT(b []byte) bool {
+	sector, cluster := binary.LittleEndian.Uint16(b[11:]), b[13]
+	reserved, fats, media := binary.LittleEndian.Uint16(b[14:]), b[16], b[21]
+	return b[510] == 0x55 && b[511] == 0xAA &&
+		(b[0] == 0xEB || b[0] == 0xE9) &&
+		(has(b, 54, "FAT") || has(b, 82, "FAT32")) &&
+		sector >= 512 && sector <= 4096 && sector&(sector-1) == 0 &&
+		cluster != 0 && cluster&(cluster-1) == 0 &&
+		reserved != 0 && (fats == 1 || fats == 2) && (media == 0xF0 || media >= 0xF8)
+}
+
+// hasBackupBoot looks for the copy of an NTFS boot sector in the last sector
+// of a volume whose first one says nothing.
+func hasBackupBoot(r io.ReaderAt, off, size int64) bool {
+	for _, sector := range [...]int64{512, 4096} {
+		if size < 2*sector {
+			continue
+		}
+		at := off + size - size%sector - sector
+		if b := bytesAt(r, off+size, at, 512); len(b) == 512 && ntfs.Probe(b) {
+			return true
+		}
+	}
+	return false
+}
+
+// Containers by their first bytes (reference: the file formats' own
+// specifications, collected by libyal).
+var containers = [...]struct {
+	off     int64
+	sig     string
+	format  string
+	convert string // what makes a raw image of it; %s is the path
+}{
+	{0, "vhdxfile", "VHDX image", qemu},
+	{0, "conectix", "VHD image", qemu},
+	{0, "QFI\xFB", "QCOW2 image", qemu},
+	{0, "KDMV", "VMDK image", qemu},
+	{0, "# Disk DescriptorFile", "VMDK descriptor", qemu},
+	{0, "COWD", "VMDK image", qemu},
+	{0, "<<< ", "VDI image", qemu},
+	{0, "EVF\x09\x0D\x0A\xFF\x00", "E01 image", ewf},
+	{0, "EVF2\x0D\x0A\x81\x00", "Ex01 image", ewf},
+	{0, "LVF\x09\x0D\x0A\xFF\x00", "L01 file", "it holds files and no disk; mount it and give the folder"},
+	{0, "MSWIM\x00\x00\x00", "WIM file", wim},
+	{0, "WLPWM\x00\x00\x00", "pipable WIM file", wim},
+	{0, "AFF10\x0D\x0A\x00", "AFF image", "convert it with `affconvert -r %s`"},
+	{0, "\x1F\x8B\x08", "gzip file", "unpack it with `gzip -dk %s`"},
+	{0, "\xFD7zXZ\x00", "xz file", "unpack it with `xz -dk %s`"},
+	{0, "\x28\xB5\x2F\xFD", "zstd file", "unpack it with `zstd -d %s`"},
+	{0, "BZh", "bzip2 file", "unpack it with `bzip2 -dk %s`"},
+	{0, "PK\x03\x04", "zip file", "unpack it first"},
+	{0, "7z\xBC\xAF\x27\x1C", "7z file", "unpack it first"},
+	{32769, "CD001", "CD or DVD image", "mount it and give the folder"},
+}
+
+const (
+	qemu = "convert it with `qemu-img convert -O raw %s disk.img` and give disk.img"
+	ewf  = "convert it with `ewfexport -f raw %s` and give the raw image"
+	wim  = "apply it with `wimlib-imagex apply %s 1 folder` and give the folder"
+)
+
+// refuse recognises what is no flat image of a disk.
+func refuse(r io.ReaderAt, size int64, name string) error {
+	if size == 0 {
+		return &SourceError{Path: name, Err: fmt.Errorf("%w: it is empty", ErrNotDisk), Hint: "check that the copy of the disk was finished"}
+	}
+	container := func(format, convert string) error {
+		if bytes.Contains([]byte(convert), []byte("%s")) {
+			convert = fmt.Sprintf(convert, name)
+		}
+		return &SourceError{Path: name, Err: &ContainerError{Format: format}, Hint: convert}
+	}
+	head := bytesAt(r, size, 0, 512)
+	if has(head, 0, "regf") {
+		return &SourceError{Path: name, Err: ErrHive, Hint: fmt.Sprintf("`coldstate reg %s` reads it", name)}
+	}
+	for _, c := range containers {
+		b := head
+		if c.off > 0 {
+			// A stick made from such an image has a table as well: it is a disk.
+			if len(head) == 512 && looksPartitioned(head) {
+				continue
+			}
+			b = bytesAt(r, size, c.off, len(c.sig))
+		}
+		if has(b, 0, c.sig) && (c.format != "VDI image" || has(head, 64, "\x7F\x10\xDA\xBE")) {
+			return container(c.format, c.convert)
+		}
+	}
+	// A fixed VHD is a flat image with a footer, in its last 512 bytes or, by
+	// Virtual PC 2004, 511.
+	for _, n := range [...]int64{512, 511} {
+		if b := bytesAt(r, size, size-n, 511); has(b, 0, "conectix\x00\x00\x00") {
+			return container("VHD image", qemu)
+		}
+	}
+	return nil
+}
+
+// notDisk is the error for a file in which nothing was recognised.
+func notDisk(r io.ReaderAt, size int64, name string, t *partition.Table) error {
+	why := "no partition table and no known file system at its start"
+	if t.Scheme == "mbr" {
+		why = "its partition table is empty"
+	}
+	if _, err := r.ReadAt(make([]byte, min(size, 512)), 0); err != nil && err != io.EOF {
+		why = fmt.Sprintf("its start cannot be read: %v", err)
+	} else if head := bytesAt(r, size, 0, 16); allZero(head) {
+		why += ", which is zeros"
+	} else {
+		why += fmt.Sprintf(" (first bytes % x)", head)
+	}
+	return &SourceError{Path: name, Err: fmt.Errorf("%w: %s", ErrNotDisk, why), Hint: "give a disk, a raw image of one, or a Windows folder; an image may be cut off or encrypted"}
+}
+
+func allZero(b []byte) bool {
+	for _, c := range b {
+		if c != 0 {
+			return false
+		}
+	}
+	return true
+}

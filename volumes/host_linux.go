@@ -1,0 +1,121 @@
+package volumes
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+const privilegeHint = "run it as root (sudo)"
+
+func hostPath(path string) string { return path }
+
+// isDevicePath: on Linux the file itself tells that it is a device.
+func isDevicePath(string) bool { return false }
+
+// folderPath is the place of a folder without links.
+func folderPath(path string) (string, error) {
+	path, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return "", err
+	}
+	return filepath.Abs(path)
+}
+
+// deviceName is the device number: one device has many names.
+func deviceName(path string, fi os.FileInfo) string {
+	if st, ok := fi.Sys().(*syscall.Stat_t); ok {
+		return fmt.Sprintf("device %#x", st.Rdev)
+	}
+	return path
+}
+
+type device struct {
+	reader io.ReaderAt
+	closer io.Closer
+	size   int64
+}
+
+// openDevice opens a block device. Linux reads it through the page cache, so
+// any range can be read.
+func openDevice(path string) (*device, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	size, err := f.Seek(0, io.SeekEnd)
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return &device{reader: f, closer: f, size: size}, nil
+}
+
+// LocalDisks lists the paths of the disks of this machine: whole disks, also
+// RAID devices made of them, without loop, RAM, optical and floppy devices.
+func LocalDisks() ([]string, error) { return localDisks("/sys/block", "/dev") }
+
+func localDisks(sys, dev string) ([]string, error) {
+	list, err := os.ReadDir(sys)
+	if err != nil {
+		return nil, fmt.Errorf("the disks of this machine are not listed in %s: %w", sys, cause(err))
+	}
+	var disks []string
+	for _, e := range list {
+		name := e.Name()
+		if slices.ContainsFunc(notDisks, func(p string) bool { return strings.HasPrefix(name, p) }) || strings.Contains(name, "boot") {
+			continue
+		}
+		// An empty card reader is a disk of size 0.
+		b, err := os.ReadFile(filepath.Join(sys, name, "size"))
+		if errors.Is(err, os.ErrNotExist) {
+			continue
+		}
+		if n, err := strconv.ParseInt(strings.TrimSpace(string(b)), 10, 64); err == nil && n == 0 {
+			continue
+		}
+		// The kernel writes "!" for a slash in a name.
+		disks = append(disks, filepath.Join(dev, strings.ReplaceAll(name, "!", "/")))
+	}
+	slices.SortFunc(disks, compareNumbered)
+	return disks, nil
+}
+
+// notDisks begin the names of block devices that hold no Windows, or that are
+// a view of another device.
+var notDisks = []string{"loop", "ram", "zram", "sr", "fd", "dm-", "mtdblock"}
+
+// compareNumbered orders names with the numbers in them: nvme2n1 before
+// nvme10n1, and sdb before sdaa.
+func compareNumbered(a, b string) int {
+	for a != "" && b != "" {
+		x, y := firstRun(a), firstRun(b)
+		if x != y {
+			// The longer of two numbers, or of two rows of letters that
+			// begin as disks do, is the later one.
+			if len(x) != len(y) && (isDigit(x[0]) && isDigit(y[0]) || x[0] == y[0] && !isDigit(x[0])) {
+				return len(x) - len(y)
+			}
+			return strings.Compare(x, y)
+		}
+		a, b = a[len(x):], b[len(y):]
+	}
+	return len(a) - len(b)
+}
+
+// firstRun is the start of s that is all digits or all something else.
+func firstRun(s string) string {
+	i := 1
+	for i < len(s) && isDigit(s[i]) == isDigit(s[0]) {
+		i++
+	}
+	return s[:i]
+}
+
+func isDigit(c byte) bool { return '0' <= c && c <= '9' }
