@@ -27,18 +27,18 @@ func (k Kind) hasContent() bool { return k == File || k == Stream || k == Part }
 type Outcome string
 
 const (
-	Captured      Outcome = "captured"
-	Linked        Outcome = "linked"        // a further name of a file that has several
-	Duplicate     Outcome = "duplicate"     // the same content is stored already
-	EncryptedRaw  Outcome = "encrypted-raw" // kept as ciphertext with its keys
-	Changed       Outcome = "changed-while-reading"
-	Damaged       Outcome = "damaged" // Ranges read as zeros
-	Placeholder   Outcome = "placeholder"
-	Excluded      Outcome = "excluded-by-policy"
-	Unreadable    Outcome = "unreadable"
-	Unsupported   Outcome = "unsupported"
-	EncryptedSkip Outcome = "encrypted-skipped"
-	VolumeMissing Outcome = "volume-missing"
+	Captured         Outcome = "captured"
+	Linked           Outcome = "linked"        // a further name of a file that has several
+	Duplicate        Outcome = "duplicate"     // the same content is stored already
+	EncryptedRaw     Outcome = "encrypted-raw" // kept as ciphertext with its keys
+	Changed          Outcome = "changed-while-reading"
+	Damaged          Outcome = "damaged" // Ranges read as zeros
+	Placeholder      Outcome = "placeholder"
+	Excluded         Outcome = "excluded-by-policy"
+	Unreadable       Outcome = "unreadable"
+	Unsupported      Outcome = "unsupported"
+	EncryptedSkipped Outcome = "encrypted-skipped"
+	VolumeMissing    Outcome = "volume-missing"
 )
 
 // Stored says whether objects with this outcome are in the tar.
@@ -55,8 +55,11 @@ type Sum [32]byte
 
 func (s Sum) String() string { return hex.EncodeToString(s[:]) }
 
+// AppendText appends s in lower-case hexadecimal.
+func (s Sum) AppendText(b []byte) ([]byte, error) { return hex.AppendEncode(b, s[:]), nil }
+
 // MarshalText writes s in lower-case hexadecimal.
-func (s Sum) MarshalText() ([]byte, error) { return hex.AppendEncode(nil, s[:]), nil }
+func (s Sum) MarshalText() ([]byte, error) { return s.AppendText(nil) }
 
 // UnmarshalText reads 64 hexadecimal digits.
 func (s *Sum) UnmarshalText(b []byte) error {
@@ -82,62 +85,66 @@ type FileRef struct {
 type Object struct {
 	// Path is `C:\Users\a\x`, `2:\x` on a volume without letter,
 	// `HKLM\SOFTWARE\…` for keys and values, `registry\….reg` for parts.
-	Path wstr.Text
+	Path wstr.Text `json:"path"`
 	// Names are the names that Path joins, without the volume; given only
 	// when one of them holds a backslash, so that Path alone is ambiguous.
-	Names []wstr.Text
+	Names []wstr.Text `json:"names"`
 	// Stream is the name of the stream, or of the value; "" for others.
-	Stream wstr.Text
-	Kind   Kind
+	Stream wstr.Text `json:"stream"`
+	Kind   Kind      `json:"kind"`
 	// User is the SID whose HKEY_CURRENT_USER Path is below, "" for others.
-	User    string
-	Outcome Outcome
+	User    string  `json:"user"`
+	Outcome Outcome `json:"outcome"`
 	// Reason is for people: why the outcome is what it is; may be empty.
-	Reason string
+	Reason string `json:"reason"`
 	// Ranges are the places of a damaged content that read as zeros.
-	Ranges []Range
+	Ranges []Range `json:"ranges"`
 	// Size of the content in bytes, holes included.
-	Size int64
+	Size int64 `json:"size"`
 	// SHA256 of the content; of the bytes outside of Holes when there are
 	// any. All zeros for objects without stored content.
-	SHA256 Sum
+	SHA256 Sum `json:"sha256"`
 	// Holes are the parts of a sparse content that are not stored and read as
 	// zeros. Set by Start; they leave out what it filled with zeros.
-	Holes []Range
+	Holes []Range `json:"holes"`
 
 	// Attr are the file attributes as the source kept them.
-	Attr                                 uint32
-	Created, Modified, Changed, Accessed wstr.Filetime
+	Attr     uint32        `json:"attr"`
+	Created  wstr.Filetime `json:"created"`
+	Modified wstr.Filetime `json:"modified"`
+	Changed  wstr.Filetime `json:"changed"` // the metadata
+	Accessed wstr.Filetime `json:"accessed"`
 	// SD is the number that Writer.Security gave, 0 for none.
-	SD int
+	SD int `json:"sd"`
 	// Reparse is the reparse data, nil for none.
-	Reparse []byte
+	Reparse []byte `json:"reparse"`
 	// Target is the target of a link as the source writes it.
-	Target wstr.Text
-	File   FileRef
+	Target wstr.Text `json:"target"`
+	File   FileRef   `json:"file"`
 	// LinkTo (and LinkToStream) name the object under which the content of a
 	// linked or duplicate object is stored.
-	LinkTo, LinkToStream wstr.Text
+	LinkTo       wstr.Text `json:"linkTo"`
+	LinkToStream wstr.Text `json:"linkToStream"`
 	// Raw says that the content is the raw form of an encrypted file; the
 	// writer sets it from the outcome encrypted-raw.
-	Raw bool
+	Raw bool `json:"raw"`
 	// Rule is the number of the responsible rule, counted from 1; 0 for none.
-	Rule int
+	Rule int `json:"rule"`
 
 	// Type is the type of a registry value; Data its data when In does not
 	// hold it.
-	Type uint32
-	Data []byte
+	Type uint32 `json:"type"`
+	Data []byte `json:"data"`
 	// In is the Path of the part that holds the value.
-	In wstr.Text
+	In wstr.Text `json:"in"`
 
 	// Segment (from 1), Frame (offset of the zstd frame in the segment) and
 	// Offset (in the decompressed frame) are the place where the content
 	// begins; Segment is 0 when nothing is stored. A Writer does not set
 	// them: places are known only after the frame was written.
-	Segment int
-	Frame   int64
-	Offset  int64
+	Segment int   `json:"segment"`
+	Frame   int64 `json:"frame"`
+	Offset  int64 `json:"offset"`
 
 	at place
 }
