@@ -1,0 +1,347 @@
+// Package capture reads every object of a plan once, in the order in which
+// the contents lie on the medium, and puts it into a store with its outcome.
+// It chooses nothing: what is in scope, and why, is the plan's.
+//
+// Three goroutines work on batches of some megabytes: one reads, one hashes
+// (on all cores) and one hands the contents to the store, whose own workers
+// compress. So the medium is never idle while something is compressed.
+package capture
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/coldstate/coldstate/internal/wstr"
+	"github.com/coldstate/coldstate/plan"
+	"github.com/coldstate/coldstate/store"
+	"github.com/coldstate/coldstate/volumes/winfs"
+)
+
+// Options of Run. The zero value is a good run.
+type Options struct {
+	// Window is the size of one batch of contents in memory, in bytes; three
+	// are in flight. 0 means 12 MiB.
+	Window int
+	// Progress is called from one goroutine after every batch.
+	Progress func(Progress)
+	// Failed is called for every object that makes the run incomplete.
+	Failed func(Failure)
+}
+
+// Progress is how far a run is.
+type Progress struct {
+	Objects, AllObjects int64
+	Bytes, AllBytes     int64
+	Doing               string // path of the object at hand
+}
+
+// Failure is an object that was in scope and is not, or not wholly, captured.
+type Failure struct {
+	Path    string
+	Outcome store.Outcome
+	Reason  string
+	Ranges  []store.Range
+}
+
+// Count is the number of objects with one outcome, and their bytes.
+type Count struct {
+	Objects int64 `json:"objects"`
+	Bytes   int64 `json:"bytes"`
+}
+
+// Result is what became of the plan. The counts add up to the plan.
+type Result struct {
+	Counts map[store.Outcome]Count
+	// Failures are the first of the objects that make the run incomplete.
+	Failures []Failure
+	// AllFailures is their number.
+	AllFailures int64
+	// Unrepresentable counts registry values that .reg text cannot hold;
+	// they stand in the catalog.
+	Unrepresentable int64
+}
+
+// Total is the number of objects that got an outcome.
+func (r *Result) Total() (n int64) {
+	for _, c := range r.Counts {
+		n += c.Objects
+	}
+	return n
+}
+
+// Incomplete says whether something in scope was not, or not wholly,
+// captured. Files whose content is only in the cloud do not count: they are
+// listed.
+func (r *Result) Incomplete() bool { return r.AllFailures > 0 }
+
+// Fails says whether an outcome makes the run incomplete.
+func Fails(o store.Outcome) bool {
+	switch o {
+	case store.Damaged, store.Unreadable, store.Unsupported, store.EncryptedSkipped, store.Changed, store.VolumeMissing:
+		return true
+	}
+	return false
+}
+
+const (
+	// maxFailures bounds the list in memory; all of them are in the catalog.
+	maxFailures = 1000
+	// smallFile is the size up to which a content is put together in memory
+	// beside its neighbours on the medium. Larger ones are read alone.
+	smallFile = 4 << 20
+)
+
+// Run captures p into w. It neither seals nor suspends w: the caller does,
+// knowing how the run ended. An error means that the run could not go on;
+// trouble with single objects is in the Result.
+func Run(ctx context.Context, p *plan.Plan, w *store.Writer, opt Options) (*Result, error) {
+	if opt.Window == 0 {
+		opt.Window = 12 << 20
+	}
+	opt.Window = max(opt.Window, smallFile)
+	r := &run{
+		Plan: p, w: w, opt: opt,
+		res:      &Result{Counts: map[store.Outcome]Count{}},
+		security: map[securityKey]int{},
+		same:     sameSizes(p),
+	}
+	r.progress.AllObjects = int64(p.Count())
+	for i := range p.Items {
+		r.progress.AllBytes += p.Size(&p.Items[i])
+	}
+	for i := range p.Refused {
+		if err := r.refused(&p.Refused[i]); err != nil {
+			return r.res, err
+		}
+	}
+	if err := r.registry(ctx); err != nil {
+		return r.res, err
+	}
+	if err := r.files(ctx); err != nil {
+		return r.res, err
+	}
+	if n := r.res.Total(); n != r.progress.AllObjects {
+		return r.res, fmt.Errorf("the plan holds %d objects and %d got an outcome: this is a mistake of the program, do not rely on the store", r.progress.AllObjects, n)
+	}
+	return r.res, nil
+}
+
+// SameSize says whether contents of that size occur more than once in the
+// plan, for store.Options.
+func SameSize(p *plan.Plan) func(int64) bool {
+	same := sameSizes(p)
+	return func(n int64) bool { return same[n] }
+}
+
+// sameSizes finds the sizes of 64 KiB and more that occur more than once:
+// only those can be duplicates.
+func sameSizes(p *plan.Plan) map[int64]bool {
+	var sizes []int64
+	for i := range p.Items {
+		if n := p.Size(&p.Items[i]); n >= 64<<10 {
+			sizes = append(sizes, n)
+		}
+	}
+	slices.Sort(sizes)
+	same := map[int64]bool{}
+	for i := 1; i < len(sizes); i++ {
+		if sizes[i] == sizes[i-1] {
+			same[sizes[i]] = true
+		}
+	}
+	return same
+}
+
+type run struct {
+	*plan.Plan
+	w        *store.Writer
+	opt      Options
+	res      *Result
+	progress Progress
+	security map[securityKey]int
+	same     map[int64]bool
+}
+
+type securityKey struct {
+	volume uint8
+	id     uint64
+}
+
+// put hands a finished object to the store and counts its outcome.
+func (r *run) put(o *store.Object, content []byte) error {
+	if !o.Outcome.Stored() {
+		content = nil
+	}
+	if err := r.w.Put(o, content); err != nil {
+		return err
+	}
+	r.count(o)
+	return nil
+}
+
+// count records the outcome of an object of the plan.
+func (r *run) count(o *store.Object) {
+	if o.Kind == store.Part {
+		return
+	}
+	c := r.res.Counts[o.Outcome]
+	c.Objects++
+	c.Bytes += o.Size
+	r.res.Counts[o.Outcome] = c
+	r.progress.Objects++
+	r.progress.Bytes += o.Size
+	if !Fails(o.Outcome) {
+		return
+	}
+	f := Failure{Path: displayPath(o), Outcome: o.Outcome, Reason: o.Reason, Ranges: o.Ranges}
+	r.res.AllFailures++
+	if len(r.res.Failures) < maxFailures {
+		r.res.Failures = append(r.res.Failures, f)
+	}
+	if r.opt.Failed != nil {
+		r.opt.Failed(f)
+	}
+}
+
+func displayPath(o *store.Object) string {
+	s := string(o.Path)
+	switch o.Kind {
+	case store.Stream:
+		s += ":" + string(o.Stream)
+	case store.Value:
+		s += " [" + string(o.Stream) + "]"
+	}
+	if o.User != "" {
+		s += " of " + o.User
+	}
+	return s
+}
+
+func (r *run) tell(doing string) {
+	if r.opt.Progress != nil {
+		r.progress.Doing = doing
+		r.opt.Progress(r.progress)
+	}
+}
+
+func (r *run) refused(f *plan.Refused) error {
+	return r.put(&store.Object{
+		Path: wstr.Text(f.Path), Kind: store.Kind(f.Kind.String()), User: f.User,
+		Outcome: store.Outcome(f.Outcome), Reason: f.Reason,
+	}, nil)
+}
+
+// files captures the items of all volumes: folders first, so that whoever
+// unpacks the tar has them, then everything else by its place on the medium.
+func (r *run) files(ctx context.Context) error {
+	order, err := r.order()
+	if err != nil {
+		return err
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	read, hashed := make(chan *batch, 1), make(chan *batch, 1)
+	// Three buffers go round: being read, being hashed, being stored.
+	free := make(chan []byte, 3)
+	for range cap(free) {
+		free <- nil
+	}
+	g.Go(func() error {
+		defer close(read)
+		rd := &reader{run: r, ctx: ctx, order: order, out: read, free: free}
+		return rd.all()
+	})
+	g.Go(func() error {
+		defer close(hashed)
+		return hashAll(ctx, read, hashed)
+	})
+	g.Go(func() error { return r.storeAll(ctx, hashed, free) })
+	return g.Wait()
+}
+
+// order sorts the items: folders in the order of the walk, then by volume and
+// place. Entries of one file have one place and stay in the order of the walk.
+func (r *run) order() ([]int32, error) {
+	if len(r.Items) > 1<<31-1 {
+		return nil, errors.New("more than 2,147,483,647 objects: capture fewer volumes at a time")
+	}
+	order := make([]int32, len(r.Items))
+	start := make([]int64, len(r.Items))
+	for i := range r.Items {
+		order[i] = int32(i)
+		it := &r.Items[i]
+		fs := r.Volumes[it.Volume].FS
+		switch it.Kind {
+		case plan.Folder:
+			start[i] = -2
+		case plan.Stream:
+			start[i] = -1
+			if ss, err := fs.Streams(it.Entry); err == nil && int(it.Stream) < len(ss) {
+				start[i] = ss[it.Stream].Start
+			}
+		default:
+			start[i] = -1
+			if info, err := fs.Info(it.Entry); err == nil {
+				start[i] = info.Start
+			}
+		}
+	}
+	slices.SortFunc(order, func(a, b int32) int {
+		va, vb := r.Items[a].Volume, r.Items[b].Volume
+		if va != vb {
+			return cmp.Compare(va, vb)
+		}
+		if start[a] != start[b] {
+			return cmp.Compare(start[a], start[b])
+		}
+		return cmp.Compare(a, b)
+	})
+	return order, nil
+}
+
+// object describes an item for the catalog; its outcome is set later.
+func (r *run) object(it *plan.Item) (*store.Object, winfs.Info, error) {
+	v := &r.Volumes[it.Volume]
+	o := &store.Object{
+		Path: wstr.Text(r.Path(it)),
+		Kind: store.Kind(it.Kind.String()),
+		Rule: int(it.Rule) + 1,
+	}
+	o.Names = ambiguous(v.FS, it.Entry)
+	info, err := v.FS.Info(it.Entry)
+	if err != nil {
+		return o, info, err
+	}
+	o.File = store.FileRef{Volume: v.Volume.Number, File: uint64(info.File)}
+	if it.Kind == plan.Stream {
+		return o, info, nil
+	}
+	o.Attr = info.Attr
+	o.Created, o.Modified, o.Changed, o.Accessed = info.Created, info.Modified, info.Changed, info.Accessed
+	return o, info, nil
+}
+
+// ambiguous gives the names of an entry's path when one of them holds a
+// backslash, so that the path alone could mean another.
+func ambiguous(fs winfs.FS, e winfs.Entry) []wstr.Text {
+	bad := false
+	n := 0
+	for at := e; at != fs.Root() && n < 1024; at = fs.Parent(at) {
+		bad = bad || strings.Contains(fs.Name(at), `\`)
+		n++
+	}
+	if !bad {
+		return nil
+	}
+	names := make([]wstr.Text, n)
+	for at := e; n > 0; at = fs.Parent(at) {
+		n--
+		names[n] = wstr.Text(fs.Name(at))
+	}
+	return names
+}

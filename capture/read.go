@@ -1,0 +1,589 @@
+package capture
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/coldstate/coldstate/internal/wstr"
+	"github.com/coldstate/coldstate/plan"
+	"github.com/coldstate/coldstate/store"
+	"github.com/coldstate/coldstate/volumes/winfs"
+)
+
+// A batch is some objects on their way from the medium to the store: many
+// small ones, or one piece of a large content.
+type batch struct {
+	buf    []byte // goes back to the reader's free list
+	pieces []piece
+	large  *large
+	// last marks the final piece of large.
+	last bool
+	n    int // bytes of buf that belong to large
+	// bad are the ranges of this piece that cannot be read; short, when not
+	// negative, is where a file ended that had become shorter.
+	bad   badRanges
+	short int64
+}
+
+// piece is one object whose content, if any, is whole in memory.
+type piece struct {
+	o       *store.Object
+	content []byte
+	sec     securityKey
+	item    *plan.Item
+	// first is the object that has the content of a further hard link.
+	first *store.Object
+	// want are reads that are not done yet.
+	stream winfs.Stream
+}
+
+// large is a content that goes through memory piece by piece.
+type large struct {
+	piece
+	size   int64
+	holes  []store.Range
+	member *store.Member // the storing goroutine's
+	// known, when not zero, is the hash of a content that may be stored.
+	known [32]byte
+	// ask wants to know whether a content that begins so may be stored
+	// already, or whether the known one is.
+	ask    bool
+	head   [32]byte
+	answer chan bool
+}
+
+// reader is the goroutine that reads.
+type reader struct {
+	*run
+	ctx   context.Context
+	order []int32
+	out   chan<- *batch
+	free  chan []byte
+
+	b     *batch
+	used  int
+	links map[linkKey]*store.Object
+	named map[streamKey]*store.Object
+	merge []extent
+	tmp   []byte
+}
+
+type linkKey struct {
+	volume uint8
+	file   winfs.FileID
+}
+
+func (r *reader) all() error {
+	r.links = map[linkKey]*store.Object{}
+	for _, i := range r.order {
+		if err := r.item(&r.Items[i]); err != nil {
+			return err
+		}
+	}
+	return r.flush()
+}
+
+// begin makes sure that there is a batch with room for n bytes.
+func (r *reader) begin(n int) error {
+	if r.b != nil && (len(r.b.buf)-r.used < n || len(r.b.pieces) >= 8192) {
+		if err := r.flush(); err != nil {
+			return err
+		}
+	}
+	if r.b == nil {
+		buf, err := r.buffer()
+		if err != nil {
+			return err
+		}
+		r.b, r.used = &batch{buf: buf}, 0
+	}
+	return nil
+}
+
+func (r *reader) buffer() ([]byte, error) {
+	select {
+	case buf := <-r.free:
+		if buf == nil {
+			buf = make([]byte, r.opt.Window)
+		}
+		return buf, nil
+	case <-r.ctx.Done():
+		return nil, r.ctx.Err()
+	}
+}
+
+// flush reads what the batch still wants and sends it on.
+func (r *reader) flush() error {
+	if r.b == nil {
+		return nil
+	}
+	r.fill()
+	b := r.b
+	r.b = nil
+	return r.send(b)
+}
+
+func (r *reader) send(b *batch) error {
+	select {
+	case r.out <- b:
+		return nil
+	case <-r.ctx.Done():
+		return r.ctx.Err()
+	}
+}
+
+func (r *reader) add(p piece) error {
+	if err := r.begin(0); err != nil {
+		return err
+	}
+	r.b.pieces = append(r.b.pieces, p)
+	return nil
+}
+
+// item puts one object of the plan on its way.
+func (r *reader) item(it *plan.Item) error {
+	o, info, err := r.object(it)
+	p := piece{o: o, item: it}
+	if err != nil {
+		o.Outcome, o.Reason = store.Unreadable, err.Error()
+		return r.add(p)
+	}
+	fs := r.Volumes[it.Volume].FS
+	if it.Kind != plan.Stream {
+		p.sec = securityKey{it.Volume, fs.SecurityID(it.Entry)}
+		if info.Reparse != 0 {
+			b, err := fs.Reparse(it.Entry)
+			if err != nil {
+				o.Reason = "its reparse data cannot be read: " + err.Error()
+			}
+			o.Reparse = b
+		}
+	}
+	name := ""
+	switch it.Kind {
+	case plan.Folder:
+		o.Outcome = store.Captured
+		if info.Damage != "" {
+			o.Outcome, o.Reason = store.Damaged, info.Damage
+		}
+		return r.add(p)
+	case plan.Link:
+		o.Outcome = store.Captured
+		target, err := winfs.LinkTarget(o.Reparse)
+		if err != nil {
+			o.Outcome, o.Reason = store.Unreadable, "where the link leads cannot be read: "+err.Error()
+		}
+		o.Target = wstr.Text(target)
+		return r.add(p)
+	case plan.Stream:
+		ss, err := fs.Streams(it.Entry)
+		if err != nil || int(it.Stream) >= len(ss) {
+			o.Outcome, o.Reason = store.Unreadable, fmt.Sprintf("its streams changed while the capture ran (%v)", err)
+			return r.add(p)
+		}
+		name = ss[it.Stream].Name
+		o.Stream, o.Size = wstr.Text(name), ss[it.Stream].Size
+		info.Mode = ss[it.Stream].Mode
+		if info.Links > 1 {
+			// The streams of a file with several names are those of each.
+			key := streamKey{linkKey{it.Volume, info.File}, name}
+			if first := r.streamLinks()[key]; first != nil {
+				p.first = first
+				return r.add(p)
+			}
+			r.streamLinks()[key] = o
+		}
+	case plan.File:
+		o.Size = info.Size
+		if info.Links > 1 {
+			key := linkKey{it.Volume, info.File}
+			if first := r.links[key]; first != nil {
+				p.first = first
+				return r.add(p)
+			}
+			r.links[key] = o
+		}
+		if winfs.IsCloudTag(info.Reparse) && (info.Mode&(winfs.Absent|winfs.Partial) != 0 || info.Attr&(winfs.AttrRecallOnDataAccess|winfs.AttrOffline) != 0) {
+			o.Outcome, o.Reason = store.Placeholder, "its content is only in the cloud"
+			return r.add(p)
+		}
+	}
+	if info.Mode&winfs.Encrypted != 0 {
+		o.Outcome, o.Reason = store.EncryptedSkipped, "it is encrypted with EFS, which cannot be captured yet: decrypt it in its own Windows, or keep the disk"
+		return r.add(p)
+	}
+	s, err := fs.Open(it.Entry, name)
+	if err != nil {
+		o.Outcome, o.Reason = store.Unreadable, err.Error()
+		if errors.Is(err, winfs.ErrUnsupported) {
+			o.Outcome = store.Unsupported
+		}
+		return r.add(p)
+	}
+	o.Size = s.Size()
+	o.Outcome = store.Captured
+	if info.Damage != "" {
+		o.Outcome, o.Reason = store.Damaged, info.Damage
+	}
+	if o.Size > smallFile {
+		return r.large(p, s)
+	}
+	if err := r.begin(int(o.Size)); err != nil {
+		return err
+	}
+	p.content = r.b.buf[r.used : r.used+int(o.Size)]
+	r.used += int(o.Size)
+	p.stream = s
+	r.b.pieces = append(r.b.pieces, p)
+	return nil
+}
+
+type extent struct {
+	pos   int64
+	dst   []byte
+	piece int
+	off   int64 // of dst in the content
+}
+
+const (
+	// mergeGap is the largest hole between two contents that is read over
+	// rather than jumped: at 150 MB/s and 8 ms a jump, a disk reads 1.2 MB in
+	// the time of one. 128 KiB wastes little on a flash disk as well.
+	mergeGap = 128 << 10
+	maxRead  = 4 << 20
+)
+
+// fill reads the contents of the batch, neighbours on the medium together.
+func (r *reader) fill() {
+	r.merge = r.merge[:0]
+	var medium io.ReaderAt
+	vol := -1
+	for i := range r.b.pieces {
+		p := &r.b.pieces[i]
+		if p.stream == nil {
+			continue
+		}
+		if v := int(p.item.Volume); v != vol {
+			r.readMerged(medium)
+			vol, medium = v, nil
+			if m, ok := r.Volumes[v].FS.(winfs.Medium); ok {
+				medium = m.Medium()
+			}
+		}
+		exts := p.stream.Extents()
+		if medium == nil || exts == nil {
+			r.readAlone(p)
+			continue
+		}
+		for _, e := range exts {
+			dst := p.content[e.Off : e.Off+e.Len]
+			if e.Pos < 0 {
+				clear(dst)
+				continue
+			}
+			r.merge = append(r.merge, extent{e.Pos, dst, i, e.Off})
+		}
+	}
+	r.readMerged(medium)
+	for i := range r.b.pieces {
+		closeStream(r.b.pieces[i].stream)
+		r.b.pieces[i].stream = nil
+	}
+}
+
+// readMerged does the collected reads in the order of the medium.
+func (r *reader) readMerged(medium io.ReaderAt) {
+	m := r.merge
+	r.merge = r.merge[:0]
+	slices.SortFunc(m, func(a, b extent) int {
+		switch {
+		case a.pos < b.pos:
+			return -1
+		case a.pos > b.pos:
+			return 1
+		}
+		return 0
+	})
+	for len(m) > 0 {
+		end := m[0].pos + int64(len(m[0].dst))
+		n := 1
+		for n < len(m) && m[n].pos-end <= mergeGap && m[n].pos+int64(len(m[n].dst))-m[0].pos <= maxRead {
+			end = max(end, m[n].pos+int64(len(m[n].dst)))
+			n++
+		}
+		group := m[:n]
+		m = m[n:]
+		if n == 1 {
+			if _, err := medium.ReadAt(group[0].dst, group[0].pos); err == nil {
+				continue
+			}
+		} else {
+			size := int(end - group[0].pos)
+			if r.tmp == nil {
+				r.tmp = make([]byte, maxRead)
+			}
+			if _, err := medium.ReadAt(r.tmp[:size], group[0].pos); err == nil {
+				for _, e := range group {
+					copy(e.dst, r.tmp[e.pos-group[0].pos:])
+				}
+				continue
+			}
+		}
+		// Something in the group cannot be read: find out what, one by one.
+		for _, e := range group {
+			p := &r.b.pieces[e.piece]
+			r.damage(p.o, e.off, readBad(io.NewSectionReader(medium, e.pos, int64(len(e.dst))), e.dst, 0, int64(len(e.dst))))
+		}
+	}
+}
+
+// readAlone reads a content that has to be decoded, or whose place is unknown.
+func (r *reader) readAlone(p *piece) {
+	n, err := p.stream.ReadAt(p.content, 0)
+	if err == nil || errors.Is(err, io.EOF) && n == len(p.content) {
+		return
+	}
+	if errors.Is(err, io.EOF) {
+		r.changed(p.o, int64(n))
+		clear(p.content[n:])
+		return
+	}
+	if errors.Is(err, winfs.ErrUnsupported) {
+		p.o.Outcome, p.o.Reason = store.Unsupported, err.Error()
+		return
+	}
+	bad := readBad(p.stream, p.content, 0, int64(len(p.content)))
+	if len(bad.ranges) == 1 && bad.ranges[0].Len == int64(len(p.content)) && len(p.content) > 0 {
+		p.o.Outcome, p.o.Reason = store.Unreadable, err.Error()
+		return
+	}
+	r.damage(p.o, 0, bad)
+}
+
+func (r *run) changed(o *store.Object, n int64) {
+	o.Outcome = store.Changed
+	o.Reason = fmt.Sprintf("it had %d bytes when the capture began and %d when it was read; the rest is zeros", o.Size, n)
+}
+
+// damage notes ranges of a content that cannot be read; off is their origin.
+func (r *run) damage(o *store.Object, off int64, bad badRanges) {
+	if len(bad.ranges) == 0 {
+		return
+	}
+	o.Outcome = store.Damaged
+	if o.Reason == "" {
+		o.Reason = "not all of it can be read: " + bad.err.Error()
+	}
+	for _, b := range bad.ranges {
+		b.Off += off
+		if n := len(o.Ranges); n > 0 && o.Ranges[n-1].Off+o.Ranges[n-1].Len == b.Off {
+			o.Ranges[n-1].Len += b.Len
+			continue
+		}
+		o.Ranges = append(o.Ranges, b)
+	}
+	slices.SortFunc(o.Ranges, func(a, b store.Range) int {
+		switch {
+		case a.Off < b.Off:
+			return -1
+		case a.Off > b.Off:
+			return 1
+		}
+		return 0
+	})
+}
+
+type badRanges struct {
+	ranges []store.Range
+	err    error // the first
+}
+
+// sector is the smallest piece that is tried alone.
+const sector = 512
+
+// readBad reads [off, off+n) of src into dst and gives the ranges that cannot
+// be read, which are zeros in dst: halves are tried until sectors are left.
+func readBad(src io.ReaderAt, dst []byte, off, n int64) (bad badRanges) {
+	var try func(at, n int64)
+	try = func(at, n int64) {
+		k, err := src.ReadAt(dst[at-off:at-off+n], at)
+		if err == nil || int64(k) == n {
+			return
+		}
+		if bad.err == nil {
+			bad.err = err
+		}
+		// Behind the end of a medium there is nothing to be found.
+		end := errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+		if n <= sector || end && k == 0 {
+			clear(dst[at-off : at-off+n])
+			if m := len(bad.ranges); m > 0 && bad.ranges[m-1].Off+bad.ranges[m-1].Len == at {
+				bad.ranges[m-1].Len += n
+			} else {
+				bad.ranges = append(bad.ranges, store.Range{Off: at, Len: n})
+			}
+			return
+		}
+		half := (n/2 + sector - 1) / sector * sector
+		try(at, half)
+		if half < n {
+			try(at+half, n-half)
+		}
+	}
+	if n > 0 {
+		try(off, n)
+	}
+	return bad
+}
+
+func closeStream(s winfs.Stream) {
+	if c, ok := s.(io.Closer); ok {
+		c.Close()
+	}
+}
+
+// large sends a content through the pipeline piece by piece.
+func (r *reader) large(p piece, s winfs.Stream) error {
+	defer closeStream(s)
+	if err := r.flush(); err != nil {
+		return err
+	}
+	l := &large{piece: p, size: s.Size(), answer: make(chan bool, 1)}
+	for _, h := range s.Holes() {
+		l.holes = append(l.holes, store.Range{Off: h.Off, Len: h.Len})
+	}
+	buf, err := r.buffer()
+	if err != nil {
+		return err
+	}
+	// A hive of that size is no SAM, but the check costs one look.
+	if head := buf[:min(int64(len(buf)), l.size)]; len(l.holes) == 0 {
+		if _, err := s.ReadAt(head[:4], 0); err == nil && string(head[:4]) == "regf" && l.size <= maxSecretHive {
+			whole := make([]byte, l.size)
+			if _, err := s.ReadAt(whole, 0); err == nil && secretHive(whole) {
+				p.o.Outcome, p.o.Reason = store.Excluded, secretReason
+				return r.send(&batch{buf: buf, pieces: []piece{p}})
+			}
+		}
+		if r.same[l.size] {
+			known, err := r.duplicate(l, s, buf)
+			if err != nil || known {
+				return err
+			}
+			if buf, err = r.buffer(); err != nil {
+				return err
+			}
+		}
+	}
+	data := dataRanges(l.size, l.holes)
+	if len(data) == 0 {
+		return r.send(&batch{buf: buf, large: l, last: true, short: -1})
+	}
+	for i, d := range data {
+		for at := d.Off; at < d.Off+d.Len; {
+			n := min(int64(len(buf)), d.Off+d.Len-at)
+			last := i == len(data)-1 && at+n == d.Off+d.Len
+			b := &batch{buf: buf, large: l, n: int(n), last: last, short: -1}
+			b.bad = readBad(s, buf[:n], at, n)
+			if _, raw := r.Volumes[p.item.Volume].FS.(winfs.Medium); !raw && errors.Is(b.bad.err, io.EOF) {
+				// The end of a host file that became shorter. On a raw volume
+				// the end of the medium is damage.
+				b.short, b.bad = b.bad.ranges[0].Off, badRanges{}
+			}
+			if err := r.send(b); err != nil {
+				return err
+			}
+			at += n
+			if !last {
+				if buf, err = r.buffer(); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// duplicate finds out whether the content of l is in the store already; if
+// so, it is on its way as a duplicate. The buffer is given back.
+func (r *reader) duplicate(l *large, s winfs.Stream, buf []byte) (bool, error) {
+	give := func() { r.free <- buf }
+	head := buf[:64<<10]
+	if _, err := s.ReadAt(head, 0); err != nil {
+		give()
+		return false, nil
+	}
+	l.head = sha256.Sum256(head)
+	l.ask = true
+	if err := r.send(&batch{large: l}); err != nil {
+		return false, err
+	}
+	if ok, err := r.wait(l); err != nil || !ok {
+		give()
+		l.ask = false
+		return false, err
+	}
+	h := sha256.New()
+	for at := int64(0); at < l.size; {
+		n := min(int64(len(buf)), l.size-at)
+		if _, err := s.ReadAt(buf[:n], at); err != nil && !errors.Is(err, io.EOF) {
+			give()
+			l.ask = false
+			return false, nil
+		}
+		if err := r.ctx.Err(); err != nil {
+			return false, err
+		}
+		h.Write(buf[:n])
+		at += n
+	}
+	give()
+	h.Sum(l.known[:0])
+	if err := r.send(&batch{large: l}); err != nil {
+		return false, err
+	}
+	ok, err := r.wait(l)
+	l.ask, l.known = false, [32]byte{}
+	return ok, err
+}
+
+func (r *reader) wait(l *large) (bool, error) {
+	select {
+	case ok := <-l.answer:
+		return ok, nil
+	case <-r.ctx.Done():
+		return false, r.ctx.Err()
+	}
+}
+
+// dataRanges are the parts of a content outside of its holes.
+func dataRanges(size int64, holes []store.Range) []store.Range {
+	var out []store.Range
+	at := int64(0)
+	for _, h := range holes {
+		if h.Off > at {
+			out = append(out, store.Range{Off: at, Len: h.Off - at})
+		}
+		at = max(at, h.Off+h.Len)
+	}
+	if at < size {
+		out = append(out, store.Range{Off: at, Len: size - at})
+	}
+	return out
+}
+
+type streamKey struct {
+	linkKey
+	name string
+}
+
+func (r *reader) streamLinks() map[streamKey]*store.Object {
+	if r.named == nil {
+		r.named = map[streamKey]*store.Object{}
+	}
+	return r.named
+}

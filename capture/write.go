@@ -1,0 +1,212 @@
+package capture
+
+import (
+	"context"
+	"crypto/sha256"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/coldstate/coldstate/hive"
+	"github.com/coldstate/coldstate/internal/wstr"
+	"github.com/coldstate/coldstate/store"
+)
+
+// hashAll hashes the contents of whole batches on all cores.
+func hashAll(ctx context.Context, in <-chan *batch, out chan<- *batch) error {
+	for b := range in {
+		hashBatch(b)
+		select {
+		case out <- b:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+func hashBatch(b *batch) {
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), 8) {
+		wg.Go(func() {
+			for {
+				i := int(next.Add(1)) - 1
+				if i >= len(b.pieces) {
+					return
+				}
+				p := &b.pieces[i]
+				if p.content == nil || !p.o.Outcome.Stored() {
+					continue
+				}
+				if secretHive(p.content) {
+					p.o.Outcome, p.o.Reason = store.Excluded, secretReason
+					continue
+				}
+				p.o.SHA256 = sha256.Sum256(p.content)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// storeAll hands everything to the store, in order.
+func (r *run) storeAll(ctx context.Context, in <-chan *batch, free chan<- []byte) error {
+	for b := range in {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		doing := ""
+		for i := range b.pieces {
+			p := &b.pieces[i]
+			if err := r.piece(p); err != nil {
+				return err
+			}
+			doing = string(p.o.Path)
+		}
+		if b.large != nil {
+			if err := r.storeLarge(b); err != nil {
+				return err
+			}
+			doing = string(b.large.o.Path)
+		}
+		if b.buf != nil {
+			free <- b.buf
+		}
+		r.tell(doing)
+	}
+	return nil
+}
+
+func (r *run) piece(p *piece) error {
+	if err := r.describe(p); err != nil {
+		return err
+	}
+	if p.first == nil {
+		return r.put(p.o, p.content)
+	}
+	// A further name of a file: it shares the content of the first, and its
+	// fate.
+	f := p.first
+	p.o.Size = f.Size
+	if !f.Outcome.Stored() {
+		p.o.Outcome, p.o.Reason = f.Outcome, f.Reason
+		return r.put(p.o, nil)
+	}
+	if err := r.w.PutLink(p.o, f); err != nil {
+		return err
+	}
+	if f.Outcome == store.Damaged || f.Outcome == store.Changed {
+		// The store calls it a link; the person must hear of the damage.
+		c := *p.o
+		c.Outcome, c.Reason, c.Ranges = f.Outcome, f.Reason, f.Ranges
+		r.count(&c)
+		return nil
+	}
+	r.count(p.o)
+	return nil
+}
+
+// describe adds what only the storing goroutine may ask the store for.
+func (r *run) describe(p *piece) error {
+	if p.item == nil || p.sec.id == 0 {
+		return nil
+	}
+	n, ok := r.security[p.sec]
+	if !ok {
+		// Descriptors without an id of their own file are rare; those with one
+		// are shared by thousands.
+		b, err := r.Volumes[p.item.Volume].FS.Security(p.item.Entry)
+		if err != nil {
+			if p.o.Reason == "" {
+				p.o.Reason = "its owner and permissions cannot be read: " + err.Error()
+			}
+		} else if n, err = r.w.Security(b); err != nil {
+			return err
+		}
+		r.security[p.sec] = n
+	}
+	p.o.SD = n
+	return nil
+}
+
+func (r *run) storeLarge(b *batch) error {
+	l := b.large
+	if l.ask {
+		var ok bool
+		var err error
+		if l.known == [32]byte{} {
+			ok = r.w.Candidate(l.size, l.head)
+		} else {
+			if err := r.describe(&l.piece); err != nil {
+				return err
+			}
+			if ok, err = r.w.PutKnown(l.o, l.known); err != nil {
+				return err
+			}
+			if ok {
+				r.count(l.o)
+			}
+		}
+		l.answer <- ok
+		return nil
+	}
+	if l.member == nil {
+		if err := r.describe(&l.piece); err != nil {
+			return err
+		}
+		m, err := r.w.Start(l.o, l.size, l.holes)
+		if err != nil {
+			return err
+		}
+		l.member = m
+	}
+	r.damage(l.o, 0, b.bad)
+	if b.short >= 0 && l.o.Outcome != store.Changed {
+		r.changed(l.o, b.short)
+	}
+	if _, err := l.member.Write(b.buf[:b.n]); err != nil {
+		return err
+	}
+	if !b.last {
+		return nil
+	}
+	if err := l.member.Close(); err != nil {
+		return err
+	}
+	r.count(l.o)
+	return nil
+}
+
+const secretReason = "it is a registry hive of accounts or secrets (SAM, SECURITY); password material is never captured, whatever a rule says"
+
+// maxSecretHive is far above the size of any SAM or SECURITY hive.
+const maxSecretHive = 64 << 20
+
+// secretHive says whether b is a SAM or SECURITY hive, or a log of one, under
+// whatever name it lies: people keep copies.
+func secretHive(b []byte) bool {
+	if len(b) < 512 || string(b[:4]) != "regf" {
+		return false
+	}
+	// The base block ends its file name with the last part of the path.
+	name := wstr.Upper(wstr.FromUTF16LE(b[48:112]))
+	name, _, _ = strings.Cut(name, "\x00")
+	name = name[strings.LastIndexAny(name, `\/`)+1:]
+	name, _, _ = strings.Cut(name, ".")
+	if name == "SAM" || name == "SECURITY" {
+		return true
+	}
+	h, err := hive.Open(b)
+	if err != nil {
+		return false
+	}
+	root := h.Root()
+	for _, path := range []string{`SAM\Domains\Account`, `Domains\Account\Users`, `SAM\Domains\Builtin`, `Policy\Secrets`, `Policy\PolSecretEncryptionKey`, `Policy\PolEKList`, `Cache\NL$Control`} {
+		if _, err := root.Key(path); err == nil {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,470 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/coldstate/coldstate/capture"
+	"github.com/coldstate/coldstate/migxml"
+	"github.com/coldstate/coldstate/plan"
+	"github.com/coldstate/coldstate/profile"
+	"github.com/coldstate/coldstate/rules"
+	"github.com/coldstate/coldstate/rules/builtin"
+	"github.com/coldstate/coldstate/store"
+)
+
+type captureCmd struct {
+	sourceFlags
+	To          string   `help:"The folder of the store; it must be new or empty." placeholder:"STORE"`
+	Rules       []string `help:"A MigXML file, builtin, or builtin:NAME; repeatable. Without it the built-in rules." placeholder:"FILE" sep:"none"`
+	Include     []string `help:"Take this as well: a MigXML pattern such as 'D:\\Data\\* [*]'." placeholder:"PATTERN" sep:"none"`
+	Exclude     []string `help:"Never take this: a MigXML pattern such as 'C:\\* [*.iso]'." placeholder:"PATTERN" sep:"none"`
+	User        []string `help:"Only users that fit: name, SID, DOMAIN\\name, with * and ?; repeatable." placeholder:"PATTERN" sep:"none"`
+	NotUser     []string `help:"No users that fit." placeholder:"PATTERN" sep:"none"`
+	DryRun      bool     `help:"Say what would be taken, and write nothing."`
+	Strict      bool     `help:"Files whose content is only in the cloud make the status 3."`
+	Memory      string   `help:"Upper bound of the memory, for example 256M." placeholder:"SIZE"`
+	SegmentSize string   `help:"Largest size of a segment of the store." default:"2G" placeholder:"SIZE"`
+	Progress    string   `help:"auto, plain, json or none." enum:"auto,plain,json,none" default:"auto"`
+	JSON        bool     `help:"Print the plan (--dry-run) or the result as JSON." name:"json"`
+	Source      []string `arg:"" help:"Disk images, devices or folders: the disks of one machine."`
+}
+
+func (captureCmd) Help() string {
+	return `Status: 0 complete, 1 failed, 2 usage, 3 finished but something in scope was
+not captured (listed), 4 a decision or a key is needed, 130 interrupted.
+
+Example:
+  coldstate capture /dev/sda --to /media/stick/anna-pc
+  coldstate capture disk.img --to store --rules builtin --rules our.xml --exclude 'C:\* [*.iso]'
+  coldstate capture \\.\PhysicalDrive0 --dry-run`
+}
+
+func (c *captureCmd) Run(a *app) error {
+	start := time.Now()
+	err := c.run(a, start)
+	if err != nil && a.ending == "" {
+		a.result("failed: nothing was written: " + firstLine(err))
+	}
+	return err
+}
+
+func firstLine(err error) string {
+	s, _, _ := strings.Cut(err.Error(), "\n")
+	return s
+}
+
+func (c *captureCmd) run(a *app, start time.Time) error {
+	if c.To == "" && !c.DryRun {
+		return fail(statusUsage, errors.New("where to? --to STORE names the folder of the store"), "--dry-run says what would be taken, without a store")
+	}
+	segment, err := parseSize(c.SegmentSize)
+	if err != nil || segment < 64<<10 {
+		return usagef("--segment-size %s: a size from 64K to 2G is wanted", c.SegmentSize)
+	}
+	if err := c.limitMemory(); err != nil {
+		return err
+	}
+	if !c.DryRun {
+		if err := checkTarget(c.To, c.Source); err != nil {
+			return err
+		}
+	}
+	docs, err := a.loadRules(c.Rules)
+	if err != nil {
+		return err
+	}
+	src, err := a.openSource(c.Source, c.sourceFlags)
+	if err != nil {
+		return err
+	}
+	defer src.Close()
+	sys, err := src.system()
+	if err != nil {
+		return err
+	}
+	users, problems, err := profile.Users(sys)
+	if err != nil {
+		return err
+	}
+	for _, p := range append(slices.Clone(sys.Problems), problems...) {
+		a.message("note", p.String())
+	}
+	for _, u := range users {
+		for _, p := range u.Problems {
+			a.message("note", plan.Label(u)+": "+p.String())
+		}
+	}
+	pr := a.newProgress(c.Progress)
+	p, err := plan.Build(a.ctx, sys, src.set, users, docs, plan.Options{
+		Selected:    c.selected,
+		Rules:       rules.Options{Include: c.Include, Exclude: c.Exclude},
+		StoreFolder: c.To,
+		Progress:    func(n int64) { pr.update(progressLine{Doing: "looking", Objects: n}) },
+	})
+	pr.done()
+	if err != nil {
+		var unsupported *migxml.UnsupportedError
+		if errors.As(err, &unsupported) || errors.Is(err, context.Canceled) {
+			return err
+		}
+		return fail(statusUsage, err, "")
+	}
+	for _, w := range p.Warnings {
+		a.message("warning", w.String())
+	}
+	if len(c.User) > 0 && len(p.Contexts) == 1 {
+		a.message("warning", "no user fits --user "+strings.Join(c.User, " ")+"; inspect lists the users")
+	}
+	if p.Count() == 0 {
+		a.message("warning", "the rules choose nothing on this source")
+	}
+	if c.DryRun {
+		return c.dryRun(a, p)
+	}
+	return c.store(a, p, pr, segment, start)
+}
+
+// limitMemory bounds the heap. The room of the volume's index comes on top
+// and is known only later; the runtime's limit is soft.
+func (c *captureCmd) limitMemory() error {
+	limit := int64(224 << 20)
+	if c.Memory != "" {
+		n, err := parseSize(c.Memory)
+		if err != nil || n < 64<<20 {
+			return usagef("--memory %s: a size of at least 64M is wanted", c.Memory)
+		}
+		limit = n - n/8
+	}
+	debug.SetMemoryLimit(limit)
+	// The buffers are few and large and live as long as the run: a heap that
+	// may double before it is swept would be mostly waste.
+	debug.SetGCPercent(25)
+	return nil
+}
+
+func (c *captureCmd) selected(u *profile.User) bool {
+	fits := func(ps []string) bool {
+		return slices.ContainsFunc(ps, func(p string) bool { return profile.Match(u, p) })
+	}
+	return u.Person() && (len(c.User) == 0 || fits(c.User)) && !fits(c.NotUser)
+}
+
+// checkTarget refuses a destination before the work of looking is done.
+func checkTarget(to string, sources []string) error {
+	es, err := os.ReadDir(to)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return nil
+	case err != nil:
+		return fail(statusUsage, fmt.Errorf("--to: %w", err), "name a folder that does not exist yet, or an empty one")
+	case len(es) == 0:
+		return nil
+	}
+	what := "is not empty"
+	if isStore(to) {
+		what = "holds a store already"
+	}
+	return fail(statusUsage, fmt.Errorf("--to %s: the folder %s; a store is never written over or into other files", to, what), "name a new folder")
+}
+
+// loadRules parses the rule files that were named, or the built-in ones.
+func (a *app) loadRules(names []string) ([]*migxml.Document, error) {
+	if len(names) == 0 {
+		names = []string{"builtin"}
+	}
+	var docs []*migxml.Document
+	add := func(name string, data []byte) error {
+		d, warnings, err := migxml.Parse(name, data)
+		for _, w := range warnings {
+			a.message("warning", w.String())
+		}
+		if err != nil {
+			return fail(statusUsage, err, "correct the rule file; nothing was captured")
+		}
+		docs = append(docs, d)
+		return nil
+	}
+	for _, n := range names {
+		var sets []string
+		if n == "builtin" {
+			sets = builtin.Default()
+		} else if set, ok := strings.CutPrefix(n, "builtin:"); ok {
+			sets = []string{set}
+		} else {
+			data, err := readRuleFile(n)
+			if err != nil {
+				return nil, err
+			}
+			if err := add(n, data); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		for _, s := range sets {
+			data, err := builtin.File(s)
+			if err != nil {
+				return nil, fail(statusUsage, fmt.Errorf("--rules %s: %w", n, err), "the built-in sets are "+strings.Join(builtin.Names(), ", "))
+			}
+			if err := add("builtin:"+s, data); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return docs, nil
+}
+
+// maxRuleFile is far above any rule file: the largest seen has 1 MB.
+const maxRuleFile = 16 << 20
+
+func readRuleFile(name string) ([]byte, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, fail(statusUsage, fmt.Errorf("--rules: %w", err), "check the path; built-in rules are named builtin or builtin:NAME")
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxRuleFile+1))
+	if err != nil {
+		return nil, fail(statusUsage, fmt.Errorf("--rules: %w", err), "")
+	}
+	if len(data) > maxRuleFile {
+		return nil, fail(statusUsage, fmt.Errorf("--rules %s: the file is larger than %s", name, size(maxRuleFile)), "is this really a MigXML file?")
+	}
+	return data, nil
+}
+
+// dryRun says what a capture would take.
+func (c *captureCmd) dryRun(a *app, p *plan.Plan) error {
+	totals := p.Totals()
+	var objects, bytes int64
+	for _, t := range totals {
+		objects += t.Objects
+		bytes += t.Bytes
+	}
+	if c.JSON {
+		if err := planJSON(a.stdout, p, totals); err != nil {
+			return err
+		}
+	} else {
+		w := bufio.NewWriter(a.stdout)
+		fmt.Fprintf(w, "%-28s %-34s %10s %12s\n", "OWNER", "KIND OF DATA", "OBJECTS", "SIZE")
+		for _, t := range totals {
+			owner := t.Owner
+			if owner == "" {
+				owner = "(machine)"
+			}
+			fmt.Fprintf(w, "%-28s %-34s %10d %12s\n", printable(owner), printable(t.Component), t.Objects, size(t.Bytes))
+		}
+		for _, r := range p.Refused {
+			fmt.Fprintf(w, "%s: %s: %s\n", printable(r.Path), r.Outcome, printable(r.Reason))
+		}
+		if err := w.Flush(); err != nil {
+			return err
+		}
+	}
+	free := ""
+	if c.To != "" {
+		if n, err := freeAt(c.To); err == nil {
+			free = fmt.Sprintf("; %s are free at %s", size(n), c.To)
+		}
+	}
+	a.result(fmt.Sprintf("dry run: %d objects, %s before compression, about %s of reading; nothing was written%s",
+		int64(p.Count()), size(bytes), readingTime(bytes), free))
+	return nil
+}
+
+// readingTime estimates how long reading takes from an ordinary disk.
+func readingTime(n int64) string {
+	// 100 MB/s is a hard disk with some seeking, 400 MB/s a SATA flash disk.
+	slow, fast := time.Duration(n/100e6+1)*time.Second, time.Duration(n/400e6+1)*time.Second
+	return fmt.Sprintf("%s (flash) to %s (hard disk)", fast, slow)
+}
+
+// planJSON streams the plan: a plan may have millions of objects.
+func planJSON(out io.Writer, p *plan.Plan, totals []plan.Total) error {
+	w := bufio.NewWriterSize(out, 256<<10)
+	head, err := json.Marshal(p.Document())
+	if err != nil {
+		return err
+	}
+	w.Write(head[:len(head)-1])
+	w.WriteString(`,"objects":[`)
+	first := true
+	for o := range p.Objects {
+		b, err := json.Marshal(o)
+		if err != nil {
+			return err
+		}
+		if !first {
+			w.WriteByte(',')
+		}
+		first = false
+		w.WriteByte('\n')
+		if _, err := w.Write(b); err != nil {
+			return err
+		}
+	}
+	w.WriteString("\n]}\n")
+	return w.Flush()
+}
+
+// freeAt is the free room where a folder is, or will be.
+func freeAt(dir string) (int64, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return 0, err
+	}
+	for {
+		if fi, err := os.Stat(dir); err == nil && fi.IsDir() {
+			return freeSpace(dir)
+		}
+		up := filepath.Dir(dir)
+		if up == dir {
+			return 0, fmt.Errorf("no folder on the way to %s exists", dir)
+		}
+		dir = up
+	}
+}
+
+// store runs the capture and tells its end.
+func (c *captureCmd) store(a *app, p *plan.Plan, pr *progress, segment int64, start time.Time) error {
+	var bytes int64
+	for _, t := range p.Totals() {
+		bytes += t.Bytes
+	}
+	if free, err := freeAt(c.To); err == nil {
+		// Content shrinks to a quarter at the best; the catalog takes some
+		// hundred bytes an object.
+		least := bytes/4 + int64(p.Count())*64
+		if free < least {
+			return fail(statusFailed, fmt.Errorf("--to %s: %s are free there, and the store of %s will take at least %s", c.To, size(free), size(bytes), size(least)), "choose another destination, or leave something out with --exclude")
+		}
+		if free < bytes {
+			a.message("note", fmt.Sprintf("%s are free at %s for %s before compression: it may not fit", size(free), c.To, size(bytes)))
+		}
+	}
+	sys := p.System
+	w, err := store.Create(store.OS(c.To), store.Options{
+		SameSize:    capture.SameSize(p),
+		SegmentSize: segment,
+		Source: store.SourceInfo{
+			Machine: sys.ComputerName, System: sys.Product, Version: fmt.Sprintf("%s.%d", sys.Version, sys.Build),
+			Architecture: sys.Arch, Program: "coldstate " + version,
+		},
+	})
+	if err != nil {
+		return fail(statusUsage, fmt.Errorf("--to: %w", err), "name a new folder on a disk that can be written to")
+	}
+	doc, err := json.MarshalIndent(p.Document(), "", " ")
+	if err == nil {
+		err = w.PutFile("plan.json", append(doc, '\n'))
+	}
+	var res *capture.Result
+	if err == nil {
+		res, err = capture.Run(a.ctx, p, w, capture.Options{
+			Progress: func(cp capture.Progress) {
+				pr.update(progressLine{Doing: "capturing", Path: cp.Doing, Objects: cp.Objects, AllFiles: cp.AllObjects, Bytes: cp.Bytes, AllBytes: cp.AllBytes})
+			},
+		})
+	}
+	if err == nil {
+		err = w.Seal()
+	}
+	pr.done()
+	if err != nil {
+		return c.ended(a, w, err)
+	}
+	return c.report(a, p, res, start)
+}
+
+// ended tells what a capture that did not come to its end has left.
+func (c *captureCmd) ended(a *app, w *store.Writer, err error) error {
+	serr := w.Suspend()
+	left := "what was captured so far can be read with ls and extract"
+	if serr != nil {
+		left = "what was durable by then can be read with ls and extract"
+	}
+	if errors.Is(err, context.Canceled) || a.ctx.Err() != nil {
+		a.result(fmt.Sprintf("interrupted: %s is not sealed; %s", c.To, left))
+		return fail(statusInterrupted, errors.New(""), "")
+	}
+	hint := "the source was not changed; capture it again into a new folder"
+	if isFull(err) {
+		hint = "the destination is full: free room there or choose another one, and capture again into a new folder"
+	}
+	a.result(fmt.Sprintf("failed: %s is not sealed; %s", c.To, left))
+	return fail(statusFailed, err, hint)
+}
+
+// report prints what became of every object.
+func (c *captureCmd) report(a *app, p *plan.Plan, res *capture.Result, start time.Time) error {
+	took := time.Since(start).Round(100 * time.Millisecond)
+	for _, f := range res.Failures {
+		text := fmt.Sprintf("%s: %s: %s", f.Path, f.Outcome, f.Reason)
+		if len(f.Ranges) > 0 {
+			text += fmt.Sprintf(" (%d ranges, first at %d)", len(f.Ranges), f.Ranges[0].Off)
+		}
+		a.message("not captured", text)
+	}
+	if more := res.AllFailures - int64(len(res.Failures)); more > 0 {
+		a.message("not captured", fmt.Sprintf("and %d more; ls --json shows every outcome", more))
+	}
+	var stored, bytes int64
+	var also []string
+	for _, o := range []store.Outcome{store.Captured, store.Linked, store.Duplicate, store.EncryptedRaw} {
+		stored += res.Counts[o].Objects
+		bytes += res.Counts[o].Bytes
+	}
+	for o, what := range map[store.Outcome]string{store.Placeholder: "only in the cloud, listed", store.Excluded: "excluded by policy", store.Duplicate: "of them duplicates", store.Linked: "of them further names of a file"} {
+		if n := res.Counts[o].Objects; n > 0 {
+			also = append(also, fmt.Sprintf("%d %s", n, what))
+		}
+	}
+	slices.Sort(also)
+	incomplete := res.Incomplete() || c.Strict && res.Counts[store.Placeholder].Objects > 0
+	if c.JSON {
+		err := json.NewEncoder(a.stdout).Encode(map[string]any{
+			"store": c.To, "complete": !incomplete, "objects": res.Total(), "planned": p.Count(), "outcomes": res.Counts,
+			"failures": res.AllFailures, "seconds": took.Seconds(), "store_bytes": folderSize(c.To),
+		})
+		if err != nil {
+			return err
+		}
+	}
+	text := fmt.Sprintf("%d of %d objects, %s, in %s (%s) after %s", stored, p.Count(), size(bytes), c.To, size(folderSize(c.To)), took)
+	if len(also) > 0 {
+		text += "; " + strings.Join(also, ", ")
+	}
+	if incomplete {
+		if res.AllFailures > 0 {
+			text += fmt.Sprintf("; %d NOT wholly captured, named above and in the store", res.AllFailures)
+		}
+		a.result("incomplete: " + text)
+		return fail(statusIncomplete, errors.New(""), "")
+	}
+	a.result("complete: " + text)
+	return nil
+}
+
+func folderSize(dir string) (n int64) {
+	es, err := os.ReadDir(dir)
+	if err != nil {
+		return 0
+	}
+	for _, e := range es {
+		if fi, err := e.Info(); err == nil {
+			n += fi.Size()
+		}
+	}
+	return n
+}

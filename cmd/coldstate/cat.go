@@ -1,0 +1,75 @@
+package main
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/coldstate/coldstate/internal/winpath"
+	"github.com/coldstate/coldstate/store"
+)
+
+type catCmd struct {
+	sourceFlags
+	Source string `arg:"" help:"A store, or a source: disk image, device, folder."`
+	Path   string `arg:"" help:"A file in it; FILE:STREAM for an alternate stream."`
+}
+
+func (catCmd) Help() string {
+	return `Example:
+  coldstate cat disk.img 'C:\Users\anna\Desktop\todo.txt'
+  coldstate cat store 'C:\Users\anna\Downloads\setup.exe:Zone.Identifier'`
+}
+
+func (c *catCmd) Run(a *app) error {
+	t, err := a.openTree(c.Source, c.sourceFlags)
+	if err != nil {
+		return err
+	}
+	defer t.Close()
+	_, stream := winpath.CutStream(c.Path)
+	done := false
+	err = t.each(c.Path, false, func(n *node) error {
+		if n.Kind == "stream" && stream == "" || done {
+			return nil
+		}
+		if n.open == nil {
+			if n.Outcome != "" && !n.Outcome.Stored() {
+				return fail(statusFailed, fmt.Errorf("%s: it has no content here: %s: %s", c.Path, n.Outcome, n.Reason), "")
+			}
+			return fail(statusUsage, fmt.Errorf("%s: this is a %s, which has no content", c.Path, n.Kind), "ls lists folders, reg prints registry keys")
+		}
+		done = true
+		r, err := n.open()
+		if err != nil {
+			return fmt.Errorf("%s: %w", c.Path, err)
+		}
+		defer r.Close()
+		if _, err := io.Copy(a.stdout, &ctxReader{a, r}); err != nil {
+			return fmt.Errorf("%s: %w", c.Path, err)
+		}
+		if n.Outcome == store.Damaged || n.Outcome == store.Changed {
+			return fail(statusIncomplete, fmt.Errorf("%s: %s: %s", c.Path, n.Outcome, n.Reason), "")
+		}
+		return errStop
+	})
+	if err == errStop {
+		return nil
+	}
+	if err == nil && !done {
+		return notFound(c.Path)
+	}
+	return err
+}
+
+// ctxReader ends a copy when the person interrupts it.
+type ctxReader struct {
+	a *app
+	r io.Reader
+}
+
+func (r *ctxReader) Read(p []byte) (int, error) {
+	if err := r.a.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return r.r.Read(p)
+}

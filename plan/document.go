@@ -1,0 +1,119 @@
+package plan
+
+import (
+	"github.com/coldstate/coldstate/internal/wstr"
+	"github.com/coldstate/coldstate/profile"
+)
+
+// Document is plan.json: the Windows, its users and the rules, without the
+// names of people's files.
+type Document struct {
+	Format  int       `json:"format"` // 1
+	Windows Windows   `json:"windows"`
+	Users   []UserDoc `json:"users"`
+	Rules   []RuleDoc `json:"rules"`
+	Totals  []Total   `json:"totals"`
+	Refused int       `json:"refused"`
+}
+
+// Windows describes the installation.
+type Windows struct {
+	Folder       wstr.Text `json:"folder"`
+	Product      string    `json:"product"`
+	Edition      string    `json:"edition,omitempty"`
+	Version      string    `json:"version"`
+	Build        int       `json:"build"`
+	Revision     int       `json:"revision,omitempty"`
+	Architecture string    `json:"architecture,omitempty"`
+	Computer     string    `json:"computer,omitempty"`
+	Drives       []Drive   `json:"drives"`
+	Problems     []string  `json:"problems,omitempty"`
+}
+
+// Drive is a drive letter of the installation.
+type Drive struct {
+	Letter string `json:"letter"`
+	Volume int    `json:"volume"`
+	How    string `json:"how"`
+}
+
+// UserDoc describes a user.
+type UserDoc struct {
+	ID        string    `json:"id"`
+	SID       string    `json:"sid,omitempty"`
+	Name      wstr.Text `json:"name"`
+	NameFrom  string    `json:"name_from,omitempty"`
+	Domain    wstr.Text `json:"domain,omitempty"`
+	FullName  wstr.Text `json:"full_name,omitempty"`
+	UPN       wstr.Text `json:"upn,omitempty"`
+	Kind      string    `json:"kind"`
+	Disabled  bool      `json:"disabled,omitempty"`
+	Folder    wstr.Text `json:"folder,omitempty"`
+	Found     bool      `json:"folder_found"`
+	Key       string    `json:"profile_list_key,omitempty"`
+	Backup    bool      `json:"backup,omitempty"`
+	Temporary bool      `json:"temporary,omitempty"`
+	LastUse   string    `json:"last_use,omitempty"`
+	LastFrom  string    `json:"last_use_from,omitempty"`
+	Settings  string    `json:"settings"` // "read", or why NTUSER.DAT cannot be
+	Selected  bool      `json:"selected"`
+	Problems  []string  `json:"problems,omitempty"`
+}
+
+// RuleDoc is a rule that Object.Rule counts, from 1 in a catalog.
+type RuleDoc struct {
+	File      string    `json:"file"`
+	Line      int       `json:"line,omitempty"`
+	Column    int       `json:"column,omitempty"`
+	Component string    `json:"component,omitempty"`
+	Pattern   wstr.Text `json:"pattern"`
+}
+
+// Document describes the plan for plan.json.
+func (p *Plan) Document() Document {
+	d := Document{Format: 1, Totals: p.Totals(), Refused: len(p.Refused), Windows: p.windows()}
+	selected := map[*profile.User]bool{}
+	for _, c := range p.Contexts {
+		selected[c.User] = true
+	}
+	for _, u := range p.Users {
+		d.Users = append(d.Users, DescribeUser(u, selected[u]))
+	}
+	for i := range p.Rules.Len() {
+		r := p.Rules.Rule(int32(i))
+		d.Rules = append(d.Rules, RuleDoc{r.Pos.File, r.Pos.Line, r.Pos.Col, r.Component, wstr.Text(r.Text)})
+	}
+	return d
+}
+
+func (p *Plan) windows() Windows {
+	s := p.System
+	w := Windows{
+		Folder: wstr.Text(s.Dir), Product: s.Product, Edition: s.Edition, Version: s.Version, Build: s.Build,
+		Revision: s.UBR, Architecture: s.Arch, Computer: s.ComputerName,
+	}
+	for _, d := range s.Drives {
+		w.Drives = append(w.Drives, Drive{string(rune(d.Letter)) + ":", d.Volume.Number, d.How})
+	}
+	for _, pr := range s.Problems {
+		w.Problems = append(w.Problems, pr.String())
+	}
+	return w
+}
+
+// DescribeUser describes a user for people and programs.
+func DescribeUser(u *profile.User, selected bool) UserDoc {
+	d := UserDoc{
+		ID: u.ID, SID: u.SID, Name: wstr.Text(u.Name), NameFrom: u.NameFrom, Domain: wstr.Text(u.Domain), FullName: wstr.Text(u.FullName),
+		UPN: wstr.Text(u.UPN), Kind: u.Kind, Disabled: u.Disabled, Folder: wstr.Text(u.Dir), Found: u.DirFound, Key: u.KeyName,
+		Backup: u.Backup, Temporary: u.Temporary, LastUse: u.LastUse.Time.String(), LastFrom: u.LastUse.From, Selected: selected,
+		Settings: "read",
+	}
+	if u.HiveError != nil {
+		d.Settings = u.HiveError.Error()
+	}
+	for _, pr := range u.Problems {
+		d.Problems = append(d.Problems, pr.String())
+	}
+	return d
+}

@@ -1,0 +1,479 @@
+// Package plan walks an offline Windows once and writes down what the rules
+// chose: every file, folder, link, stream, registry key and value, with the
+// rule that chose it, and what could not be seen. It reads names and metadata
+// only; the contents are capture's.
+package plan
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/coldstate/coldstate/hive"
+	"github.com/coldstate/coldstate/internal/winpath"
+	"github.com/coldstate/coldstate/internal/wstr"
+	"github.com/coldstate/coldstate/migxml"
+	"github.com/coldstate/coldstate/offline"
+	"github.com/coldstate/coldstate/profile"
+	"github.com/coldstate/coldstate/rules"
+	"github.com/coldstate/coldstate/volumes"
+	"github.com/coldstate/coldstate/volumes/winfs"
+)
+
+// Options of Build.
+type Options struct {
+	// Selected says which users' own rules run; nil selects every user that
+	// is no service account. Rules of the system context reach the files of
+	// all users, as in USMT.
+	Selected func(*profile.User) bool
+	// Rules are the command line's --include and --exclude.
+	Rules rules.Options
+	// StoreFolder is the host folder of the store: it is out of every rule's
+	// scope when it lies in a source that is a folder. "" for none.
+	StoreFolder string
+	// Progress is called now and then with the number of entries seen.
+	Progress func(entries int64)
+}
+
+// Plan is what is to be captured.
+type Plan struct {
+	System   *offline.System
+	Users    []*profile.User // all of them
+	Contexts []Context
+	Rules    *rules.Set
+	Warnings []migxml.Warning
+	Volumes  []Volume
+	Items    []Item
+	Keys     []KeyItem
+	// Refused are objects in scope that have their outcome already: what
+	// could not be listed, what policy forbids, volumes that are missing.
+	Refused []Refused
+	// Owners names the owners that Item.Owner counts: 0 is the machine.
+	Owners []string
+}
+
+// Label is what a user is called towards people: DOMAIN\name, or the ID.
+func Label(u *profile.User) string {
+	switch {
+	case u.NameFrom == "":
+		return u.ID
+	case u.Domain != "":
+		return u.Domain + `\` + u.Name
+	}
+	return u.Name
+}
+
+// Context is one evaluation of the rules.
+type Context struct {
+	Name string // "System", or the user's ID
+	User *profile.User
+}
+
+// Volume is a file system of the plan.
+type Volume struct {
+	Volume *volumes.Volume
+	FS     volumes.FS
+	Prefix string // "C:" or "2:"
+}
+
+// Kind tells what an item is.
+type Kind uint8
+
+// The kinds of items.
+const (
+	File Kind = iota
+	Folder
+	Link   // symbolic link or junction; never followed
+	Stream // named data stream of a file or folder
+	Key
+	Value
+)
+
+func (k Kind) String() string {
+	return [...]string{"file", "folder", "link", "stream", "key", "value"}[k]
+}
+
+// Item is one object of a file system. It is small and holds no pointers:
+// there may be millions. Its path is derived (Plan.Path).
+type Item struct {
+	Entry   volumes.Entry
+	Rule    int32
+	Context int16
+	Owner   int16  // index of Plan.Owners
+	Stream  uint16 // for streams: the index in FS.Streams
+	Volume  uint8  // index of Plan.Volumes
+	Kind    Kind
+}
+
+// KeyItem is one registry key, or one value of it.
+type KeyItem struct {
+	Key     hive.Key
+	Path    *KeyPath
+	Value   hive.Value
+	IsValue bool // else the item is the key itself
+	Rule    int32
+	Context int16
+	Owner   int16
+}
+
+// KeyPath is the place of a key, shared by its values.
+type KeyPath struct {
+	Root string // "HKLM", "HKCU", "HKU"
+	User string // SID whose HKCU it is, else ""
+	Path string // with the root: `HKCU\Software\X`
+}
+
+// Refused is an object in scope that cannot be captured.
+type Refused struct {
+	Path, User string
+	Kind       Kind
+	Outcome    string
+	Reason     string
+	Owner      int16
+}
+
+// Outcomes that a plan can give.
+const (
+	Policy        = "excluded-by-policy"
+	Unreadable    = "unreadable"
+	VolumeMissing = "volume-missing"
+)
+
+// maxDepth is above every path of a sound volume (32,767 characters).
+const maxDepth = 16384
+
+// Build compiles the rules for the system and its users and walks all volumes
+// and registries that a rule can reach.
+func Build(ctx context.Context, sys *offline.System, set *volumes.Set, users []*profile.User, docs []*migxml.Document, opt Options) (*Plan, error) {
+	p := &Plan{System: sys, Users: users, Owners: []string{""}}
+	if opt.Selected == nil {
+		opt.Selected = (*profile.User).Person
+	}
+	machine := newProbe(sys, nil)
+	p.Contexts = []Context{{Name: "System"}}
+	ctxs := []rules.Context{{Name: "System", Env: sys.Env(), Probe: machine}}
+	for _, u := range users {
+		if !opt.Selected(u) {
+			continue
+		}
+		p.Contexts = append(p.Contexts, Context{Name: u.ID, User: u})
+		ctxs = append(ctxs, rules.Context{Name: u.ID, User: true, Env: u.Env(), Probe: newProbe(sys, u)})
+	}
+	var err error
+	if p.Rules, p.Warnings, err = rules.Compile(docs, ctxs, opt.Rules); err != nil {
+		return nil, err
+	}
+	b := &builder{Plan: p, ctx: ctx, opt: opt, profiles: map[string]int16{}}
+	for _, u := range users {
+		if u.Dir != "" && u.Person() {
+			b.profiles[wstr.Upper(winpath.Clean(u.Dir))] = int16(len(p.Owners))
+			p.Owners = append(p.Owners, Label(u))
+		}
+	}
+	if err := b.volumes(set); err != nil {
+		return nil, err
+	}
+	b.missing()
+	if err := b.registry(); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+type builder struct {
+	*Plan
+	ctx      context.Context
+	opt      Options
+	profiles map[string]int16 // upper-case profile folder -> owner
+	seen     int64
+	names    []string // folders on the way to the current one
+}
+
+func (b *builder) volumes(set *volumes.Set) error {
+	for _, v := range set.Volumes {
+		prefix := b.System.VolumePrefix(v)
+		w := b.Rules.Files(prefix)
+		fs, err := v.FS()
+		if err != nil {
+			// A volume that no rule names, and that holds no file system of
+			// Windows (EFI, reserved, Linux), is nobody's loss.
+			if w != nil && winpath.Letter(prefix+`\`) != 0 {
+				b.refuse(Refused{Path: prefix + `\`, Kind: Folder, Outcome: Unreadable, Reason: err.Error()})
+			}
+			continue
+		}
+		if len(b.Volumes) == 255 {
+			return errors.New("more than 255 volumes with a file system: give fewer sources")
+		}
+		b.Volumes = append(b.Volumes, Volume{v, fs, prefix})
+		if w == nil {
+			continue
+		}
+		vw := &volumeWalk{b, fs, uint8(len(b.Volumes) - 1), prefix, hostPath(v, b.opt.StoreFolder)}
+		b.names = b.names[:0]
+		if err := vw.folder(fs.Root(), w, 0, 0); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+type volumeWalk struct {
+	*builder
+	fs     volumes.FS
+	vol    uint8
+	prefix string
+	// store is the path of the store's folder below this volume's root in
+	// upper case, "" when it is elsewhere.
+	store string
+}
+
+func (v *volumeWalk) path() string { return v.prefix + `\` + strings.Join(v.names, `\`) }
+
+// folder plans what is in dir; its own entry is decided here as well.
+func (v *volumeWalk) folder(dir volumes.Entry, w *rules.Walk, owner int16, depth int) error {
+	if err := v.ctx.Err(); err != nil {
+		return err
+	}
+	if depth > maxDepth {
+		v.refuse(Refused{Path: v.path(), Kind: Folder, Outcome: Unreadable, Reason: "the folders below are nested deeper than Windows allows; the volume is damaged", Owner: owner})
+		return nil
+	}
+	if owner == 0 && len(v.profiles) > 0 && depth <= 4 {
+		if o, ok := v.profiles[wstr.Upper(v.path())]; ok {
+			owner = o
+		}
+	}
+	if d := w.Self(); d.Take {
+		v.add(dir, Folder, d, owner)
+		if err := v.streams(dir, d, owner); err != nil {
+			return err
+		}
+	}
+	children, err := v.fs.Children(dir)
+	if err != nil {
+		v.refuse(Refused{Path: v.path(), Kind: Folder, Outcome: Unreadable, Reason: "its entries cannot be listed: " + err.Error(), Owner: owner})
+		return nil
+	}
+	for _, e := range children {
+		if v.seen++; v.seen&0x3fff == 0 && v.opt.Progress != nil {
+			v.opt.Progress(v.seen)
+		}
+		name := v.fs.Name(e)
+		info, err := v.fs.Info(e)
+		if err != nil {
+			if d := w.Leaf(name); d.Take {
+				v.refuse(Refused{Path: winpath.Join(v.path(), name), Kind: File, Outcome: Unreadable, Reason: err.Error(), Owner: owner})
+			}
+			continue
+		}
+		if !info.IsDir() {
+			d := w.Leaf(name)
+			if !d.Take {
+				continue
+			}
+			if forbiddenFile(v.names, name, v.fs, e, &info) {
+				v.refuse(Refused{Path: winpath.Join(v.path(), name), Kind: File, Outcome: Policy, Reason: policyReason, Owner: owner})
+				continue
+			}
+			kind := File
+			if winfs.IsNameSurrogate(info.Reparse) {
+				kind = Link
+			}
+			v.add(e, kind, d, owner)
+			if info.Streams > 0 {
+				if err := v.streams(e, d, owner); err != nil {
+					return err
+				}
+			}
+			continue
+		}
+		cw := w.Enter(name)
+		if cw == nil {
+			continue
+		}
+		if winfs.IsNameSurrogate(info.Reparse) {
+			if d := cw.Self(); d.Take {
+				v.add(e, Link, d, owner)
+			}
+			continue
+		}
+		v.names = append(v.names, name)
+		if v.store == "" || wstr.Upper(strings.Join(v.names, `\`)) != v.store {
+			err = v.folder(e, cw, owner, depth+1)
+		}
+		v.names = v.names[:len(v.names)-1]
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (v *volumeWalk) streams(e volumes.Entry, d rules.Decision, owner int16) error {
+	ss, err := v.fs.Streams(e)
+	if err != nil {
+		v.refuse(Refused{Path: v.prefix + `\` + winfs.Path(v.fs, e), Kind: Stream, Outcome: Unreadable, Reason: "its streams cannot be listed: " + err.Error(), Owner: owner})
+		return nil
+	}
+	for i := range ss {
+		if i > 0xffff {
+			v.refuse(Refused{Path: v.prefix + `\` + winfs.Path(v.fs, e) + ":" + ss[i].Name, Kind: Stream, Outcome: "unsupported", Reason: "more than 65,536 streams in one file", Owner: owner})
+			continue
+		}
+		v.Items = append(v.Items, Item{Entry: e, Rule: d.Rule, Context: d.Context, Owner: owner, Stream: uint16(i), Volume: v.vol, Kind: Stream})
+	}
+	return nil
+}
+
+func (v *volumeWalk) add(e volumes.Entry, kind Kind, d rules.Decision, owner int16) {
+	v.Items = append(v.Items, Item{Entry: e, Rule: d.Rule, Context: d.Context, Owner: owner, Volume: v.vol, Kind: kind})
+}
+
+func (b *builder) refuse(r Refused) { b.Refused = append(b.Refused, r) }
+
+// missing notes drive letters that this Windows knew, that a rule names, and
+// that no volume answers.
+func (b *builder) missing() {
+	for _, letter := range b.System.Missing {
+		vol := string(rune(letter)) + ":"
+		if b.Rules.Files(vol) == nil {
+			continue
+		}
+		b.refuse(Refused{Path: vol + `\`, Kind: Folder, Outcome: VolumeMissing,
+			Reason: fmt.Sprintf("a rule names drive %s, which this Windows had on a disk that is not among the sources: give that disk as well, or name its volume with --map %c=NUMBER", vol, letter)})
+	}
+}
+
+// Path is the logical path of an item: `C:\Users\ann\x`, without its stream.
+func (p *Plan) Path(it *Item) string {
+	v := &p.Volumes[it.Volume]
+	return v.Prefix + `\` + winfs.Path(v.FS, it.Entry)
+}
+
+// Count is the number of objects in scope: every one of them ends in exactly
+// one outcome.
+func (p *Plan) Count() int { return len(p.Items) + len(p.Keys) + len(p.Refused) }
+
+// Object is one object of the plan as it is shown to people and programs.
+type Object struct {
+	Path    wstr.Text `json:"path"`
+	Stream  wstr.Text `json:"stream,omitempty"` // of values: the value's name
+	Kind    string    `json:"kind"`
+	User    string    `json:"user,omitempty"`
+	Size    int64     `json:"size"`
+	Outcome string    `json:"outcome,omitempty"` // when it is known before the capture
+	Reason  wstr.Text `json:"reason,omitempty"`
+	Owner   string    `json:"owner,omitempty"`
+	Rule    int32     `json:"rule"`
+}
+
+// Objects iterates over everything in scope.
+func (p *Plan) Objects(yield func(*Object) bool) {
+	for i := range p.Items {
+		it := &p.Items[i]
+		v := &p.Volumes[it.Volume]
+		o := Object{Path: wstr.Text(p.Path(it)), Kind: it.Kind.String(), Owner: p.Owners[it.Owner], Rule: it.Rule}
+		o.Size = p.Size(it)
+		if it.Kind == Stream {
+			if ss, err := v.FS.Streams(it.Entry); err == nil && int(it.Stream) < len(ss) {
+				o.Stream = wstr.Text(ss[it.Stream].Name)
+			}
+		}
+		if !yield(&o) {
+			return
+		}
+	}
+	for i := range p.Keys {
+		k := &p.Keys[i]
+		o := Object{Path: wstr.Text(k.Path.Path), Kind: Key.String(), User: k.Path.User, Owner: p.Owners[k.Owner], Rule: k.Rule}
+		if k.IsValue {
+			o.Kind = Value.String()
+			o.Stream, o.Size = wstr.Text(k.Value.Name()), int64(k.Value.Size())
+		}
+		if !yield(&o) {
+			return
+		}
+	}
+	for i := range p.Refused {
+		r := &p.Refused[i]
+		o := Object{Path: wstr.Text(r.Path), Kind: r.Kind.String(), User: r.User, Outcome: r.Outcome, Reason: wstr.Text(r.Reason), Owner: p.Owners[r.Owner], Rule: -1}
+		if !yield(&o) {
+			return
+		}
+	}
+}
+
+// Size is the number of content bytes of an item: what reading it gives.
+func (p *Plan) Size(it *Item) int64 {
+	fs := p.Volumes[it.Volume].FS
+	switch it.Kind {
+	case File:
+		if info, err := fs.Info(it.Entry); err == nil {
+			return info.Size
+		}
+	case Stream:
+		if ss, err := fs.Streams(it.Entry); err == nil && int(it.Stream) < len(ss) {
+			return ss[it.Stream].Size
+		}
+	}
+	return 0
+}
+
+// Total is what one owner has of one kind of data.
+type Total struct {
+	Owner     string `json:"owner"` // "" is the machine
+	Component string `json:"component"`
+	Objects   int64  `json:"objects"`
+	Bytes     int64  `json:"bytes"`
+}
+
+// Totals adds the plan up per owner and component, largest first.
+func (p *Plan) Totals() []Total {
+	type key struct {
+		owner     int16
+		component string
+	}
+	sums := map[key]*Total{}
+	add := func(owner int16, rule int32, size int64) {
+		k := key{owner, ""}
+		if rule >= 0 {
+			k.component = p.Rules.Rule(rule).Component
+		}
+		t := sums[k]
+		if t == nil {
+			t = &Total{Owner: p.Owners[owner], Component: k.component}
+			sums[k] = t
+		}
+		t.Objects++
+		t.Bytes += size
+	}
+	for i := range p.Items {
+		it := &p.Items[i]
+		add(it.Owner, it.Rule, p.Size(it))
+	}
+	for i := range p.Keys {
+		k := &p.Keys[i]
+		var size int64
+		if k.IsValue {
+			size = int64(k.Value.Size())
+		}
+		add(k.Owner, k.Rule, size)
+	}
+	out := make([]Total, 0, len(sums))
+	for _, t := range sums {
+		out = append(out, *t)
+	}
+	slices.SortFunc(out, func(a, b Total) int {
+		switch {
+		case a.Bytes != b.Bytes:
+			return int(max(-1, min(1, b.Bytes-a.Bytes)))
+		case a.Owner != b.Owner:
+			return strings.Compare(a.Owner, b.Owner)
+		}
+		return strings.Compare(a.Component, b.Component)
+	})
+	return out
+}

@@ -1,0 +1,84 @@
+package plan
+
+import (
+	"strings"
+
+	"github.com/coldstate/coldstate/internal/winpath"
+	"github.com/coldstate/coldstate/internal/wstr"
+	"github.com/coldstate/coldstate/volumes"
+)
+
+// policyReason says why a file is never captured, whatever a rule says.
+const policyReason = "it holds password material or memory of the old machine; it is never captured, whatever a rule says"
+
+// secretFolders hold the hives of accounts and secrets, and Windows' own
+// copies of them: config, config\RegBack, repair (XP), the snapshots of
+// System Restore.
+var secretFolders = []string{"CONFIG", "REGBACK", "REPAIR", "SNAPSHOT", "NTDS"}
+
+// forbiddenFile says whether policy keeps the file out of every store: SAM
+// and SECURITY with their logs and copies, the database of a domain
+// controller, and the files that hold memory. folders are the names of the
+// folders above it.
+func forbiddenFile(folders []string, name string, fs volumes.FS, e volumes.Entry, info *volumes.Info) bool {
+	up := wstr.Upper(name)
+	switch up {
+	case "PAGEFILE.SYS", "HIBERFIL.SYS", "SWAPFILE.SYS":
+		return len(folders) == 0 || len(folders) == 1 && isWindowsOld(folders[0])
+	case "NTDS.DIT":
+		return true
+	}
+	if !isSecretHiveName(up) {
+		return false
+	}
+	if len(folders) > 0 {
+		parent := wstr.Upper(folders[len(folders)-1])
+		for _, f := range secretFolders {
+			if parent == f {
+				return true
+			}
+		}
+	}
+	// A file of that name anywhere else is a person's own, unless it is a hive.
+	return info.Size >= 512 && startsWithRegf(fs, e)
+}
+
+// isSecretHiveName knows the names under which Windows keeps the two hives:
+// SAM, SAM.LOG1, SAM.sav, SAM{guid}.TM.blf, _REGISTRY_MACHINE_SAM.
+func isSecretHiveName(up string) bool {
+	for _, h := range []string{"SAM", "SECURITY"} {
+		rest, ok := strings.CutPrefix(strings.TrimPrefix(up, "_REGISTRY_MACHINE_"), h)
+		if ok && (rest == "" || rest[0] == '.' || rest[0] == '{' || rest[0] == '_' || rest[0] == '-' || rest[0] == ' ' || rest[0] == '(' || rest[0] == '~') {
+			return true
+		}
+	}
+	return false
+}
+
+func isWindowsOld(name string) bool { return winpath.Match("Windows.old*", name, false) }
+
+func startsWithRegf(fs volumes.FS, e volumes.Entry) bool {
+	s, err := fs.Open(e, "")
+	if err != nil {
+		return false
+	}
+	var b [4]byte
+	if _, err := s.ReadAt(b[:], 0); err != nil {
+		// Too damaged to tell: the name decides.
+		return true
+	}
+	return string(b[:]) == "regf"
+}
+
+// hostPath is the path below the root of a folder source at which the host
+// folder store lies, in upper case; "" when it lies elsewhere.
+func hostPath(v *volumes.Volume, store string) string {
+	if store == "" || v.HostPath == "" {
+		return ""
+	}
+	rel, ok := relHost(v.HostPath, store)
+	if !ok {
+		return ""
+	}
+	return wstr.Upper(rel)
+}

@@ -1,0 +1,216 @@
+package plan
+
+import (
+	"strings"
+
+	"github.com/coldstate/coldstate/hive"
+	"github.com/coldstate/coldstate/internal/winpath"
+	"github.com/coldstate/coldstate/internal/wstr"
+	"github.com/coldstate/coldstate/offline"
+	"github.com/coldstate/coldstate/profile"
+	"github.com/coldstate/coldstate/rules"
+	"github.com/coldstate/coldstate/volumes"
+	"github.com/coldstate/coldstate/volumes/winfs"
+)
+
+// probe answers what detection rules ask about the source (rules.Probe).
+type probe struct {
+	sys  *offline.System
+	user *profile.User // nil in the system context
+}
+
+func newProbe(sys *offline.System, u *profile.User) *probe { return &probe{sys, u} }
+
+// probeBudget bounds the entries one wildcard question may look at: a
+// detection that needs more is a mistake in the rule.
+const probeBudget = 2_000_000
+
+// Exists says whether an object fits: a folder or key when hasLeaf is false,
+// else a file or value in it. Node and leaf are expanded; "*" in a node spans
+// levels.
+func (p *probe) Exists(kind rules.Kind, node, leaf string, hasLeaf bool) bool {
+	if kind == rules.Registry {
+		return p.registry(node, leaf, hasLeaf)
+	}
+	return p.file(node, leaf, hasLeaf)
+}
+
+func (p *probe) file(node, leaf string, hasLeaf bool) bool {
+	literal, wild := cutWild(node)
+	v, e, err := p.sys.Resolve(literal)
+	if err != nil {
+		return false
+	}
+	fs, err := v.FS()
+	if err != nil {
+		return false
+	}
+	q := question{pattern: wstr.Upper(winpath.Clean(node)), leaf: leaf, hasLeaf: hasLeaf, budget: probeBudget}
+	if !wild {
+		return q.fits(fs, e)
+	}
+	return q.below(fs, e, winpath.Clean(literal), 0)
+}
+
+type question struct {
+	pattern string // the whole node pattern, upper case
+	leaf    string
+	hasLeaf bool
+	budget  int
+}
+
+// fits says whether folder e holds what is asked for.
+func (q *question) fits(fs volumes.FS, e volumes.Entry) bool {
+	info, err := fs.Info(e)
+	if err != nil || !info.IsDir() {
+		return false
+	}
+	if !q.hasLeaf || q.leaf == "" {
+		return true
+	}
+	children, err := fs.Children(e)
+	if err != nil {
+		return false
+	}
+	for _, c := range children {
+		if q.budget--; q.budget < 0 {
+			return false
+		}
+		if info, err := fs.Info(c); err == nil && !info.IsDir() && winpath.Match(q.leaf, fs.Name(c), false) {
+			return true
+		}
+	}
+	return false
+}
+
+func (q *question) below(fs volumes.FS, e volumes.Entry, path string, depth int) bool {
+	if depth > maxDepth {
+		return false
+	}
+	if q.matches(path) && q.fits(fs, e) {
+		return true
+	}
+	children, err := fs.Children(e)
+	if err != nil {
+		return false
+	}
+	for _, c := range children {
+		if q.budget--; q.budget < 0 {
+			return false
+		}
+		info, err := fs.Info(c)
+		if err != nil || !info.IsDir() || winfs.IsNameSurrogate(info.Reparse) {
+			continue
+		}
+		if q.below(fs, c, winpath.Join(path, fs.Name(c)), depth+1) {
+			return true
+		}
+	}
+	return false
+}
+
+// matches says whether the node pattern fits the path of a folder: `X\*`
+// fits X itself as well.
+func (q *question) matches(path string) bool {
+	if head, ok := strings.CutSuffix(q.pattern, `\*`); ok && winpath.Match(head, path, false) {
+		return true
+	}
+	return winpath.Match(q.pattern, path, false)
+}
+
+func (p *probe) registry(node, leaf string, hasLeaf bool) bool {
+	literal, wild := cutWild(node)
+	k, ok := p.key(literal)
+	if !ok {
+		return false
+	}
+	q := question{pattern: wstr.Upper(node), leaf: leaf, hasLeaf: hasLeaf, budget: probeBudget}
+	if !wild {
+		return q.keyFits(k)
+	}
+	return q.belowKey(k, literal, 0)
+}
+
+// key finds the key of a path whose first name is the root.
+func (p *probe) key(path string) (hive.Key, bool) {
+	root, rest, _ := strings.Cut(path, `\`)
+	var k hive.Key
+	var err error
+	switch wstr.Upper(root) {
+	case "HKLM", "HKEY_LOCAL_MACHINE":
+		k, err = p.sys.HKLM(rest)
+	case "HKCR", "HKEY_CLASSES_ROOT":
+		k, err = p.sys.HKLM(winpath.Join(`SOFTWARE\Classes`, rest))
+	case "HKCU", "HKEY_CURRENT_USER":
+		if p.user == nil {
+			return k, false
+		}
+		k, err = p.user.HKCU(rest)
+	default:
+		return k, false
+	}
+	return k, err == nil
+}
+
+func (q *question) keyFits(k hive.Key) bool {
+	if !q.hasLeaf {
+		return true
+	}
+	for v := range k.Values() {
+		if q.budget--; q.budget < 0 {
+			return false
+		}
+		if winpath.Match(q.leaf, v.Name(), false) {
+			return true
+		}
+	}
+	return false
+}
+
+func (q *question) belowKey(k hive.Key, path string, depth int) bool {
+	if depth > maxKeyDepth {
+		return false
+	}
+	if q.matches(path) && q.keyFits(k) {
+		return true
+	}
+	for sub := range k.Subkeys() {
+		if q.budget--; q.budget < 0 {
+			return false
+		}
+		if q.belowKey(sub, path+`\`+sub.Name(), depth+1) {
+			return true
+		}
+	}
+	return false
+}
+
+// cutWild gives the folders or keys above the first "*" of node.
+func cutWild(node string) (literal string, wild bool) {
+	i := strings.IndexByte(node, '*')
+	if i < 0 {
+		return strings.TrimRight(node, `\`), false
+	}
+	node = node[:i]
+	j := strings.LastIndexByte(node, '\\')
+	if j < 0 {
+		return "", true
+	}
+	return node[:j], true
+}
+
+// Drives lists the source's drives of a kind. A disk that is not running
+// does not tell fixed from removable: every volume of the given sources
+// counts as fixed, because it was handed over as part of the machine.
+func (p *probe) Drives(kind string) []string {
+	if !strings.EqualFold(kind, "Fixed") {
+		return nil
+	}
+	var out []string
+	for _, d := range p.sys.Drives {
+		if d.Volume != nil {
+			out = append(out, string(rune(d.Letter))+":")
+		}
+	}
+	return out
+}

@@ -1,0 +1,160 @@
+package plan
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/coldstate/coldstate/hive"
+	"github.com/coldstate/coldstate/internal/wstr"
+	"github.com/coldstate/coldstate/profile"
+	"github.com/coldstate/coldstate/rules"
+)
+
+// maxKeyDepth is Windows' own limit of registry levels.
+const maxKeyDepth = 512
+
+// registry plans the keys and values of the machine's hives and of every
+// selected user's own.
+func (b *builder) registry() error {
+	if w := b.Rules.Keys("System", "HKLM"); w != nil {
+		for _, name := range []string{"SAM", "SECURITY"} {
+			if w.Enter(name) != nil {
+				b.refuse(Refused{Path: `HKLM\` + name, Kind: Key, Outcome: Policy, Reason: policyReason})
+			}
+		}
+		if err := b.keys(b.System.Software.Root(), w.Enter("SOFTWARE"), &KeyPath{Root: "HKLM", Path: `HKLM\SOFTWARE`}, 0, nil); err != nil {
+			return err
+		}
+		if err := b.systemHive(w.Enter("SYSTEM")); err != nil {
+			return err
+		}
+	}
+	if w := b.Rules.Keys("System", "HKCR"); w != nil {
+		k, err := b.System.Software.Root().Key("Classes")
+		if err == nil {
+			err = b.keys(k, w, &KeyPath{Root: "HKCR", Path: "HKCR"}, 0, nil)
+		} else if errors.Is(err, hive.ErrNotFound) {
+			err = nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+	for _, c := range b.Contexts {
+		if c.User == nil {
+			continue
+		}
+		w := b.Rules.Keys(c.Name, "HKCU")
+		if w == nil {
+			continue
+		}
+		owner := b.ownerOf(c.User)
+		at := &KeyPath{Root: "HKCU", User: c.Name, Path: "HKCU"}
+		root, err := c.User.HKCU("")
+		if err != nil {
+			b.refuse(Refused{Path: "HKCU", User: c.Name, Kind: Key, Outcome: Unreadable, Owner: owner,
+				Reason: fmt.Sprintf("the settings of %s cannot be read: %v", Label(c.User), err)})
+			continue
+		}
+		// Asked for so that UsrClass.dat is loaded; a user without one has
+		// no classes.
+		var classes *hive.Hive
+		if k, err := c.User.HKCU(`Software\Classes`); err == nil && k.Hive() != root.Hive() {
+			classes = k.Hive()
+		}
+		if err := b.keys(root, w, at, owner, classes); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// systemHive plans HKLM\SYSTEM. CurrentControlSet does not exist offline:
+// below that name stands the control set that Select names.
+func (b *builder) systemHive(w *rules.Walk) error {
+	if w == nil {
+		return nil
+	}
+	root := b.System.SystemHive.Root()
+	if err := b.keys(root, w, &KeyPath{Root: "HKLM", Path: `HKLM\SYSTEM`}, 0, nil); err != nil {
+		return err
+	}
+	ccs := w.Enter("CurrentControlSet")
+	set, err := root.Key(fmt.Sprintf("ControlSet%03d", b.System.ControlSet))
+	if ccs == nil || err != nil {
+		return nil
+	}
+	// A rule for all of HKLM\SYSTEM has the control set under its own name.
+	if own := w.Enter(set.Name()); own != nil && own.Self().Take {
+		return nil
+	}
+	return b.keys(set, ccs, &KeyPath{Root: "HKLM", Path: `HKLM\SYSTEM\CurrentControlSet`}, 0, nil)
+}
+
+func (b *builder) ownerOf(u *profile.User) int16 {
+	label := Label(u)
+	for i, o := range b.Owners {
+		if i > 0 && o == label {
+			return int16(i)
+		}
+	}
+	b.Owners = append(b.Owners, label)
+	return int16(len(b.Owners) - 1)
+}
+
+// keyID tells keys apart, however they were reached.
+type keyID struct {
+	h   *hive.Hive
+	off int64
+}
+
+// keys plans k and what is below. classes, when not nil, is the hive that
+// stands at Software\Classes below k.
+func (b *builder) keys(k hive.Key, w *rules.Walk, at *KeyPath, owner int16, classes *hive.Hive) error {
+	return b.key(k, w, at, owner, classes, 0, map[keyID]bool{})
+}
+
+func (b *builder) key(k hive.Key, w *rules.Walk, at *KeyPath, owner int16, classes *hive.Hive, depth int, above map[keyID]bool) error {
+	if w == nil {
+		return nil
+	}
+	if err := b.ctx.Err(); err != nil {
+		return err
+	}
+	id := keyID{k.Hive(), k.Offset()}
+	if depth > maxKeyDepth || above[id] {
+		b.refuse(Refused{Path: at.Path, User: at.User, Kind: Key, Outcome: Unreadable, Reason: "the hive is damaged: its keys lead back into themselves", Owner: owner})
+		return nil
+	}
+	above[id] = true
+	defer delete(above, id)
+	if d := w.Self(); d.Take {
+		b.Keys = append(b.Keys, KeyItem{Key: k, Path: at, Rule: d.Rule, Context: d.Context, Owner: owner})
+	}
+	for v := range k.Values() {
+		if d := w.Leaf(v.Name()); d.Take {
+			b.Keys = append(b.Keys, KeyItem{Key: k, Path: at, Value: v, IsValue: true, Rule: d.Rule, Context: d.Context, Owner: owner})
+		}
+	}
+	hasClasses := false
+	for sub := range k.Subkeys() {
+		name := sub.Name()
+		cw := w.Enter(name)
+		if depth == 1 && classes != nil && wstr.EqualFold(name, "Classes") && wstr.EqualFold(k.Name(), "Software") {
+			hasClasses = true
+			sub = classes.Root()
+		}
+		if cw == nil {
+			continue
+		}
+		next := &KeyPath{Root: at.Root, User: at.User, Path: at.Path + `\` + name}
+		if err := b.key(sub, cw, next, owner, classes, depth+1, above); err != nil {
+			return err
+		}
+	}
+	if depth == 1 && classes != nil && !hasClasses && wstr.EqualFold(k.Name(), "Software") {
+		next := &KeyPath{Root: at.Root, User: at.User, Path: at.Path + `\Classes`}
+		return b.key(classes.Root(), w.Enter("Classes"), next, owner, nil, depth+1, above)
+	}
+	return nil
+}
