@@ -5,6 +5,7 @@ import (
 
 	"github.com/coldstate/coldstate/hive"
 	"github.com/coldstate/coldstate/internal/winpath"
+	"github.com/coldstate/coldstate/internal/winsec"
 	"github.com/coldstate/coldstate/internal/wstr"
 	"github.com/coldstate/coldstate/offline"
 )
@@ -236,20 +237,21 @@ func (n *names) name(u *User, ntuser *hive.Hive) {
 	if ntuser != nil {
 		n.fromNTUSER(u, ntuser)
 	}
-	switch u.SID {
-	case "S-1-5-18":
-		u.Name, u.NameFrom = "SYSTEM", "well-known SID"
-	case "S-1-5-19":
-		u.Name, u.NameFrom = "LOCAL SERVICE", "well-known SID"
-	case "S-1-5-20":
-		u.Name, u.NameFrom = "NETWORK SERVICE", "well-known SID"
+	if sid, err := winsec.ParseSIDString(u.SID); err == nil && u.Kind == Service {
+		if known, ok := sid.WellKnownName(); ok {
+			u.Domain, u.Name = splitName(known)
+			u.NameFrom = "well-known SID"
+		}
 	}
 	if u.Name == "" && u.UPN != "" {
 		u.Name = u.UPN
 	}
 	if u.Name == "" && !u.Temporary && u.Dir != "" {
-		if guess := n.folderName(winpath.Base(u.Dir)); guess != "" {
+		if guess, domain := n.folderName(winpath.Base(u.Dir)); guess != "" {
 			u.Name, u.NameFrom = guess, "profile folder (guess)"
+			if u.Domain == "" && u.Kind != Local && u.Kind != Builtin {
+				u.Domain = domain
+			}
 			if u.Kind != Service {
 				u.problem(u.Dir, "the name of the account %s is in no place that was searched; %s is guessed from the folder", orNone(u.SID), guess)
 			}
@@ -267,8 +269,6 @@ func (n *names) name(u *User, ntuser *hive.Hive) {
 		u.Domain = "AzureAD"
 	case u.Kind == Local || u.Kind == Builtin || u.Kind == Microsoft:
 		u.Domain = n.sys.ComputerName
-	case u.Kind == Service && u.NameFrom != "":
-		u.Domain = "NT AUTHORITY"
 	}
 }
 
@@ -321,14 +321,26 @@ func (n *names) fromNTUSER(u *User, ntuser *hive.Hive) {
 
 // folderName is the name of an account as far as its profile folder tells:
 // Windows adds the computer or domain, and a number, when the name is taken.
-func (n *names) folderName(base string) string {
+func (n *names) folderName(base string) (name, domain string) {
 	if i := strings.LastIndexByte(base, '.'); i > 0 && len(base)-i == 4 && strings.Trim(base[i+1:], "0123456789") == "" {
 		base = base[:i]
 	}
-	if i := strings.LastIndexByte(base, '.'); i > 0 && n.sys.ComputerName != "" && wstr.EqualFold(base[i+1:], n.sys.ComputerName) {
-		base = base[:i]
+	i := strings.LastIndexByte(base, '.')
+	if i <= 0 {
+		return base, ""
 	}
-	return base
+	suffix := base[i+1:]
+	if n.sys.ComputerName != "" && wstr.EqualFold(suffix, n.sys.ComputerName) {
+		return base[:i], ""
+	}
+	if k, err := n.sys.Software.Root().Key(`Microsoft\Windows NT\CurrentVersion\Winlogon`); err == nil {
+		for _, name := range []string{"CachePrimaryDomain", "DefaultDomainName", "AltDefaultDomainName"} {
+			if d := value(k, name); d != "" && wstr.EqualFold(d, suffix) {
+				return base[:i], d
+			}
+		}
+	}
+	return base, ""
 }
 
 // serviceName says whether u is an account that Windows makes for itself
