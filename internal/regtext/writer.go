@@ -177,4 +177,3 @@ func (w *Writer) flush() {
 		w.line, w.out = nil, nil
 	}
 }
-
