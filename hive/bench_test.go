@@ -36,3 +36,34 @@ func BenchmarkWalk(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkTSV prints the same hive: the text of names, and the SHA-1 of all
+// data.
+func BenchmarkTSV(b *testing.B) {
+	raw := load(b, filepath.Join(testdata(b), "hives", "system-win10-1709.xz"))
+	b.SetBytes(int64(len(raw)))
+	b.ReportAllocs()
+	for b.Loop() {
+		h, err := hive.Open(raw)
+		if err != nil {
+			b.Fatal(err)
+		}
+		lines := 0
+		var line []byte
+		err = hive.Walk(h.Root(), func(k hive.Key) error {
+			path := k.Path()
+			line = hive.AppendTSVKey(line[:0], path)
+			lines++
+			for v := range k.Values() {
+				if line, err = hive.AppendTSVValue(line[:0], path, v); err != nil {
+					return err
+				}
+				lines++
+			}
+			return nil
+		})
+		if err != nil || lines != 43211+90307 {
+			b.Fatal(lines, err)
+		}
+	}
+}

@@ -26,7 +26,7 @@ func TestMutants(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(1, 2))
 	base := seeds()
 	opened, walked := 0, 0
-	const mutants = 2000
+	const mutants = 5000
 	for i := range mutants {
 		b := append([]byte(nil), base[i%len(base)]...)
 		for range 1 + rnd.IntN(40) {

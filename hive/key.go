@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/coldstate/coldstate/internal/wstr"
 )
@@ -80,16 +81,33 @@ func decodeName(b []byte, latin1 bool) string {
 	return wstr.FromUTF16LE(b)
 }
 
+// appendName appends a name as decodeName gives it; nearly all are Latin-1.
+func appendName(dst, b []byte, latin1 bool) []byte {
+	if !latin1 {
+		return append(dst, wstr.FromUTF16LE(b)...)
+	}
+	for _, c := range b {
+		dst = utf8.AppendRune(dst, rune(c))
+	}
+	return dst
+}
+
 // Path is the names on the way from the root of the hive to k, with
 // backslashes between; "" for the root.
 func (k Key) Path() string {
+	var buf [256]byte
+	return string(k.appendPath(buf[:0]))
+}
+
+func (k Key) appendPath(dst []byte) []byte {
 	if k.up == nil {
-		return ""
+		return dst
 	}
-	if k.up.up == nil {
-		return k.Name()
+	if k.up.up != nil {
+		dst = append(k.up.appendPath(dst), '\\')
 	}
-	return k.up.Path() + `\` + k.Name()
+	b, latin1 := k.rawName()
+	return appendName(dst, b, latin1)
 }
 
 // Depth is the number of keys above k.
@@ -311,7 +329,8 @@ func (k Key) Subkey(name string) (Key, error) {
 }
 
 // Key finds a key below k by its path: names with backslashes between, in any
-// case; empty names are passed over. The error wraps [ErrNotFound].
+// case; empty names are passed over. Names that are empty or hold a backslash,
+// which Windows does not make, are for Subkey. The error wraps [ErrNotFound].
 func (k Key) Key(path string) (Key, error) {
 	at := k
 	for name := range strings.SplitSeq(path, `\`) {

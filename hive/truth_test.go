@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/coldstate/coldstate/hive"
+	"github.com/coldstate/coldstate/internal/winsec"
 )
 
 // testdata is the folder of real hives, which are not part of the project.
@@ -214,6 +215,58 @@ func TestCounts(t *testing.T) {
 			}
 			for _, p := range h.Problems() {
 				t.Log(p)
+			}
+		})
+	}
+}
+
+// TestClassAndSecurity reads the class names and descriptors of real hives,
+// which the truth does not hold: the keys of Lsa have classes of eight hex
+// digits, and every descriptor can be parsed.
+func TestClassAndSecurity(t *testing.T) {
+	dir := testdata(t)
+	for _, name := range []string{"system-win10-1709.xz", "system-win81-sensei.xz", "nt4/system.reg.xz", "ntuser-xp-is-joe.dat.xz", "ntuser-win10-default.dat"} {
+		t.Run(name, func(t *testing.T) {
+			h, err := hive.Open(load(t, filepath.Join(dir, "hives", name)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			classes, owners := 0, map[string]bool{}
+			err = hive.Walk(h.Root(), func(k hive.Key) error {
+				c, err := k.Class()
+				if err != nil {
+					t.Errorf("%s: class: %v", k.Path(), err)
+				}
+				if up, ok := k.Parent(); ok && strings.EqualFold(up.Name(), "Lsa") && slices.Contains([]string{"JD", "Skew1", "GBG", "Data"}, k.Name()) {
+					// The text is a part of the machine's key: not to be printed.
+					if len(c) != 8 || strings.Trim(strings.ToLower(c), "0123456789abcdef") != "" {
+						t.Errorf("%s: the class is not eight hex digits", k.Path())
+					}
+					classes++
+				}
+				sd, err := k.Security()
+				if err != nil {
+					t.Errorf("%s: security: %v", k.Path(), err)
+				}
+				d, err := winsec.Parse(sd)
+				if err != nil {
+					t.Errorf("%s: security: %v", k.Path(), err)
+				} else if d.Owner == nil {
+					t.Errorf("%s: no owner", k.Path())
+				} else {
+					owners[d.Owner.String()] = true
+				}
+				return nil
+			})
+			if err != nil {
+				t.Error(err)
+			}
+			// NT 4.0 has them from service pack 3 on, when syskey was run.
+			if modern := strings.HasPrefix(name, "system"); modern != (classes > 0) {
+				t.Errorf("%d classes of Lsa", classes)
+			}
+			if !owners["S-1-5-32-544"] && !owners["S-1-5-18"] {
+				t.Errorf("neither Administrators nor SYSTEM own a key: %v", owners)
 			}
 		})
 	}

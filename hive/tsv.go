@@ -4,7 +4,6 @@ import (
 	"crypto/sha1"
 	"encoding/hex"
 	"strconv"
-	"strings"
 )
 
 // AppendTSVKey appends the line of a key to dst: "K", a tab, and path as
@@ -41,22 +40,19 @@ func AppendTSVValue(dst []byte, path string, v Value) ([]byte, error) {
 // appendTSVText appends s with its control characters escaped, as a line has
 // no other way to hold them. Backslashes stand as they are.
 func appendTSVText(dst []byte, s string) []byte {
-	if !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f }) {
-		return append(dst, s...)
-	}
 	for i := range len(s) {
 		switch c := s[i]; {
+		case c >= ' ' && c != 0x7f:
+			dst = append(dst, c)
 		case c == '\n':
 			dst = append(dst, `\n`...)
 		case c == '\r':
 			dst = append(dst, `\r`...)
 		case c == 0:
 			dst = append(dst, `\0`...)
-		case c < ' ' || c == 0x7f:
+		default:
 			dst = append(dst, `\x`...)
 			dst = hex.AppendEncode(dst, []byte{c})
-		default:
-			dst = append(dst, c)
 		}
 	}
 	return dst
