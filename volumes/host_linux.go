@@ -28,6 +28,9 @@ func folderPath(path string) (string, error) {
 	return filepath.Abs(path)
 }
 
+// openDir opens a folder to list it.
+func openDir(path string) (*os.File, error) { return openHost(path, syscall.O_DIRECTORY) }
+
 // deviceName is the device number: one device has many names.
 func deviceName(path string, fi os.FileInfo) string {
 	if st, ok := fi.Sys().(*syscall.Stat_t); ok {

@@ -46,6 +46,8 @@ func isDevicePath(path string) bool {
 
 func folderPath(path string) (string, error) { return filepath.Abs(path) }
 
+func openDir(path string) (*os.File, error) { return os.Open(path) }
+
 func deviceName(path string, _ os.FileInfo) string {
 	return wstr.Upper(strings.ReplaceAll(path, "/", `\`)[4:])
 }

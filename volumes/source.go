@@ -113,7 +113,7 @@ func folderSource(path string) (*Source, identity, error) {
 		v.HostPath, v.Hint = parent, filepath.Base(dir)
 	}
 	// A folder that cannot be listed is told now.
-	d, err := os.Open(v.HostPath)
+	d, err := openDir(v.HostPath)
 	if err != nil {
 		return nil, identity{}, hostError(path, err)
 	}
@@ -128,7 +128,7 @@ func folderSource(path string) (*Source, identity, error) {
 // isWindowsFolder says whether dir holds System32\config, in any case.
 func isWindowsFolder(dir string) bool {
 	for _, want := range [...]string{"System32", "config"} {
-		d, err := os.Open(dir)
+		d, err := openDir(dir)
 		if err != nil {
 			return false
 		}

@@ -1,0 +1,376 @@
+//go:build linux
+
+package volumes
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/coldstate/coldstate/internal/wstr"
+	"github.com/coldstate/coldstate/volumes/winfs"
+)
+
+// tool finds a program, also where only root looks.
+func tool(t *testing.T, name string) string {
+	t.Helper()
+	for _, dir := range append(filepath.SplitList(os.Getenv("PATH")), "/usr/sbin", "/sbin") {
+		p := filepath.Join(dir, name)
+		if fi, err := os.Stat(p); err == nil && fi.Mode().IsRegular() && fi.Mode()&0o111 != 0 {
+			return p
+		}
+	}
+	t.Skipf("needs %s", name)
+	return ""
+}
+
+func run(t *testing.T, name string, args ...string) string {
+	t.Helper()
+	out, err := exec.Command(name, args...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%s %q: %v\n%s", name, args, err, out)
+	}
+	return string(out)
+}
+
+func TestFolderNames(t *testing.T) {
+	dir := t.TempDir()
+	// Not UTF-8, a lone surrogate, a backslash, a trailing dot, names that
+	// differ only in case.
+	names := []string{"latin1 \xe4", "surrogate \xed\xa0\x80", `back\slash`, "dot.", "Case", "CASE", "case", "*?<>|\"", "con"}
+	for _, name := range names {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(name), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, fs := openOne(t, dir)
+	checkFS(t, fs)
+	kids, err := fs.Children(fs.Root())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, k := range kids {
+		s, err := fs.Open(k, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := make([]byte, s.Size())
+		if _, err := s.ReadAt(b, 0); err != nil {
+			t.Fatal(err)
+		}
+		if string(b) != fs.Name(k) {
+			t.Errorf("%q holds %q", fs.Name(k), b)
+		}
+		got = append(got, fs.Name(k))
+	}
+	slices.Sort(got)
+	slices.Sort(names)
+	if !slices.Equal(got, names) {
+		t.Errorf("got  %q\nwant %q", got, names)
+	}
+	for path, want := range map[string]string{"case": "case", "Case": "Case", "CASE": "CASE", "cASE": "CASE"} {
+		if e, err := fs.Lookup(path); err != nil || fs.Name(e) != want {
+			t.Errorf("Lookup(%q) = %q, %v, want %q", path, fs.Name(e), err, want)
+		}
+	}
+}
+
+// Paths that are longer than the kernel takes in one call.
+func TestFolderLongPaths(t *testing.T) {
+	dir := t.TempDir()
+	name := strings.Repeat("n", 250)
+	fd, err := unix.Open(dir, unix.O_DIRECTORY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const depth = 60
+	for range depth {
+		if err := unix.Mkdirat(fd, name, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		next, err := unix.Openat(fd, name, unix.O_DIRECTORY, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		unix.Close(fd)
+		fd = next
+	}
+	file, err := unix.Openat(fd, "file", unix.O_CREAT|unix.O_WRONLY, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := unix.Write(file, []byte("deep")); err != nil {
+		t.Fatal(err)
+	}
+	unix.Close(file)
+	unix.Close(fd)
+	_, fs := openOne(t, dir)
+	seen := checkFS(t, fs)
+	if o := seen[strings.Repeat(name+`\`, depth)+"file"]; o.Size != 4 || len(seen) != depth+2 {
+		t.Errorf("%d objects, file %+v", len(seen), o)
+	}
+}
+
+// What is neither file, folder nor link is told, and opening it does not wait.
+func TestFolderPipe(t *testing.T) {
+	dir := t.TempDir()
+	if err := unix.Mkfifo(filepath.Join(dir, "pipe"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, fs := openOne(t, dir)
+	e, i := lookup(t, fs, "pipe")
+	if i.Damage == "" {
+		t.Errorf("%+v", i)
+	}
+	if _, err := fs.Open(e, ""); !errors.Is(err, ErrUnsupported) {
+		t.Error(err)
+	}
+	if _, err := Open([]string{filepath.Join(dir, "pipe")}, Options{}); !errors.Is(err, ErrNotDisk) {
+		t.Error(err)
+	}
+	if _, err := Open([]string{"/dev/null"}, Options{}); !errors.Is(err, ErrNotDisk) {
+		t.Error(err)
+	}
+}
+
+// Reading leaves the access times of the source alone.
+func TestFolderAccessTime(t *testing.T) {
+	dir := t.TempDir()
+	makeTree(t, dir, map[string]string{"a": "a"})
+	old := unix.NsecToTimespec(1e18)
+	for _, p := range []string{dir, filepath.Join(dir, "a")} {
+		if err := unix.UtimesNanoAt(unix.AT_FDCWD, p, []unix.Timespec{old, unix.NsecToTimespec(15e17)}, 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, fs := openOne(t, dir)
+	checkFS(t, fs)
+	for _, path := range []string{"", "a"} {
+		if _, i := lookup(t, fs, path); i.Accessed.Time().Unix() != 1e9 || i.Modified.Time().Unix() != 15e8 {
+			t.Errorf("%q: accessed %v, modified %v", path, i.Accessed, i.Modified)
+		}
+	}
+}
+
+func TestLocalDisks(t *testing.T) {
+	sys := t.TempDir()
+	for name, size := range map[string]string{
+		"sda": "1000", "sdb": "0", "sdaa": "5", "nvme10n1": "7", "nvme2n1": "7", "loop0": "8", "ram1": "9", "zram0": "1", "sr0": "2",
+		"mmcblk0": "3", "mmcblk0boot0": "4", "dm-0": "5", "md126": "6", "cciss!c0d0": "7", "fd0": "8", "vda": "garbage",
+	} {
+		makeTree(t, sys, map[string]string{name + "/size": size + "\n"})
+	}
+	got, err := localDisks(sys, "/dev")
+	want := []string{"/dev/cciss/c0d0", "/dev/md126", "/dev/mmcblk0", "/dev/nvme2n1", "/dev/nvme10n1", "/dev/sda", "/dev/vda", "/dev/sdaa"}
+	slices.Sort(want)
+	sorted := slices.Clone(got)
+	slices.Sort(sorted)
+	if err != nil || !slices.Equal(sorted, want) {
+		t.Errorf("got  %q, %v\nwant %q", got, err, want)
+	}
+	for _, order := range [][2]string{{"/dev/nvme2n1", "/dev/nvme10n1"}, {"/dev/sda", "/dev/sdaa"}} {
+		if slices.Index(got, order[0]) > slices.Index(got, order[1]) {
+			t.Errorf("%s comes after %s", order[0], order[1])
+		}
+	}
+	if _, err := localDisks(filepath.Join(sys, "nothing"), "/dev"); err == nil {
+		t.Error("a system without a list of disks has none")
+	}
+	if _, err := LocalDisks(); err != nil {
+		t.Logf("this machine: %v", err)
+	}
+}
+
+func TestBlockDevice(t *testing.T) {
+	losetup := tool(t, "losetup")
+	image := write(t, "disk.img", windowsDisk())
+	out, err := exec.Command(losetup, "--find", "--show", "--read-only", image).Output()
+	if err != nil {
+		t.Skipf("needs a loop device: %v", err)
+	}
+	dev := strings.TrimSpace(string(out))
+	defer exec.Command(losetup, "--detach", dev).Run()
+	s, err := Open([]string{dev}, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	want, err := detectBytes(windowsDisk(), "x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want.Kind = Device
+	if got := kinds(s.Sources[0]); got != kinds(want) || s.Sources[0].Size != want.Size {
+		t.Errorf("got  %s\nwant %s", got, kinds(want))
+	}
+	other := filepath.Join(t.TempDir(), "disk")
+	if err := os.Symlink(dev, other); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open([]string{dev, other}, Options{}); !errors.Is(err, ErrSameSource) {
+		t.Errorf("one device by two names: %v", err)
+	}
+}
+
+// ntfsVolume makes an NTFS image and mounts it with ntfs-3g, twice: fill
+// writes to it, and after that it is mounted read-only at the path returned.
+func ntfsVolume(t *testing.T, fill func(dir string)) (image, dir string) {
+	t.Helper()
+	mkntfs, ntfs3g, umount := tool(t, "mkntfs"), tool(t, "ntfs-3g"), tool(t, "umount")
+	if os.Getuid() != 0 {
+		t.Skip("needs root, to mount with ntfs-3g")
+	}
+	tmp := t.TempDir()
+	image, dir = filepath.Join(tmp, "ntfs.img"), filepath.Join(tmp, "mnt")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(image, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(image, 64<<20); err != nil {
+		t.Fatal(err)
+	}
+	run(t, mkntfs, "-q", "-F", "-L", "Test", image)
+	mount := func(options string) {
+		t.Helper()
+		if out, err := exec.Command(ntfs3g, "-o", options, image, dir).CombinedOutput(); err != nil {
+			t.Skipf("needs ntfs-3g to mount: %v\n%s", err, out)
+		}
+	}
+	mount("streams_interface=xattr")
+	fill(dir)
+	run(t, umount, dir)
+	mount("ro,streams_interface=xattr")
+	t.Cleanup(func() { exec.Command(umount, "-l", dir).Run() })
+	return image, dir
+}
+
+// setXattr writes what ntfs-3g turns into streams and attributes.
+func setXattr(t *testing.T, path, name string, value []byte) {
+	t.Helper()
+	if err := unix.Lsetxattr(path, name, value, 0); err != nil {
+		t.Fatalf("%s %s: %v", path, name, err)
+	}
+}
+
+// junction is the reparse data of a junction ([MS-FSCC] 2.1.2.5).
+func junction(target string) []byte {
+	sub := wstr.AppendUTF16LE(nil, `\??\`+target)
+	print := wstr.AppendUTF16LE(nil, target)
+	le := binary.LittleEndian
+	var b []byte
+	b = le.AppendUint32(b, winfs.TagMountPoint)
+	b = le.AppendUint16(b, uint16(8+len(sub)+2+len(print)+2))
+	b = le.AppendUint16(b, 0)
+	for _, n := range []int{0, len(sub), len(sub) + 2, len(print)} {
+		b = le.AppendUint16(b, uint16(n))
+	}
+	b = append(append(b, sub...), 0, 0)
+	return append(append(b, print...), 0, 0)
+}
+
+// One volume through the host's ntfs-3g and through package ntfs.
+func TestAgainstNTFS(t *testing.T) {
+	when := []byte{0x01, 0xD5, 0xEE, 0xFB, 1, 2, 3, 4}
+	image, dir := ntfsVolume(t, func(dir string) {
+		makeTree(t, dir, map[string]string{
+			"Windows/System32/config/SOFTWARE": "regf",
+			"Users/Ann/empty":                  "",
+			"Users/Ann/small":                  "resident",
+			"Users/Ann/big":                    strings.Repeat("not resident ", 100000),
+			"Users/Ann/Äöü 😀":                  "x",
+			"Users/Ann/surrogate \xed\xa0\x80": "y",
+			"Users/Ann/junction/":              "",
+			"Users/Ann/onedrive/":              "",
+		})
+		for i := range 300 {
+			makeTree(t, dir, map[string]string{fmt.Sprintf("many/file number %d", i): strings.Repeat("m", i*7)})
+		}
+		small := filepath.Join(dir, "Users/Ann/small")
+		setXattr(t, small, "user.stream", []byte("a stream"))
+		setXattr(t, small, "user.Zone.Identifier", []byte("[ZoneTransfer]\r\nZoneId=3\r\n"))
+		setXattr(t, filepath.Join(dir, "Users"), "user.on a folder", bytes.Repeat([]byte("s"), 5000))
+		setXattr(t, small, "system.ntfs_attrib_be", []byte{0, 0, 0, 0x27})
+		setXattr(t, small, "system.ntfs_times_be", bytes.Repeat(when, 4))
+		if err := os.Link(small, filepath.Join(dir, "Users/second name")); err != nil {
+			t.Fatal(err)
+		}
+		setXattr(t, filepath.Join(dir, "Users/Ann/big"), "system.ntfs_dos_name", []byte("BIG~1"))
+		setXattr(t, filepath.Join(dir, "Users/Ann/junction"), "system.ntfs_reparse_data", junction(`C:\Windows`))
+		f, err := os.Create(filepath.Join(dir, "Users/Ann/sparse"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		if _, err := f.WriteAt([]byte("end"), 5<<20); err != nil {
+			t.Fatal(err)
+		}
+	})
+	v, host := openOne(t, dir)
+	if v.Kind != HostFolder {
+		t.Errorf("kind %s", v.Kind)
+	}
+	seen := checkFS(t, host)
+	if o := seen[`Users\Ann\small`]; o.Streams == "" || o.Links != 2 {
+		t.Errorf("%+v", o)
+	}
+	if o := seen[`Users\Ann\big`]; o.Links != 1 {
+		t.Errorf("an 8.3 name counts as a link: %+v", o)
+	}
+	if o := seen[`Users\Ann\junction`]; o.Reparse != winfs.TagMountPoint || !o.Dir {
+		t.Errorf("%+v", o)
+	}
+	e, i := lookup(t, host, `users\ann\SMALL`)
+	want := wstr.Filetime(binary.BigEndian.Uint64(when))
+	if i.Attr != 0x27 || i.Created != want || i.Modified != want || i.Accessed != want {
+		t.Errorf("%+v", i)
+	}
+	if sd, err := host.Security(e); err != nil || len(sd) < 20 || sd[0] != 1 {
+		t.Errorf("descriptor %x, %v", sd, err)
+	}
+	e, _ = lookup(t, host, `Users\Ann\junction`)
+	if b, err := host.Reparse(e); err != nil || !bytes.Equal(b, junction(`C:\Windows`)) {
+		t.Errorf("%x, %v", b, err)
+	}
+	if kids, err := host.Children(e); err != nil || len(kids) > 0 {
+		t.Errorf("a junction was entered: %v, %v", kids, err)
+	}
+
+	raw, fs := openOne(t, image)
+	if raw.Kind != NTFS || raw.Source.Kind != VolumeImage {
+		t.Errorf("%s, %s", raw.Kind, raw.Source.Kind)
+	}
+	all := checkFS(t, fs)
+	for path := range all {
+		// ntfs-3g hides the files of the file system itself.
+		if strings.HasPrefix(path, "$") {
+			delete(all, path)
+		}
+	}
+	compare(t, seen, all, "the host", "package ntfs")
+	for path := range seen {
+		a, ia := lookup(t, host, path)
+		b, ib := lookup(t, fs, path)
+		if ia.Attr != ib.Attr || ia.Created != ib.Created || ia.Modified != ib.Modified || ia.Changed != ib.Changed {
+			t.Errorf("%q:\nhost %+v\nntfs %+v", path, ia, ib)
+		}
+		sa, err := host.Security(a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if sb, err := fs.Security(b); err != nil || !bytes.Equal(sa, sb) {
+			t.Errorf("%q: descriptors differ, %v\nhost %x\nntfs %x", path, err, sa, sb)
+		}
+	}
+}
