@@ -1,0 +1,158 @@
+package builtin
+
+import (
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/coldstate/coldstate/migxml"
+	"github.com/coldstate/coldstate/rules"
+)
+
+type vars map[string]string
+
+func (v vars) Lookup(name string) (string, bool) {
+	s, ok := v[strings.ToUpper(name)]
+	return s, ok
+}
+
+type drives struct{}
+
+func (drives) Exists(rules.Kind, string, string, bool) bool { return false }
+func (drives) Drives(kind string) []string {
+	if kind == "Fixed" {
+		return []string{"C:", "D:"}
+	}
+	return nil
+}
+
+var machine = vars{
+	"SYSTEMDRIVE": "C:", "WINDIR": `C:\Windows`, "PROFILESFOLDER": `C:\Users`,
+	"CSIDL_COMMON_DESKTOPDIRECTORY": `C:\Users\Public\Desktop`,
+	"CSIDL_COMMON_DOCUMENTS":        `C:\Users\Public\Documents`,
+	"CSIDL_COMMON_FAVORITES":        `C:\Users\Public\Favorites`,
+	"CSIDL_COMMON_MUSIC":            `C:\Users\Public\Music`,
+	"CSIDL_COMMON_PICTURES":         `C:\Users\Public\Pictures`,
+	"CSIDL_COMMON_VIDEO":            `C:\Users\Public\Videos`,
+	"FOLDERID_PUBLICDOWNLOADS":      `C:\Users\Public\Downloads`,
+}
+
+// person is a user whose documents are on another drive.
+func person(name string) rules.Context {
+	p := `C:\Users\` + name
+	v := vars{
+		"CSIDL_PROFILE": p, "USERPROFILE": p,
+		"CSIDL_APPDATA": p + `\AppData\Roaming`, "CSIDL_LOCAL_APPDATA": p + `\AppData\Local`,
+		"CSIDL_DESKTOPDIRECTORY": p + `\Desktop`, "CSIDL_PERSONAL": `D:\Docs ` + name,
+		"FOLDERID_DOWNLOADS": p + `\Downloads`, "CSIDL_MYPICTURES": p + `\Pictures`,
+		"CSIDL_MYMUSIC": p + `\Music`, "CSIDL_MYVIDEO": p + `\Videos`, "CSIDL_FAVORITES": p + `\Favorites`,
+		"CSIDL_CONTACTS": p + `\Contacts`, "FOLDERID_LINKS": p + `\Links`, "FOLDERID_SAVEDGAMES": p + `\Saved Games`,
+		"FOLDERID_SAVEDSEARCHES": p + `\Searches`, "FOLDERID_OBJECTS3D": p + `\3D Objects`,
+		"CSIDL_SENDTO": p + `\AppData\Roaming\Microsoft\Windows\SendTo`,
+	}
+	for k, s := range machine {
+		v[k] = s
+	}
+	return rules.Context{Name: "S-1-5-21-1-2-3-" + name, User: true, Env: v, Probe: drives{}}
+}
+
+// TestSets compiles every set and asks about a list of paths.
+func TestSets(t *testing.T) {
+	for _, name := range Names() {
+		t.Run(name, func(t *testing.T) {
+			data, err := File(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			doc, warnings, err := migxml.Parse("builtin:"+name, data)
+			if err != nil || len(warnings) > 0 {
+				t.Fatal(err, warnings)
+			}
+			for _, c := range doc.Components {
+				if c.DisplayName == "" {
+					t.Errorf("%s: no displayName", c.Pos)
+				}
+			}
+			ann := person("ann")
+			ctxs := []rules.Context{{Name: "System", Env: machine, Probe: drives{}}, ann}
+			if name == "documents" {
+				ctxs = append(ctxs, person("dora"))
+			} else if name == "browsers" {
+				ctxs = append(ctxs, person("bob"))
+			}
+			set, warnings, err := rules.Compile([]*migxml.Document{doc}, ctxs, rules.Options{})
+			if err != nil || len(warnings) > 0 {
+				t.Fatal(err, warnings)
+			}
+			table, err := os.ReadFile("testdata/" + name + ".txt")
+			if err != nil {
+				t.Fatal(err)
+			}
+			taken, left := 0, 0
+			for _, line := range strings.Split(strings.TrimSpace(string(table)), "\n") {
+				if line[0] == '#' {
+					continue
+				}
+				want := line[0] == '+'
+				if want {
+					taken++
+				} else {
+					left++
+				}
+				d := decide(set, ann.Name, line[2:])
+				if d.Take != want {
+					r := set.Rule(d.Rule)
+					t.Errorf("%s: taken is %t, by %s %q", line, d.Take, r.Pos, r.Text)
+				}
+			}
+			if taken < 5 || left < 3 {
+				t.Errorf("the table asks for %d that are taken and %d that are left", taken, left)
+			}
+		})
+	}
+}
+
+func decide(set *rules.Set, ctx, path string) rules.Decision {
+	root, rest, _ := strings.Cut(path, `\`)
+	w, value, isValue := set.Files(root), "", false
+	if root[0] == 'H' {
+		w = set.Keys(ctx, root)
+		if rest, value, isValue = strings.Cut(rest, " ["); isValue {
+			value = strings.TrimSuffix(value, "]")
+		}
+	}
+	names := strings.Split(rest, `\`)
+	leaf := names[len(names)-1]
+	if root[0] != 'H' {
+		names = names[:len(names)-1]
+	}
+	for _, n := range names {
+		w = w.Enter(n)
+	}
+	switch {
+	case isValue:
+		return w.Leaf(value)
+	case root[0] == 'H' || leaf == "":
+		return w.Self()
+	}
+	return w.Leaf(leaf)
+}
+
+func TestNames(t *testing.T) {
+	names := Names()
+	for _, want := range []string{"apps", "browsers", "documents", "mail", "office", "profile", "settings", "ssh"} {
+		if !slices.Contains(names, want) {
+			t.Errorf("no set %s in %v", want, names)
+		}
+	}
+	if def := Default(); slices.Contains(def, "profile") || len(def) != len(names)-1 {
+		t.Errorf("Default is %v", def)
+	}
+	if _, err := File("../builtin"); err == nil {
+		t.Error("a file that is no set was found")
+	}
+	if _, err := File("nosuch"); err == nil || !strings.Contains(err.Error(), "documents") {
+		t.Errorf("the error does not name the sets: %v", err)
+	}
+}
