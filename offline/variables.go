@@ -69,7 +69,11 @@ func (s *System) buildEnv() {
 	}
 	var profiles, allUsers, public, defaults, programData string
 	if s.XP() {
-		profiles = path("", drive+`\Documents and Settings`, "ProfilesDirectory")
+		otherwise := drive + `\Documents and Settings`
+		if strings.HasPrefix(s.Version, "4.") {
+			otherwise = winpath.Join(s.Dir, "Profiles")
+		}
+		profiles = path("", otherwise, "ProfilesDirectory")
 		allUsers = path(profiles, winpath.Join(profiles, "All Users"), "AllUsersProfile")
 		defaults = path(profiles, winpath.Join(profiles, "Default User"), "DefaultUserProfile")
 		public = allUsers

@@ -1,0 +1,310 @@
+package profile
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/coldstate/coldstate/hive"
+	"github.com/coldstate/coldstate/internal/wstr"
+	"github.com/coldstate/coldstate/testimages/hivegen"
+)
+
+func testdata(t testing.TB) string {
+	t.Helper()
+	dir := os.Getenv("COLDSTATE_TESTDATA")
+	if dir == "" {
+		t.Skip("needs COLDSTATE_TESTDATA, the folder with real hives")
+	}
+	return dir
+}
+
+// load reads a file of the test data, unpacked when its name ends in .xz.
+func load(t testing.TB, path string) []byte {
+	t.Helper()
+	if strings.HasSuffix(path, ".xz") {
+		if _, err := exec.LookPath("xz"); err != nil {
+			t.Skip("needs the program xz to unpack ", path)
+		}
+		b, err := exec.Command("xz", "-dc", path).Output()
+		if err != nil {
+			t.Fatal(path, err)
+		}
+		return b
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+var realSAMs = []string{"dirty/win10-rathbun/SAM", "nt4/sam.reg", "sam-server2012.dat", "sam-win10-belkasoft.dat", "sam-win10-test.dat",
+	"sam-win7-preston.xz", "sam-win8-homegroup-bigendian.dat", "win2008_32/sam.reg", "win2012_64/sam.reg", "win2019_64/sam.reg"}
+
+// TestRealSAMs compares the SID of the machine with what chntpw says, and the
+// accounts with the names that another reader of hives found.
+func TestRealSAMs(t *testing.T) {
+	dir := testdata(t)
+	for _, name := range realSAMs {
+		t.Run(name, func(t *testing.T) {
+			b := load(t, filepath.Join(dir, "hives", filepath.FromSlash(name)))
+			h, err := hive.Open(b)
+			if err != nil {
+				t.Fatal(err)
+			}
+			sam, err := ReadSAM(h)
+			if err != nil || len(sam.Problems) != 0 {
+				t.Fatal(err, sam.Problems)
+			}
+			stem := strings.TrimSuffix(strings.ReplaceAll(name, "/", "__"), ".xz")
+			_, sid, ok := strings.Cut(string(load(t, filepath.Join(dir, "truth", "sam", stem+".groups.txt"))), "# machine SID: ")
+			sid, _, _ = strings.Cut(sid, "\n")
+			if !ok || sam.Machine != sid {
+				t.Errorf("machine SID %s, want %s", sam.Machine, sid)
+			}
+			var want []string
+			for line := range strings.SplitSeq(string(load(t, filepath.Join(dir, "truth", "hives", stem+".tsv"))), "\n") {
+				f := strings.Split(line, "\t")
+				user, ok := strings.CutPrefix(line, "V\t"+`SAM\Domains\Account\Users\Names\`)
+				if !ok {
+					continue
+				}
+				user, _, _ = strings.Cut(user, "\t")
+				rid, err := strconv.ParseUint(f[3], 0, 32)
+				if err != nil {
+					continue // a type with a name: no RID
+				}
+				want = append(want, fmt.Sprintf("%s-%d %s", sid, rid, wstr.Upper(user)))
+			}
+			var got []string
+			for _, a := range sam.Accounts {
+				got = append(got, a.SID+" "+wstr.Upper(a.Name))
+			}
+			slices.Sort(got)
+			slices.Sort(want)
+			if !slices.Equal(got, want) || len(want) < 2 {
+				t.Errorf("\n got %q\nwant %q", got, want)
+			}
+			// Of the built-in accounts Guest is disabled in every sample.
+			for _, a := range sam.Accounts {
+				if a.RID == 501 && !a.Disabled {
+					t.Errorf("%s is not disabled", a.Name)
+				}
+			}
+			noSecrets(t, h, fmt.Sprintf("%+v", *sam))
+		})
+	}
+}
+
+// noSecrets looks for pieces of the hash entries of every account in out.
+func noSecrets(t *testing.T, h *hive.Hive, out string) {
+	t.Helper()
+	users, err := h.Root().Key(`SAM\Domains\Account\Users`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for k := range users.Subkeys() {
+		v, err := k.Value("V")
+		if err != nil {
+			continue
+		}
+		b, err := v.Data()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := 13; i <= 16; i++ {
+			off, size := binary.LittleEndian.Uint32(b[12*i:]), binary.LittleEndian.Uint32(b[12*i+4:])
+			secret := b[0xcc+off:][:size]
+			for at := 0; at+8 <= len(secret); at++ {
+				n++
+				piece := secret[at : at+8]
+				if bytes.Count(piece, []byte{0}) > 4 {
+					continue // lengths and versions, not secret and not rare
+				}
+				if strings.Contains(out, string(piece)) || strings.Contains(out, wstr.FromUTF16LE(piece)) || strings.Contains(out, fmt.Sprintf("%x", piece)) {
+					t.Fatalf("bytes of entry %d of %s are given out", i, k.Name())
+				}
+			}
+		}
+	}
+	if n == 0 {
+		t.Log("no account of this SAM has a hash")
+	}
+}
+
+// TestNT4 reads the four hives of a Windows NT 4.0 domain controller.
+func TestNT4(t *testing.T) {
+	dir := filepath.Join(testdata(t), "hives", "nt4")
+	root := t.TempDir()
+	config := filepath.Join(root, "WINNT", "system32", "config")
+	if err := os.MkdirAll(config, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	// Old installations spell the names as they like.
+	for to, from := range map[string]string{"system": "system.reg.xz", "SOFTWARE": "software.reg.xz", "Sam": "sam.reg", "SECURITY": "security.reg"} {
+		if err := os.WriteFile(filepath.Join(config, to), load(t, filepath.Join(dir, from)), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	profile := filepath.Join(root, "WINNT", "Profiles", "Administrator")
+	if err := os.MkdirAll(profile, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	sys := open(t, root)
+	if sys.Name != `C:\WINNT` || sys.Version != "4.0" || sys.Build != 1381 || sys.ComputerName != "SERVER" || sys.Arch != "x86" ||
+		sys.ControlSet != 1 || sys.InstallationType != "Server" || !sys.XP() {
+		t.Errorf("%s %s.%d %s %s, set %d, %s", sys.Name, sys.Version, sys.Build, sys.ComputerName, sys.Arch, sys.ControlSet, sys.InstallationType)
+	}
+	users, problems, err := Users(sys)
+	if err != nil || len(problems) != 0 {
+		t.Fatal(err, problems)
+	}
+	if len(users) != 1 {
+		t.Fatalf("%d users", len(users))
+	}
+	u := users[0]
+	if u.ID != "S-1-5-21-247810356-1021781772-2498087-500" || u.Name != "Administrator" || u.NameFrom != "SAM" || u.Kind != Builtin ||
+		u.Dir != `C:\WINNT\Profiles\Administrator` || !u.DirFound || u.Hive != nil {
+		t.Errorf("%s %s (%s) %s %s %v", u.ID, u.Name, u.NameFrom, u.Kind, u.Dir, u.DirFound)
+	}
+}
+
+// TestRealNTUSER resolves the folders of real users.
+func TestRealNTUSER(t *testing.T) {
+	dir := testdata(t)
+	for _, tt := range []struct{ file, dir, want string }{
+		{"ntuser-win7-nfury.dat.xz", "nfury", `Documents=C:\Users\nfury\Documents Downloads=C:\Users\nfury\Downloads RoamingAppData=C:\Users\nfury\AppData\Roaming`},
+		{"ntuser-win8-bperry.dat", "bperry", `Documents=C:\Users\bperry\Documents Desktop=C:\Users\bperry\Desktop`},
+		{"ntuser-win81-patrick.dat.xz", "Patrick", `Pictures=C:\Users\Patrick\Pictures StartMenu=C:\Users\Patrick\AppData\Roaming\Microsoft\Windows\Start`},
+	} {
+		t.Run(tt.file, func(t *testing.T) {
+			p := newPC()
+			p.profile(pcSID+"-1001", `C:\Users\`+tt.dir)
+			p.files["Users/"+tt.dir+"/NTUSER.DAT"] = load(t, filepath.Join(dir, "hives", tt.file))
+			users, _ := p.users(t)
+			if users[0].Hive == nil {
+				t.Fatal(users[0].HiveError)
+			}
+			for pair := range strings.SplitSeq(tt.want, " ") {
+				name, want, _ := strings.Cut(pair, "=")
+				if f := users[0].Folders[name]; !strings.HasPrefix(f.Path, want) {
+					t.Errorf("%s is %+v, want %s", name, f, want)
+				}
+			}
+			if f := users[0].Folders["Desktop"]; f.From != "User Shell Folders" {
+				t.Errorf("the desktop is from %s", f.From)
+			}
+		})
+	}
+}
+
+// value returns the data of a value of the first user of a generated SAM.
+func samValue(s *hivegen.SAM, name string) []byte {
+	k := s.Root().At(fmt.Sprintf(`SAM\Domains\Account\Users\%08X`, s.Users[0].RID))
+	for _, v := range k.Values {
+		if v.Name == name {
+			return v.Data
+		}
+	}
+	panic("no value " + name)
+}
+
+func TestUserNames(t *testing.T) {
+	v := samValue(&hivegen.SAM{MachineSID: pcSID, Users: []hivegen.User{{RID: 1001, Name: "anna", FullName: "Anna Ünal"}}}, "V")
+	put := func(entry int, off, size uint32) func(b []byte) []byte {
+		return func(b []byte) []byte {
+			binary.LittleEndian.PutUint32(b[12*entry:], off)
+			binary.LittleEndian.PutUint32(b[12*entry+4:], size)
+			return b
+		}
+	}
+	secret := binary.LittleEndian.Uint32(v[12*14:])
+	for _, tt := range []struct {
+		name   string
+		change func(b []byte) []byte
+		err    string
+	}{
+		{"whole", func(b []byte) []byte { return b }, ""},
+		{"no full name", put(2, 0, 0), ""},
+		{"empty name", put(1, 0, 0), "is empty"},
+		{"cut in the entries", func(b []byte) []byte { return b[:203] }, "its entries alone"},
+		{"cut before the names", func(b []byte) []byte { return b[:210] }, "are no text"},
+		{"name runs out", put(1, uint32(len(v)), 8), "are no text"},
+		{"name wraps", put(1, 0xfffffff0, 0x20), "are no text"},
+		{"odd length", put(1, 0, 7), "are no text"},
+		{"too long", put(2, 0, 4000), "are no text"},
+		{"name in the hashes", put(1, secret, 16), "never read"},
+		{"full name reaches into the hashes", put(2, secret-4, 16), "never read"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			name, _, err := userNames(tt.change(bytes.Clone(v)))
+			if tt.err == "" && (err != nil || name != "anna") || tt.err != "" && (err == nil || !strings.Contains(err.Error(), tt.err)) {
+				t.Errorf("name %q, error %v; want %q", name, err, tt.err)
+			}
+		})
+	}
+}
+
+func TestMachineSID(t *testing.T) {
+	sid := hivegen.SID(pcSID)
+	v := make([]byte, 0x30)
+	binary.LittleEndian.PutUint32(v[12:], 8)
+	binary.LittleEndian.PutUint32(v[16:], 24)
+	v = append(append(v, make([]byte, 8)...), sid...)
+	for _, tt := range []struct {
+		name string
+		v    []byte
+		want string
+	}{
+		{"by its entry", append(bytes.Clone(v), 1, 2, 3), pcSID},
+		{"at the end", append(make([]byte, 0x30), sid...), pcSID},
+		{"entry out of range", append(append(append(make([]byte, 12), 0xff, 0xff, 0xff, 0xff, 24, 0, 0, 0), make([]byte, 40)...), sid...), pcSID},
+		{"another authority", append(make([]byte, 0x30), hivegen.SID("S-1-5-32-544")...), ""},
+		{"cut", v[:len(v)-1], ""},
+		{"empty", nil, ""},
+	} {
+		if got, err := machineSID(tt.v); got != tt.want || (err == nil) != (tt.want != "") {
+			t.Errorf("%s: %q, %v", tt.name, got, err)
+		}
+	}
+}
+
+// FuzzSAMV reads user values. What it reads must not depend on any byte of
+// the hashes.
+func FuzzSAMV(f *testing.F) {
+	for _, u := range []hivegen.User{{RID: 1001, Name: "anna", FullName: "Anna Ünal", Comment: "x", LastLogon: 133601000000000000}, {RID: 500, Name: "Administrator", Control: 0x211}} {
+		s := &hivegen.SAM{MachineSID: pcSID, Users: []hivegen.User{u}}
+		f.Add(samValue(s, "V"), samValue(s, "F"))
+	}
+	f.Fuzz(func(t *testing.T, v, state []byte) {
+		userState(state)
+		machineSID(v)
+		name, full, err := userNames(v)
+		if err == nil && (name == "" || len(name) > 3*256 || len(full) > 3*1024) {
+			t.Fatalf("names of %d and %d bytes", len(name), len(full))
+		}
+		if len(v) < vBase {
+			return
+		}
+		other := bytes.Clone(v)
+		for i := 13; i <= 16; i++ {
+			off, size := int64(binary.LittleEndian.Uint32(v[12*i:])), int64(binary.LittleEndian.Uint32(v[12*i+4:]))
+			for at := vBase + off; at < min(vBase+off+size, int64(len(v))); at++ {
+				other[at] = ^v[at]
+			}
+		}
+		name2, full2, err2 := userNames(other)
+		if name != name2 || full != full2 || (err == nil) != (err2 == nil) {
+			t.Fatal("the names depend on the hashes")
+		}
+	})
+}
