@@ -76,11 +76,12 @@ func readSDS(s winfs.Stream) map[uint32]sdsPlace {
 			if at >= s.Size() {
 				return false
 			}
-			clear(buf)
-			n, _ := s.ReadAt(buf[:min(int64(len(buf)), s.Size()-at)], at)
-			b := buf[:n]
+			b := buf[:min(int64(len(buf)), s.Size()-at)]
+			n, _ := s.ReadAt(b, at)
+			whole := n == len(b)
+			b = b[:n]
 			for off := 0; off+sdsHeader <= len(b); {
-				hash, id := binary.LittleEndian.Uint32(b[off:]), binary.LittleEndian.Uint32(b[off+4:])
+				id := binary.LittleEndian.Uint32(b[off+4:])
 				place := binary.LittleEndian.Uint64(b[off+8:])
 				size := binary.LittleEndian.Uint32(b[off+16:])
 				if id == 0 || size == 0 {
@@ -89,15 +90,14 @@ func readSDS(s winfs.Stream) map[uint32]sdsPlace {
 				if size < sdsHeader || size > maxDescriptor+sdsHeader || place != uint64(base)+uint64(off) || int64(size) > int64(len(b)-off) {
 					return false
 				}
-				// A descriptor with a wrong hash is read again, and from its
-				// copy, when it is asked for.
-				_ = hash
+				// The hash is looked at when the descriptor is asked for: a
+				// wrong one is read from the copy then.
 				if _, ok := ids[id]; !ok && len(ids) < maxSDs {
 					ids[id] = sdsPlace{base + int64(off), size}
 				}
 				off += (int(size) + 15) &^ 15
 			}
-			return n > 0
+			return whole
 		}
 		if !scan(base) {
 			scan(base + sdsBlock)
