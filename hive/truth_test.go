@@ -130,8 +130,8 @@ func TestTruth(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if compared != 49 && !t.Failed() {
-		t.Errorf("%d hives compared, the test data has 49", compared)
+	if compared != 50 && !t.Failed() {
+		t.Errorf("%d hives compared, the test data has 50", compared)
 	}
 }
 
