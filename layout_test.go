@@ -39,8 +39,9 @@ var mayImport = map[string][]string{
 	"plan":               {"offline", "profile", "volumes", "volumes/winfs", "hive", "migxml", "rules", "internal/winpath", "internal/winsec", "internal/wstr"},
 	"capture":            {"plan", "offline", "profile", "volumes", "volumes/winfs", "hive", "rules", "store", "internal/regtext", "internal/winpath", "internal/winsec", "internal/wstr"},
 	"restore/folder":     {"internal/winpath", "internal/wstr"},
-	"testimages":         {},
+	"testimages":         {"testimages/hivegen"},
 	"testimages/hivegen": {},
+	"testimages/mktree":  {"testimages", "testimages/hivegen"}, // builds the disk of testimages
 }
 
 // mayImportAll are the packages that talk to people, and may use everything.
