@@ -144,7 +144,7 @@ func Find(set *volumes.Set, opt Options) ([]*System, []Problem, error) {
 	var systems []*System
 	var problems []Problem
 	for _, v := range set.Volumes {
-		roots, ps := candidates(v)
+		roots, ps := candidates(v, maxCandidates)
 		problems = append(problems, ps...)
 		for _, root := range roots {
 			s, err := load(set, v, root, arch, opt.Map)
@@ -179,8 +179,9 @@ func rawPath(v *volumes.Volume, rel string) string {
 }
 
 // candidates lists the folders of v that hold System32\config\SYSTEM or
-// SOFTWARE: the root itself cannot, its folders and the folders in those can.
-func candidates(v *volumes.Volume) ([]string, []Problem) {
+// SOFTWARE: folders of the root, and folders in those. It looks into max of
+// them.
+func candidates(v *volumes.Volume, max int) ([]string, []Problem) {
 	fs, err := v.FS()
 	if err != nil {
 		// A volume that holds no Windows file system is nothing to tell:
@@ -206,7 +207,7 @@ func candidates(v *volumes.Volume) ([]string, []Problem) {
 		try(v.Hint)
 		return found, nil
 	}
-	budget := maxCandidates
+	budget := max
 	for _, top := range folders(fs, fs.Root()) {
 		name := fs.Name(top)
 		if hasPrefixFold(name, oldPrefixes) {
@@ -228,7 +229,7 @@ func candidates(v *volumes.Volume) ([]string, []Problem) {
 	if budget < 0 {
 		problems = append(problems, Problem{
 			Where: fmt.Sprintf("volume %d", v.Number),
-			What:  fmt.Sprintf("has more than %d folders near its root; not all of them were looked into for a Windows: give the Windows folder itself as the source", maxCandidates),
+			What:  fmt.Sprintf("has more than %d folders near its root; not all of them were looked into for a Windows: give the Windows folder itself as the source", max),
 		})
 	}
 	return found, problems

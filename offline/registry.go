@@ -13,9 +13,18 @@ import (
 	"github.com/coldstate/coldstate/volumes"
 )
 
+// lookup is fs.Lookup for callers that name the path in their own way.
+func lookup(fs volumes.FS, rel string) (volumes.Entry, error) {
+	e, err := fs.Lookup(rel)
+	if errors.Is(err, volumes.ErrNotFound) {
+		err = volumes.ErrNotFound
+	}
+	return e, err
+}
+
 // readFile reads the unnamed stream of the file at rel below the root of fs.
 func readFile(fs volumes.FS, rel string, max int64) ([]byte, error) {
-	e, err := fs.Lookup(rel)
+	e, err := lookup(fs, rel)
 	if err != nil {
 		return nil, err
 	}

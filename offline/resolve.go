@@ -59,7 +59,7 @@ func (s *System) Resolve(path string) (*volumes.Volume, volumes.Entry, error) {
 	if err != nil {
 		return v, 0, fmt.Errorf("%s: %w", path, err)
 	}
-	e, err := fs.Lookup(rel)
+	e, err := lookup(fs, rel)
 	if err != nil {
 		return v, 0, fmt.Errorf("%s: %w", path, err)
 	}

@@ -92,7 +92,7 @@ func (r *reader) readSAM() *SAM {
 	path := r.sys.Config("SAM")
 	b, err := r.sys.ReadFile(path, maxSAM)
 	if err != nil {
-		r.problem(path, "cannot be read (%v); names of local accounts are guessed from other places", err)
+		r.problem(path, "cannot be read (%s); names of local accounts are guessed from other places", why(err, path))
 		return nil
 	}
 	defer clear(b)
@@ -452,7 +452,7 @@ func (r *reader) openNTUSER(u *User) *hive.Hive {
 	case errors.Is(u.HiveError, volumes.ErrNotFound):
 		u.problem(path, "does not exist: the user's settings cannot be captured, the files can")
 	default:
-		u.problem(path, "cannot be used (%v): the user's settings cannot be captured, the files can", u.HiveError)
+		u.problem(path, "cannot be used (%s): the user's settings cannot be captured, the files can", why(u.HiveError, path))
 	}
 	return u.Hive
 }
@@ -485,7 +485,7 @@ func (r *reader) openClasses(u *User) {
 	u.classesPath = path
 	u.Classes, u.classesErr = r.open(path)
 	if u.classesErr != nil {
-		u.problem(path, `cannot be used (%v): what the user has below Software\Classes cannot be captured`, u.classesErr)
+		u.problem(path, `cannot be used (%s): what the user has below Software\Classes cannot be captured`, why(u.classesErr, path))
 	}
 }
 
@@ -528,6 +528,11 @@ func (r *reader) modified(path string) wstr.Filetime {
 		return 0
 	}
 	return info.Modified
+}
+
+// why is the text of err without path, which the sentence around it names.
+func why(err error, path string) string {
+	return strings.TrimPrefix(err.Error(), path+": ")
 }
 
 // value reads a string value without what is behind its end; "" when it is

@@ -1,0 +1,129 @@
+package profile
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/coldstate/coldstate/offline"
+	"github.com/coldstate/coldstate/testimages"
+	"github.com/coldstate/coldstate/volumes"
+)
+
+// sample opens the sample disk.
+func sample(t *testing.T) *offline.System {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "disk.img")
+	if err := testimages.WriteDisk(path); err != nil {
+		t.Fatal(err)
+	}
+	return open(t, path)
+}
+
+func TestSampleDisk(t *testing.T) {
+	sys := sample(t)
+	users, problems, err := Users(sys)
+	if err != nil || len(problems) != 0 {
+		t.Fatal(err, problems)
+	}
+	want := map[string]string{
+		"S-1-5-18":                  `NT AUTHORITY\SYSTEM service C:\Windows\system32\config\systemprofile -`,
+		"S-1-5-19":                  `NT AUTHORITY\LOCAL SERVICE service C:\Windows\ServiceProfiles\LocalService -`,
+		"S-1-5-20":                  `NT AUTHORITY\NETWORK SERVICE service C:\Windows\ServiceProfiles\NetworkService -`,
+		testimages.AnnaSID:          `COLD-PC\anna microsoft C:\Users\anna hive classes`,
+		testimages.BobSID:           `COLD-PC\Bob Smith local C:\Users\Bob Smith hive classes backup`,
+		testimages.BobSID + ".temp": `COLD-PC\Bob Smith local C:\Users\TEMP hive temporary`,
+		testimages.ZoeSID:           `COLD-PC\zoë local C:\Users\zoë -`,
+		testimages.DomainSID:        `\jdoe.CORP domain C:\Users\jdoe.CORP hive`,
+	}
+	for _, u := range users {
+		got := fmt.Sprintf(`%s\%s %s %s`, u.Domain, u.Name, u.Kind, u.Dir)
+		if u.Hive == nil {
+			got += " -"
+		} else {
+			got += " hive"
+		}
+		for flag, set := range map[string]bool{" classes": u.Classes != nil} {
+			if set {
+				got += flag
+			}
+		}
+		if u.Backup {
+			got += " backup"
+		}
+		if u.Temporary {
+			got += " temporary"
+		}
+		if got != want[u.ID] {
+			t.Errorf("%s\n got %s\nwant %s", u.ID, got, want[u.ID])
+		}
+		if !u.DirFound {
+			t.Errorf("%s: no folder", u.ID)
+		}
+		delete(want, u.ID)
+		if strings.Count(u.ID, "-") > 4 && u.Kind != Service {
+			if u.LastUse.From != "ProfileList" {
+				t.Errorf("%s: last use %v", u.ID, u.LastUse)
+			}
+			for _, name := range []string{"CSIDL_DESKTOP", "CSIDL_PERSONAL", "APPDATA"} {
+				if v, ok := u.Env().Lookup(name); !ok || !strings.HasPrefix(v, u.Dir+`\`) {
+					t.Errorf("%s: %%%s%% is %q", u.ID, name, v)
+				}
+			}
+		}
+	}
+	for id := range want {
+		t.Errorf("%s is not found", id)
+	}
+	for _, u := range users {
+		if u.ID == testimages.AnnaSID {
+			if u.FullName != "Anna Ünal" || u.UPN != "anna@example.com" || u.NameFrom != "SAM" || u.KeyName != u.SID || len(u.Problems) != 0 {
+				t.Errorf("anna: %q %q %q %q %v", u.FullName, u.UPN, u.NameFrom, u.KeyName, u.Problems)
+			}
+			if v, _ := u.Env().Lookup("PROJECTS"); v != `C:\Data\Projekte` {
+				t.Errorf("anna's variable PROJECTS is %q", v)
+			}
+			if k, err := u.HKCU(`Software\Classes\.md`); err != nil {
+				t.Error(err)
+			} else if s, _ := k.String(""); s != "markdown_auto_file" {
+				t.Errorf("class of .md: %q", s)
+			}
+		}
+		if u.ID == testimages.BobSID && u.KeyName != u.SID+".bak" {
+			t.Errorf("bob's key is %s", u.KeyName)
+		}
+		if u.ID == testimages.ZoeSID && (u.HiveError == nil || !strings.Contains(fmt.Sprint(u.Problems), `C:\Users\zoë\NTUSER.DAT: cannot be used (hive: `)) {
+			t.Errorf("zoë: %v %v", u.HiveError, u.Problems)
+		}
+	}
+}
+
+// Whatever is broken on the disk, there is an answer and no panic.
+func TestBrokenDisks(t *testing.T) {
+	for _, name := range testimages.BrokenNames() {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "disk.img")
+			r, size := testimages.Broken(name)
+			if err := testimages.WriteImage(path, r, size); err != nil {
+				t.Fatal(err)
+			}
+			set, err := volumes.Open([]string{path}, volumes.Options{})
+			if err != nil {
+				t.Skip(err)
+			}
+			defer set.Close()
+			systems, problems, err := offline.Find(set, offline.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, s := range systems {
+				users, _, err := Users(s)
+				if err != nil || len(users) < 3 {
+					t.Errorf("%s: %d users, %v", s.Name, len(users), err)
+				}
+			}
+			t.Log(len(systems), "systems,", problems)
+		})
+	}
+}
