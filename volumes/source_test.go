@@ -427,15 +427,14 @@ func useSource(t *testing.T, src *Source, err error) {
 }
 
 func FuzzOpen(f *testing.F) {
-	f.Add(windowsDisk()[:8192])
-	f.Add(diskBytes(8192, []mbrEntry{{7, 1, 8}, {5, 10, 5}}, map[int][]byte{512: ntfsBoot(8)}))
-	f.Add(append(ntfsBoot(16), make([]byte, 7680)...))
+	f.Add(diskBytes(3072, []mbrEntry{{7, 1, 4}, {5, 5, 1}}, map[int][]byte{512: ntfsBoot(4)}))
+	f.Add(append(ntfsBoot(4), make([]byte, 1536)...))
 	f.Add(fatBoot())
 	f.Add(at(3, "-FVE-FS-"))
 	f.Add(at(0, "QFI\xFB"))
 	f.Add(at(1024+56, "\x53\xEF"))
 	f.Add(at(0, "regf"))
-	f.Add(append(diskBytes(4096, []mbrEntry{{0xEE, 1, 7}}, nil), at(0, "conectix\x00\x00")...))
+	f.Add(append(diskBytes(1536, []mbrEntry{{0xEE, 1, 7}}, nil), at(0, "conectix\x00\x00")...))
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, b []byte) {
 		src, err := detectBytes(b, "x")

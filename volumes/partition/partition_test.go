@@ -594,24 +594,34 @@ func TestAgainstSfdisk(t *testing.T) {
 }
 
 func FuzzTable(f *testing.F) {
-	// The first bytes and the last ones of a disk, and its size.
-	add := func(d *sparse) {
-		head, tail := make([]byte, 64<<10), make([]byte, 64<<10)
+	// The first bytes and the last ones of a disk, and its size. Small, or
+	// the fuzzer spends its time on making inputs smaller.
+	add := func(d *sparse, n int) {
+		head, tail := make([]byte, n), make([]byte, n)
 		d.ReadAt(head, 0)
-		d.ReadAt(tail, max(0, d.size-int64(len(tail))))
+		d.ReadAt(tail, d.size-int64(n))
+		table, err := Read(d, d.size)
+		if err != nil || len(table.Partitions) == 0 {
+			f.Fatalf("a seed without partitions: %v", err)
+		}
 		f.Add(head, tail, d.size)
 	}
-	add(windowsDisk(gptOptions{}))
-	add(windowsDisk(gptOptions{sector: 4096}))
-	add(windowsDisk(gptOptions{entrySize: 256}))
-	small := &sparse{size: 1 << 20}
-	writeGPT(small, gptOptions{entries: 4}, entry{basicDisk, guidA, 100, 200, "x"})
-	add(small)
-	chain := &sparse{size: 1 << 30}
-	chain.put(0, dosSector(1, dosEntry{0x80, 7, 1, 2}, dosEntry{0, 5, 4, 1000}))
-	chain.put(4*512, dosSector(1, dosEntry{0, 7, 1, 2}, dosEntry{0, 5, 8, 10}))
-	chain.put(12*512, dosSector(1, dosEntry{0, 7, 1, 2}, dosEntry{0, 5, 0, 10}))
-	add(chain)
+	for _, o := range []gptOptions{{entries: 4}, {entries: 4, entrySize: 256}, {sector: 4096, entries: 2}} {
+		d := windowsDisk(o)
+		n := 1536
+		if o.sector == 4096 {
+			n = 12 << 10
+		}
+		add(d, n)
+		d.parts[int64(max(o.sector, 512))][20] = 1 // the primary header
+		add(d, n)
+	}
+	add(&sparse{size: 1 << 30, parts: map[int64][]byte{
+		0:        dosSector(1, dosEntry{0x80, 7, 1, 2}, dosEntry{0, 5, 2, 1000}),
+		2 * 512:  dosSector(1, dosEntry{0, 7, 1, 2}, dosEntry{0, 5, 1, 10}),
+		3 * 512:  dosSector(1, dosEntry{0, 7, 1, 2}, dosEntry{0, 5, 0, 10}),
+		16 * 512: {1},
+	}}, 2048)
 	f.Fuzz(func(t *testing.T, head, tail []byte, size int64) {
 		if size < 0 || size < int64(len(head)+len(tail)) {
 			size = int64(len(head) + len(tail))
