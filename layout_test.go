@@ -26,7 +26,7 @@ var mayImport = map[string][]string{
 	"internal/xmlpos":    {},
 	"internal/regtext":   {"internal/le", "internal/wstr"},
 	"volumes/winfs":      {"internal/wstr"},
-	"volumes/partition":  {"internal/le"},
+	"volumes/partition":  {"internal/le", "internal/wstr"}, // names in a GPT are UTF-16
 	"volumes/ntfs":       {"internal/le", "internal/wstr", "volumes/winfs"},
 	"volumes":            {"internal/le", "internal/wstr", "volumes/winfs", "volumes/partition", "volumes/ntfs"},
 	"hive":               {"internal/le", "internal/wstr"},
