@@ -1,6 +1,7 @@
 package migxml
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -102,6 +103,7 @@ func Parse(name string, data []byte) (*Document, []Warning, error) {
 	}
 	doc := p.migration(root)
 	p.resolve()
+	slices.SortStableFunc(p.warnings, func(a, b Warning) int { return cmp.Or(a.Line-b.Line, a.Col-b.Col) })
 	if p.left > 0 {
 		p.warnings = append(p.warnings, Warning{Pos{File: name}, fmt.Sprintf("%d more warnings are left out", p.left)})
 	}

@@ -31,7 +31,7 @@ type specificity struct {
 	prefix   int // characters before the first wildcard, without "\" at the end
 	nodeText int // literal characters
 	leaf     int // 1 for none, or without wildcard
-	leafText int // literal characters
+	leafText int // literal characters of a leaf with wildcard
 }
 
 // compare is positive when a is more specific than b.
@@ -154,10 +154,11 @@ func (l location) pattern() pattern {
 		p.spec.prefix = utf8.RuneCountInString(strings.TrimRight(p.node[:star], `\`))
 	}
 	p.spec.nodeText = utf8.RuneCountInString(strings.ReplaceAll(p.node, "*", ""))
-	if !strings.Contains(p.leaf, "*") {
+	if strings.Contains(p.leaf, "*") {
+		p.spec.leafText = utf8.RuneCountInString(strings.ReplaceAll(p.leaf, "*", ""))
+	} else {
 		p.spec.leaf = 1
 	}
-	p.spec.leafText = utf8.RuneCountInString(strings.ReplaceAll(p.leaf, "*", ""))
 	if !strings.HasSuffix(p.node, "*") {
 		p.node += `\`
 	}
