@@ -250,16 +250,21 @@ func guid(b []byte) *[16]byte {
 }
 
 // Exact says that Windows reads SDDL's text back as the same descriptor. It
-// does not when an ACE is unknown, or carries a condition or an attribute,
-// which SDDL writes as hex.
+// does not when an ACE is unknown, or carries an attribute or a condition that
+// SDDL writes as hex.
 func (d *Descriptor) Exact() bool {
 	for _, acl := range []*ACL{d.DACL, d.SACL} {
 		if acl == nil {
 			continue
 		}
 		for _, a := range acl.ACEs {
-			if !a.Known || a.carriesData() {
+			if !a.Known {
 				return false
+			}
+			if a.carriesData() {
+				if _, ok := condition(a.Data); !ok {
+					return false
+				}
 			}
 		}
 	}
@@ -384,8 +389,12 @@ func (a ACE) append(b []byte) []byte {
 	b = append(b, ';')
 	b = append(b, a.SID.sddl()...)
 	if a.carriesData() {
-		b = append(b, ";#"...)
-		b = hex.AppendEncode(b, a.Data)
+		if text, ok := condition(a.Data); ok {
+			b = append(append(b, ';'), text...)
+		} else {
+			b = append(b, ";#"...)
+			b = hex.AppendEncode(b, a.Data)
+		}
 	}
 	return append(b, ')')
 }
