@@ -184,9 +184,11 @@ func rawPath(v *volumes.Volume, rel string) string {
 func candidates(v *volumes.Volume, max int) ([]string, []Problem) {
 	fs, err := v.FS()
 	if err != nil {
-		// A volume that holds no Windows file system is nothing to tell:
-		// inspect lists the volumes with their kind.
-		return nil, nil
+		switch v.Kind {
+		case volumes.NTFS, volumes.BitLocker, volumes.ReFS, volumes.HostFolder:
+			return nil, []Problem{{What: err.Error()}}
+		}
+		return nil, nil // no Windows lies on the others
 	}
 	var found []string
 	var problems []Problem
