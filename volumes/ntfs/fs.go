@@ -54,13 +54,17 @@ func Open(r io.ReaderAt, size int64, opt Options) (*FS, error) {
 	if fs.geo.bytes > size {
 		fs.problem("volume", fmt.Sprintf("%d bytes, but the medium has only %d", fs.geo.bytes, size))
 	}
+	fs.load()
+	return fs, nil
+}
+
+// load makes the index of $MFT.
+func (fs *FS) load() {
 	sc := scanner{fs: fs, x: &fs.x, room: maxSaved, sdRoom: maxOwnSDs}
 	sc.scan()
-	sc.x.makeRank()
 	sc.merge()
 	fs.sortNamed()
 	fs.build()
-	return fs, nil
 }
 
 // sortNamed puts the named streams in order of their files, and of their names
