@@ -114,7 +114,7 @@ func (b *builder) keys(k hive.Key, w *rules.Walk, at *KeyPath, owner int16, clas
 	return b.key(k, w, at, owner, classes, 0, map[keyID]bool{})
 }
 
-func (b *builder) key(k hive.Key, w *rules.Walk, at *KeyPath, owner int16, classes *hive.Hive, depth int, above map[keyID]bool) error {
+func (b *builder) key(k hive.Key, w *rules.Walk, at *KeyPath, owner int16, classes *hive.Hive, depth int, seen map[keyID]bool) error {
 	if w == nil {
 		return nil
 	}
@@ -122,12 +122,11 @@ func (b *builder) key(k hive.Key, w *rules.Walk, at *KeyPath, owner int16, class
 		return err
 	}
 	id := keyID{k.Hive(), k.Offset()}
-	if depth > maxKeyDepth || above[id] {
-		b.refuse(Refused{Path: at.Path, User: at.User, Kind: Key, Outcome: Unreadable, Reason: "the hive is damaged: its keys lead back into themselves", Owner: owner})
+	if depth > maxKeyDepth || seen[id] {
+		b.refuse(Refused{Path: at.Path, User: at.User, Kind: Key, Outcome: Unreadable, Reason: "the hive is damaged: this key stands in several places, or is nested too deep; it is captured where it stands first", Owner: owner})
 		return nil
 	}
-	above[id] = true
-	defer delete(above, id)
+	seen[id] = true
 	if d := w.Self(); d.Take {
 		b.Keys = append(b.Keys, KeyItem{Key: k, Path: at, Rule: d.Rule, Context: d.Context, Owner: owner})
 	}
@@ -148,13 +147,13 @@ func (b *builder) key(k hive.Key, w *rules.Walk, at *KeyPath, owner int16, class
 			continue
 		}
 		next := &KeyPath{Root: at.Root, User: at.User, Path: at.Path + `\` + name}
-		if err := b.key(sub, cw, next, owner, classes, depth+1, above); err != nil {
+		if err := b.key(sub, cw, next, owner, classes, depth+1, seen); err != nil {
 			return err
 		}
 	}
 	if depth == 1 && classes != nil && !hasClasses && wstr.EqualFold(k.Name(), "Software") {
 		next := &KeyPath{Root: at.Root, User: at.User, Path: at.Path + `\Classes`}
-		return b.key(classes.Root(), w.Enter("Classes"), next, owner, nil, depth+1, above)
+		return b.key(classes.Root(), w.Enter("Classes"), next, owner, nil, depth+1, seen)
 	}
 	return nil
 }

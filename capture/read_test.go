@@ -1,0 +1,133 @@
+package capture
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/coldstate/coldstate/store"
+	"github.com/coldstate/coldstate/testimages"
+)
+
+// badDisk fails every read that touches a bad sector, as a disk does.
+type badDisk struct {
+	data []byte
+	bad  map[int64]bool // sector numbers
+	end  int64          // reads behind it find nothing; 0 for no end
+	n    int
+}
+
+var errSector = errors.New("input/output error")
+
+func (d *badDisk) ReadAt(p []byte, off int64) (int, error) {
+	d.n++
+	if d.end > 0 && off+int64(len(p)) > d.end {
+		if off >= d.end {
+			return 0, io.EOF
+		}
+		return copy(p, d.data[off:d.end]), io.EOF
+	}
+	for s := off / sector; s*sector < off+int64(len(p)); s++ {
+		if d.bad[s] {
+			return 0, errSector
+		}
+	}
+	return copy(p, d.data[off:]), nil
+}
+
+func TestReadBad(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	for trial := range 300 {
+		size := int64(1 + rng.IntN(200_000))
+		d := &badDisk{data: make([]byte, size), bad: map[int64]bool{}}
+		for i := range d.data {
+			d.data[i] = byte(1 + i%250)
+		}
+		want := bytes.Clone(d.data)
+		var ranges []store.Range
+		for s := int64(0); s*sector < size; s++ {
+			// Bad sectors come alone and in runs.
+			if rng.IntN(40) == 0 || d.bad[s-1] && rng.IntN(3) > 0 {
+				d.bad[s] = true
+				n := min(sector, size-s*sector)
+				clear(want[s*sector : s*sector+n])
+				if k := len(ranges); k > 0 && ranges[k-1].Off+ranges[k-1].Len == s*sector {
+					ranges[k-1].Len += n
+				} else {
+					ranges = append(ranges, store.Range{Off: s * sector, Len: n})
+				}
+			}
+		}
+		got := make([]byte, size)
+		for i := range got {
+			got[i] = 0xff
+		}
+		bad := readBad(d, got, 0, size)
+		if !bytes.Equal(got, want) {
+			t.Fatalf("trial %d: the content differs", trial)
+		}
+		if !slices.Equal(bad.ranges, ranges) {
+			t.Fatalf("trial %d: ranges %v, want %v", trial, bad.ranges, ranges)
+		}
+		if (bad.err != nil) != (len(ranges) > 0) {
+			t.Fatalf("trial %d: error %v with %d ranges", trial, bad.err, len(ranges))
+		}
+	}
+}
+
+// A medium that ends early costs few reads, however much is missing.
+func TestReadBehindTheEnd(t *testing.T) {
+	d := &badDisk{data: make([]byte, 64<<20), end: 1<<20 + 100}
+	got := bytes.Repeat([]byte{1}, len(d.data))
+	bad := readBad(d, got, 0, int64(len(got)))
+	if len(bad.ranges) != 1 || bad.ranges[0].Off > d.end || bad.ranges[0].Off < d.end-sector || bad.ranges[0].Off+bad.ranges[0].Len != int64(len(got)) {
+		t.Errorf("ranges %v, the medium ends at %d", bad.ranges, d.end)
+	}
+	if d.n > 200 {
+		t.Errorf("%d reads", d.n)
+	}
+}
+
+func TestDataRanges(t *testing.T) {
+	type r = store.Range
+	for _, tt := range []struct {
+		size  int64
+		holes []r
+		want  []r
+	}{
+		{10, nil, []r{{0, 10}}},
+		{10, []r{{0, 10}}, nil},
+		{10, []r{{0, 3}}, []r{{3, 7}}},
+		{10, []r{{3, 3}, {8, 2}}, []r{{0, 3}, {6, 2}}},
+		{0, nil, nil},
+	} {
+		if got := dataRanges(tt.size, tt.holes); !slices.Equal(got, tt.want) {
+			t.Errorf("dataRanges(%d, %v) = %v, want %v", tt.size, tt.holes, got, tt.want)
+		}
+	}
+}
+
+func TestSecretHive(t *testing.T) {
+	sam := testimages.SAM().Hive()
+	renamed := bytes.Clone(sam)
+	clear(renamed[48:112]) // a hive that was saved with reg save has no name
+	for _, tt := range []struct {
+		name string
+		b    []byte
+		want bool
+	}{
+		{"SAM", sam, true},
+		{"SAM without its name", renamed, true},
+		{"log of SAM", testimages.SAMLog(), true},
+		{"text", bytes.Repeat([]byte("text"), 1000), false},
+		{"regf and nothing", append([]byte("regf"), make([]byte, 8000)...), false},
+		{"short", []byte("regf"), false},
+	} {
+		if got := secretHive(tt.b); got != tt.want {
+			t.Errorf("%s: %v", tt.name, got)
+		}
+	}
+}
