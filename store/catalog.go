@@ -34,9 +34,14 @@ func (o *Object) appendLine(b []byte, withPlace bool) []byte {
 	b = append(b, o.Kind...)
 	b = append(b, `","path":`...)
 	b = wstr.AppendJSON(b, string(o.Path))
-	if o.Names != nil {
-		b = append(b, `,"names":[`...)
-		for i, n := range o.Names {
+	texts := func(key string, names []wstr.Text) {
+		if names == nil {
+			return
+		}
+		b = append(b, ',', '"')
+		b = append(b, key...)
+		b = append(b, `":[`...)
+		for i, n := range names {
 			if i > 0 {
 				b = append(b, ',')
 			}
@@ -44,6 +49,7 @@ func (o *Object) appendLine(b []byte, withPlace bool) []byte {
 		}
 		b = append(b, ']')
 	}
+	texts("names", o.Names)
 	text := func(key string, s string) {
 		if s != "" {
 			b = append(b, ',', '"')
@@ -113,6 +119,7 @@ func (o *Object) appendLine(b []byte, withPlace bool) []byte {
 	}
 	text("linkTo", string(o.LinkTo))
 	text("linkToStream", string(o.LinkToStream))
+	texts("linkToNames", o.LinkToNames)
 	if o.Raw {
 		b = append(b, `,"raw":true`...)
 	}
@@ -239,7 +246,7 @@ func (o *Object) check() error {
 		return fmt.Errorf("holes: %w", err)
 	}
 	// Every byte of a text takes at most six in JSON.
-	line := 6*(2*len(o.Path)+len(o.Stream)+len(o.Target)+len(o.Reason)+len(o.User)+len(o.LinkTo)+len(o.LinkToStream)+len(o.In)) +
+	line := 6*(3*len(o.Path)+len(o.Stream)+len(o.Target)+len(o.Reason)+len(o.User)+2*len(o.LinkTo)+len(o.LinkToStream)+len(o.In)) +
 		2*(len(o.Reparse)+len(o.Data)) + 44*(len(o.Ranges)+len(o.Holes))
 	if line > maxLine-4096 {
 		return fmt.Errorf("its line in the catalog may take %d bytes, more than %d", line, maxLine)

@@ -121,10 +121,12 @@ type Object struct {
 	// Target is the target of a link as the source writes it.
 	Target wstr.Text `json:"target"`
 	File   FileRef   `json:"file"`
-	// LinkTo (and LinkToStream) name the object under which the content of a
-	// linked or duplicate object is stored.
+	// LinkTo (and LinkToStream) name the object that a linked or duplicate
+	// object shares its content with.
 	LinkTo       wstr.Text `json:"linkTo"`
 	LinkToStream wstr.Text `json:"linkToStream"`
+	// LinkToNames are for LinkTo what Names are for Path.
+	LinkToNames []wstr.Text `json:"linkToNames"`
 	// Raw says that the content is the raw form of an encrypted file; the
 	// writer sets it from the outcome encrypted-raw.
 	Raw bool `json:"raw"`

@@ -533,5 +533,5 @@ func (r *contentReader) next() (err error) {
 	return nil
 }
 
-// pathOf is for problems: `C:\x` and `C:\x:stream` as text.
-func pathOf(o *Object) string { return strings.ToValidUTF8(o.name(), "\uFFFD") }
+// pathText makes a name printable: broken bytes become U+FFFD.
+func pathText(s string) string { return strings.ToValidUTF8(clip(s), "\uFFFD") }

@@ -44,6 +44,73 @@ type tarHeader struct {
 	sparse   []byte // map of a sparse member, whole blocks
 }
 
+// contentHeader is the header of o, which has a content of its own, under name.
+func (o *Object) contentHeader(name string) *tarHeader {
+	h := &tarHeader{name: name, typ: typeFile, size: o.Size, mtime: unixSeconds(o.Modified), realSize: -1}
+	if len(o.Holes) > 0 {
+		h.sparse = sparseMap(o.Size, o.Holes)
+		h.realSize = o.Size
+		h.size = o.stored() + int64(len(h.sparse))
+	}
+	return h
+}
+
+// linkHeader is the header of o, which shares the content of o.LinkTo.
+func (o *Object) linkHeader(name string) (*tarHeader, error) {
+	to := Object{Path: o.LinkTo, Names: o.LinkToNames, Stream: o.LinkToStream, Raw: o.Raw, Kind: File}
+	if to.Stream != "" {
+		to.Kind = Stream
+	} else if _, _, ok := cutVolume(string(to.Path)); !ok {
+		to.Kind = Part
+	}
+	first, err := to.TarName()
+	if err != nil {
+		return nil, fmt.Errorf("link to %q: %w", clip(string(o.LinkTo)), err)
+	}
+	return &tarHeader{name: name, typ: typeLink, mtime: unixSeconds(o.Modified), link: first, realSize: -1}, nil
+}
+
+// plainHeader is the header of a folder or link, nil when it has none.
+func (o *Object) plainHeader() (*tarHeader, error) {
+	name, err := o.TarName()
+	if err != nil {
+		return nil, err
+	}
+	h := &tarHeader{name: name, mtime: unixSeconds(o.Modified), realSize: -1}
+	if o.Kind == Folder {
+		h.name += "/"
+		h.typ = typeFolder
+		return h, nil
+	}
+	h.typ = typeSymlink
+	if h.link, err = o.posixTarget(); err != nil || h.link == "" {
+		return nil, err
+	}
+	return h, nil
+}
+
+// memberHeader is the header of the member that o has in the tar, nil when it
+// has none.
+func (o *Object) memberHeader() (*tarHeader, error) {
+	if !o.Outcome.Stored() {
+		return nil, nil
+	}
+	switch o.Kind {
+	case Folder, Link:
+		return o.plainHeader()
+	case Key, Value:
+		return nil, nil
+	}
+	name, err := o.TarName()
+	if err != nil {
+		return nil, err
+	}
+	if o.Outcome == Linked || o.Outcome == Duplicate {
+		return o.linkHeader(name)
+	}
+	return o.contentHeader(name), nil
+}
+
 func padding(n int64) int64 { return -n & (blockSize - 1) }
 
 // unixSeconds brings f into the range of a ustar header.
@@ -230,7 +297,7 @@ var (
 // content. It gives errTarEnd at the two blocks of zeros that end a tar.
 func readHeader(r io.Reader) (*tarHeader, error) {
 	h := &tarHeader{realSize: -1}
-	pax, err := readBlock(r, h)
+	err := readBlock(r, h)
 	if err != nil {
 		return nil, err
 	}
@@ -238,12 +305,12 @@ func readHeader(r io.Reader) (*tarHeader, error) {
 		if h.size > maxPax {
 			return nil, fmt.Errorf("pax records of %d bytes", h.size)
 		}
-		pax = make([]byte, h.size+padding(h.size))
+		pax := make([]byte, h.size+padding(h.size))
 		if _, err := io.ReadFull(r, pax); err != nil {
 			return nil, noEOF(err)
 		}
 		pax = pax[:h.size]
-		if _, err := readBlock(r, h); err != nil {
+		if err := readBlock(r, h); err != nil {
 			return nil, noEOF(err)
 		}
 		if err := h.apply(pax); err != nil {
@@ -263,32 +330,32 @@ func readHeader(r io.Reader) (*tarHeader, error) {
 	return h, nil
 }
 
-func readBlock(r io.Reader, h *tarHeader) ([]byte, error) {
+func readBlock(r io.Reader, h *tarHeader) error {
 	var b [blockSize]byte
 	if _, err := io.ReadFull(r, b[:]); err != nil {
-		return nil, err
+		return err
 	}
 	if b == [blockSize]byte{} {
 		if _, err := io.ReadFull(r, b[:]); err != nil {
-			return nil, noEOF(err)
+			return noEOF(err)
 		}
 		if b != [blockSize]byte{} {
-			return nil, errTarZero
+			return errTarZero
 		}
-		return nil, errTarEnd
+		return errTarEnd
 	}
-	sum, err := octal(b[148:155])
+	sum, err := octal(b[148:154])
 	if err != nil || sum != checksum(&b) {
-		return nil, errors.New("a header's checksum does not fit")
+		return errors.New("a header's checksum does not fit")
 	}
 	if string(b[257:265]) != "ustar\x0000" {
-		return nil, errors.New("a header is not of the ustar format")
+		return errors.New("a header is not of the ustar format")
 	}
 	if h.size, err = octal(b[124:135]); err != nil {
-		return nil, err
+		return err
 	}
 	if h.mtime, err = octal(b[136:147]); err != nil {
-		return nil, err
+		return err
 	}
 	h.typ = b[156]
 	h.name = cString(b[0:100])
@@ -296,7 +363,7 @@ func readBlock(r io.Reader, h *tarHeader) ([]byte, error) {
 		h.name = p + "/" + h.name
 	}
 	h.link = cString(b[157:257])
-	return nil, nil
+	return nil
 }
 
 // apply puts the values of pax records into h.

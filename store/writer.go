@@ -152,7 +152,7 @@ type Writer struct {
 	known    map[Sum]uint32    // content -> index in contents
 	heads    map[Sum]struct{}  // of size and head
 	contents []content         //
-	names    []byte            // tar names and paths of contents
+	names    []byte            // of contents
 	sds      map[string]int    // descriptor -> number
 	sdSize   int               //
 	beside   map[string]bool   // names of PutFile
@@ -168,10 +168,9 @@ type Writer struct {
 type content struct {
 	at     place
 	size   int64
-	name   uint32 // in Writer.names: path, NUL, stream, NUL, tar name
-	path   uint16 // their lengths
-	stream uint16
-	tar    uint32
+	name   uint32 // in Writer.names: path, then stream
+	path   uint32 // their lengths
+	stream uint32
 }
 
 // Create begins a store in d, which must be empty.
@@ -270,7 +269,7 @@ func (w *Writer) ready() error {
 		return fmt.Errorf("nothing more can be written: %w", err)
 	}
 	if w.member != nil {
-		return fmt.Errorf("%s is not closed yet", clip(string(w.member.o.Path)))
+		return refuse(w.member.o, "it is still being written; nothing else can be put before it is closed")
 	}
 	return nil
 }
@@ -327,8 +326,7 @@ func (w *Writer) Put(o *Object, content []byte) error {
 	if w.isNoise(content) {
 		l = &w.noise
 	}
-	hdr := &tarHeader{name: name, typ: typeFile, size: o.Size, mtime: unixSeconds(o.Modified), realSize: -1}
-	if err := w.begin(l, o, hdr); err != nil {
+	if err := w.begin(l, o, o.contentHeader(name)); err != nil {
 		return err
 	}
 	if err := w.append(l, content); err != nil {
@@ -338,7 +336,7 @@ func (w *Writer) Put(o *Object, content []byte) error {
 		return err
 	}
 	if remember {
-		w.remember(o, name, head)
+		w.remember(o, head)
 	}
 	return w.line(o, o.at)
 }
@@ -363,25 +361,6 @@ func (w *Writer) putPlain(o *Object) error {
 		}
 	}
 	return w.line(o, place{})
-}
-
-// plainHeader is the header of a folder or link, nil when it has none.
-func (o *Object) plainHeader() (*tarHeader, error) {
-	name, err := o.TarName()
-	if err != nil {
-		return nil, err
-	}
-	h := &tarHeader{name: name, mtime: unixSeconds(o.Modified), realSize: -1}
-	if o.Kind == Folder {
-		h.name += "/"
-		h.typ = typeFolder
-		return h, nil
-	}
-	h.typ = typeSymlink
-	if h.link, err = o.posixTarget(); err != nil || h.link == "" {
-		return nil, err
-	}
-	return h, nil
 }
 
 // checked checks o and gives its name in the tar.
@@ -617,20 +596,19 @@ func headKey(size int64, head Sum) Sum {
 	return head
 }
 
-// remember makes the content of o known. Its name space is bounded by what
-// fits: beyond, contents are stored again.
-func (w *Writer) remember(o *Object, name string, head Sum) {
-	n := len(o.Path) + len(o.Stream) + len(name)
-	if _, ok := w.known[o.SHA256]; ok || len(o.Path) > math.MaxUint16 || len(o.Stream) > math.MaxUint16 || len(w.names) > math.MaxInt32-n {
+// remember makes the content of o known. What it cannot hold is stored again.
+func (w *Writer) remember(o *Object, head Sum) {
+	n := len(o.Path) + len(o.Stream)
+	if _, ok := w.known[o.SHA256]; ok || o.Names != nil || len(w.names) > math.MaxInt32-n {
 		return
 	}
 	w.heads[headKey(o.Size, head)] = struct{}{}
 	w.known[o.SHA256] = uint32(len(w.contents))
 	w.contents = append(w.contents, content{
 		at: o.at, size: o.Size, name: uint32(len(w.names)),
-		path: uint16(len(o.Path)), stream: uint16(len(o.Stream)), tar: uint32(len(name)),
+		path: uint32(len(o.Path)), stream: uint32(len(o.Stream)),
 	})
-	w.names = append(append(append(w.names, o.Path...), o.Stream...), name...)
+	w.names = append(append(w.names, o.Path...), o.Stream...)
 }
 
 // Candidate says whether a content of this size whose first 64 KiB have this
@@ -677,8 +655,7 @@ func (w *Writer) putKnown(o *Object, name string) (bool, error) {
 	o.Outcome = Duplicate
 	o.LinkTo = wstr.Text(s[:c.path])
 	o.LinkToStream = wstr.Text(s[c.path : c.path+c.stream])
-	s = s[uint32(c.path)+uint32(c.stream):]
-	return true, w.putLink(o, name, string(s[:c.tar]), c.at)
+	return true, w.putLink(o, name, c.at)
 }
 
 // PutLink stores o as a further name of the file whose object to was put
@@ -697,26 +674,26 @@ func (w *Writer) PutLink(o, to *Object) error {
 	o.Outcome = Linked
 	o.Size, o.SHA256, o.Raw = to.Size, to.SHA256, to.Raw
 	o.Ranges, o.Holes = to.Ranges, to.Holes
-	o.LinkTo, o.LinkToStream = to.Path, to.Stream
+	o.LinkTo, o.LinkToStream, o.LinkToNames = to.Path, to.Stream, to.Names
 	o.Reason = to.Reason
 	name, err := w.checked(o)
 	if err != nil {
 		return err
 	}
-	first, err := to.TarName()
-	if err != nil {
-		return &ObjectError{string(to.Path), err}
-	}
-	return w.putLink(o, name, first, to.at)
+	return w.putLink(o, name, to.at)
 }
 
-func (w *Writer) putLink(o *Object, name, first string, at place) error {
+// putLink stores o as a link to o.LinkTo, whose content is at at.
+func (w *Writer) putLink(o *Object, name string, at place) error {
+	hdr, err := o.linkHeader(name)
+	if err != nil {
+		return &ObjectError{string(o.Path), err}
+	}
 	// The link has to stand behind what it links to.
 	l := &w.text
 	if w.noise.j != nil && w.noise.j.id == at.chunk {
 		l = &w.noise
 	}
-	hdr := &tarHeader{name: name, typ: typeLink, mtime: unixSeconds(o.Modified), link: first, realSize: -1}
 	if err := w.begin(l, o, hdr); err != nil {
 		return err
 	}
@@ -863,15 +840,13 @@ func (w *Writer) end(err error) {
 type Member struct {
 	w    *Writer
 	o    *Object
-	name string
 	data int64 // bytes outside of the holes
 	done int64
 	sum  hash.Hash
 	head Sum
 	skip []Range // holes of the caller that are stored as zeros, in stored bytes
-	tar  int64
-	all  []Range
-	keep bool // remember it for duplicates
+	tar  int64   // where the content begins in the tar
+	keep bool    // remember it for duplicates
 	over bool
 }
 
@@ -904,16 +879,10 @@ func (w *Writer) Start(o *Object, size int64, holes []Range) (*Member, error) {
 	if err != nil {
 		return nil, err
 	}
-	hdr := &tarHeader{name: name, typ: typeFile, size: size, mtime: unixSeconds(o.Modified), realSize: -1}
-	if len(o.Holes) > 0 {
-		hdr.sparse = sparseMap(size, o.Holes)
-		hdr.realSize = size
-		hdr.size = o.stored() + int64(len(hdr.sparse))
-	}
-	m := &Member{w: w, o: o, name: name, data: o.stored(), sum: sha256.New(), all: holes}
+	m := &Member{w: w, o: o, data: o.stored(), sum: sha256.New()}
 	m.keep = o.Outcome == Captured && len(o.Holes) == 0 && w.remembers(size)
 	m.skip = filled(holes, o.Holes)
-	if err := w.begin(&w.text, o, hdr); err != nil {
+	if err := w.begin(&w.text, o, o.contentHeader(name)); err != nil {
 		return nil, err
 	}
 	m.tar = w.tarSent + int64(o.at.off)
@@ -1082,7 +1051,7 @@ func (m *Member) Close() error {
 	}
 	w.member = nil
 	if m.keep && o.Outcome == Captured {
-		w.remember(o, m.name, m.head)
+		w.remember(o, m.head)
 	}
 	slices.SortFunc(o.Ranges, func(a, b Range) int { return int(max(-1, min(1, a.Off-b.Off))) })
 	o.Ranges = joinRanges(o.Ranges)
