@@ -284,8 +284,10 @@ func load(set *volumes.Set, v *volumes.Volume, root, arch string, m map[byte]int
 		h    *hive.Hive
 	}{{"SYSTEM", s.SystemHive}, {"SOFTWARE", s.Software}} {
 		if h.h.Dirty() {
-			s.problem(winpath.Join(s.Dir, `System32\config`, h.name),
-				"the registry file was not closed properly: its newest changes stand in its logs")
+			s.problem(s.Config(h.name), "was not closed properly: its newest changes stand in its logs")
+		}
+		if list := h.h.Problems(); len(list) > 0 {
+			s.problem(s.Config(h.name), "is damaged in %d places, first at %s; what can be read of it is used", h.h.ProblemCount(), list[0])
 		}
 	}
 	return s, nil

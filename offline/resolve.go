@@ -136,11 +136,6 @@ func (s *System) Config(name string) string {
 	return winpath.Join(s.Dir, "System32", "config", name)
 }
 
-// samePath says whether a and b are one path, whatever way they are written.
-func samePath(a, b string) bool {
-	return wstr.EqualFold(winpath.Clean(a), winpath.Clean(b))
-}
-
 // maxLinks bounds the links followed for one path, as Windows bounds them.
 const maxLinks = 63
 
@@ -149,6 +144,9 @@ const maxLinks = 63
 // profiles that were moved to another drive. What cannot be followed is
 // returned as far as it was.
 func (s *System) Follow(path string) string {
+	if vol, _ := winpath.Volume(path); vol == "" {
+		return path
+	}
 	at := winpath.Clean(path)
 	for range maxLinks {
 		next, ok := s.followOnce(at)

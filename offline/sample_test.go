@@ -98,3 +98,35 @@ func TestSecondSource(t *testing.T) {
 		t.Errorf("the volume of the other Windows is %s", got)
 	}
 }
+
+// Every junction of the sample disk leads where ntfs-3g says it does.
+func TestFollow(t *testing.T) {
+	systems, _, _ := sample(t, "")
+	n := 0
+	for _, row := range testimages.Manifest() {
+		target, ok := strings.CutPrefix(row.Target, `\??\C:\`)
+		if row.Kind != "link" || !ok {
+			continue
+		}
+		n++
+		if got, want := systems[0].Follow(row.Path+`\behind\it`), `C:\`+target+`\behind\it`; got != want {
+			t.Errorf("%s leads to %s, want %s", row.Path, got, want)
+		}
+	}
+	if n < 10 {
+		t.Errorf("the disk has %d junctions", n)
+	}
+	for path, want := range map[string]string{
+		`C:\Users\anna\Documents\odd\symlink to a folder\x`: `C:\Users\anna\Documents\Steuer\x`,
+		`C:\Documents and Settings\anna\My Documents\x`:     `C:\Users\anna\Documents\x`,
+		`C:\Users\anna\Documents\odd\volume mount point\x`:  `C:\Users\anna\Documents\odd\volume mount point\x`, // that volume is gone
+		`C:\Users\anna\Documents\odd\wsl link`:              `C:\Users\anna\Documents\odd\wsl link`,
+		`C:\users\anna\`:                                    `C:\users\anna`,
+		`E:\x`:                                              `E:\x`,
+		`\\srv\x`:                                           `\\srv\x`,
+	} {
+		if got := systems[0].Follow(path); got != want {
+			t.Errorf("%s leads to %s, want %s", path, got, want)
+		}
+	}
+}

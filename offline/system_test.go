@@ -477,3 +477,26 @@ func TestVolumeByName(t *testing.T) {
 		}
 	}
 }
+
+func TestLinkPath(t *testing.T) {
+	set := &volumes.Set{}
+	disk(set, &partition.Table{Scheme: "gpt", Partitions: []partition.Partition{{GUID: guid(1)}, {GUID: guid(5)}}})
+	s := eleven().mounted(hivegen.B(`\DosDevices\D:`, gpt(guid(5))), hivegen.B(`\??\Volume{aaaaaaaa-1111-2222-3333-444444444444}`, gpt(guid(5)))).mustRead(t, set, 1, Options{})
+	for _, tt := range []struct{ target, want string }{
+		{`\??\D:\Users`, `D:\Users`},
+		{`d:\Users\`, `D:\Users`},
+		{`\??\Volume{aaaaaaaa-1111-2222-3333-444444444444}\`, `D:\`},
+		{`\\?\Volume{AAAAAAAA-1111-2222-3333-444444444444}\x\y`, `D:\x\y`},
+		{`Volume{bbbbbbbb-1111-2222-3333-444444444444}\`, ``},
+		{`\\srv\share`, ``},
+		{`\Data`, `C:\Data`},
+		{`..\Public\.\x`, `C:\Users\Public\x`},
+		{`..\..\..\..\x`, `C:\x`},
+		{`sub`, `C:\Users\anna\sub`},
+	} {
+		got, ok := s.linkPath(`C:\Users\anna`, tt.target)
+		if got != tt.want || ok != (tt.want != "") {
+			t.Errorf("%s: %q, %v; want %q", tt.target, got, ok, tt.want)
+		}
+	}
+}

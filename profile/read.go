@@ -431,6 +431,8 @@ func (r *reader) fill(u *User) {
 	r.openClasses(u)
 	r.lastUse(u)
 	u.env = own
+	damage(u, winpath.Join(u.Dir, ntuserName), u.Hive)
+	damage(u, u.classesPath, u.Classes)
 	if r.kept > maxKept {
 		u.Hive, u.Classes = nil, nil
 	}
@@ -455,6 +457,20 @@ func (r *reader) openNTUSER(u *User) *hive.Hive {
 		u.problem(path, "cannot be used (%s): the user's settings cannot be captured, the files can", why(u.HiveError, path))
 	}
 	return u.Hive
+}
+
+// damage tells what is broken in a hive that can be read all the same.
+func damage(u *User, path string, h *hive.Hive) {
+	if h == nil {
+		return
+	}
+	switch list := h.Problems(); len(list) {
+	case 0:
+	case 1:
+		u.problem(path, "is damaged: %s; what can be read of it is used", list[0])
+	default:
+		u.problem(path, "is damaged in %d places, first at %s; what can be read of it is used", h.ProblemCount(), list[0])
+	}
 }
 
 // open reads a hive and counts its bytes.

@@ -1,6 +1,7 @@
 package profile
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -569,6 +570,29 @@ func TestLoadTime(t *testing.T) {
 		}
 		if got := loadTime(h.Root()); got.Time != tt.want {
 			t.Errorf("%s: %v, want %v", tt.name, got.Time, tt.want)
+		}
+	}
+}
+
+// A hive that Windows was writing, or that lost a piece, is used and named.
+func TestDamagedHive(t *testing.T) {
+	p := newPC()
+	whole := hivegen.K("ROOT", hivegen.K("Environment", hivegen.SZ("PROJECT", `C:\Data`)), hivegen.K("Other"))
+	p.profile(pcSID+"-1001", `C:\Users\dirty`).profile(pcSID+"-1002", `C:\Users\hurt`)
+	dirty, hurt := build(whole), build(whole)
+	binary.LittleEndian.PutUint32(dirty[4:], 99)
+	hivegen.PutChecksum(dirty)
+	at := bytes.LastIndex(hurt, []byte("Other"))
+	copy(hurt[at-76:], "xx")
+	p.files["Users/dirty/NTUSER.DAT"], p.files["Users/hurt/NTUSER.DAT"] = dirty, hurt
+	users, _ := p.users(t)
+	for i, want := range []string{"was not closed properly", "is damaged"} {
+		u := users[i]
+		if u.Hive == nil || !strings.Contains(fmt.Sprint(u.Problems), u.Dir+`\NTUSER.DAT: `+want) {
+			t.Errorf("%s: hive %v, problems %v", u.Dir, u.Hive != nil, u.Problems)
+		}
+		if v, _ := u.Env().Lookup("PROJECT"); v != `C:\Data` {
+			t.Errorf("%s: PROJECT is %q", u.Dir, v)
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/coldstate/coldstate/hive"
 	"github.com/coldstate/coldstate/internal/winpath"
+	"github.com/coldstate/coldstate/internal/wstr"
 	"github.com/coldstate/coldstate/offline"
 )
 
@@ -49,6 +50,13 @@ func (r *reader) variables(u *User, ntuser *hive.Hive) *offline.Env {
 	env := own.Over(r.sys.Env())
 	u.Folders = make(map[string]offline.Folder, len(folders))
 	for _, f := range folders {
+		// A junction in the place of a folder is never entered: rules have to
+		// name the folder that it leads to.
+		if to := r.sys.Follow(f.Path); f.Path != "" && !wstr.EqualFold(to, f.Path) {
+			if _, _, err := r.sys.Resolve(to); err == nil {
+				f.Path = to
+			}
+		}
 		u.Folders[f.Name] = f
 		f.Define(env)
 		if f.Path == "" || f.From == "default" {
