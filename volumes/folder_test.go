@@ -74,7 +74,7 @@ func lookup(t *testing.T, fs FS, path string) (Entry, Info) {
 }
 
 func TestFolder(t *testing.T) {
-	dir := t.TempDir()
+	dir := tempDir(t)
 	big := strings.Repeat("0123456789abcdef", 20000)
 	makeTree(t, dir, map[string]string{
 		"Users/Ann/Documents/Brief.txt":  "hello",
@@ -135,7 +135,7 @@ func TestFolder(t *testing.T) {
 
 // The root as the Windows folder opens the volume, and says so.
 func TestFolderHint(t *testing.T) {
-	dir := t.TempDir()
+	dir := tempDir(t)
 	makeTree(t, dir, map[string]string{
 		"WINNT/system32/CONFIG/SOFTWARE": "regf",
 		"Users/Ann/x":                    "x",
@@ -165,7 +165,7 @@ func TestFolderHint(t *testing.T) {
 
 // More streams than open files, read at once, evicted and opened again.
 func TestFolderManyStreams(t *testing.T) {
-	dir := t.TempDir()
+	dir := tempDir(t)
 	const files = 3 * maxOpenFiles
 	tree := map[string]string{}
 	for i := range files {
@@ -214,7 +214,7 @@ func TestFolderManyStreams(t *testing.T) {
 
 // What is cut off while it is read is an error with its place.
 func TestFolderFileShrinks(t *testing.T) {
-	dir := t.TempDir()
+	dir := tempDir(t)
 	makeTree(t, dir, map[string]string{"a": strings.Repeat("a", 1000)})
 	_, fs := openOne(t, dir)
 	e, _ := lookup(t, fs, "a")
@@ -251,7 +251,7 @@ func TestFolderSymlinks(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("needs symbolic links without a privilege")
 	}
-	dir := t.TempDir()
+	dir := tempDir(t)
 	makeTree(t, dir, map[string]string{"real/file": "content"})
 	for link, to := range map[string]string{"to-dir": "real", "to-file": "real/file", "to-nothing": "/no/where", "loop": "loop", "up": ".."} {
 		if err := os.Symlink(to, filepath.Join(dir, link)); err != nil {
@@ -279,7 +279,7 @@ func TestFolderSymlinks(t *testing.T) {
 }
 
 func TestFolderSparse(t *testing.T) {
-	name := filepath.Join(t.TempDir(), "sparse")
+	name := filepath.Join(tempDir(t), "sparse")
 	f, err := os.Create(name)
 	if err != nil {
 		t.Fatal(err)

@@ -386,8 +386,8 @@ func (f *folder) hostSecurity(e Entry) ([]byte, error) {
 			return descriptorOf(b), nil
 		case errors.Is(err, windows.ERROR_INSUFFICIENT_BUFFER) && int64(need) > int64(len(b)) && need <= maxDescriptor:
 			b = make([]byte, need)
-		case errors.Is(err, windows.ERROR_NOT_SUPPORTED), errors.Is(err, windows.ERROR_INVALID_FUNCTION):
-			return nil, nil // FAT
+		case errors.Is(err, windows.ERROR_NOT_SUPPORTED), errors.Is(err, windows.ERROR_INVALID_FUNCTION), errors.Is(err, windows.ERROR_CALL_NOT_IMPLEMENTED):
+			return nil, nil // FAT, or a Wine without the call
 		default:
 			return nil, err
 		}

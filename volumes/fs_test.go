@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -199,4 +201,30 @@ func compare(t *testing.T, a, b map[string]object, nameA, nameB string) {
 			t.Errorf("%q is only in %s", path, nameB)
 		}
 	}
+}
+
+// tempDir is t.TempDir for Wine as well, where os.RemoveAll needs a call that
+// Wine 8 lacks.
+func tempDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "volumes")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if os.RemoveAll(dir) == nil {
+			return
+		}
+		var paths []string
+		_ = filepath.WalkDir(dir, func(path string, _ os.DirEntry, err error) error {
+			paths = append(paths, path)
+			return err
+		})
+		for _, path := range slices.Backward(paths) {
+			if err := os.Remove(path); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	return dir
 }

@@ -102,11 +102,15 @@ func openDevice(path string) (*device, error) {
 	_ = ioctl(h, fsctlAllowExtendedDASDIO, nil)
 
 	var length [8]byte
-	if err := ioctl(h, ioctlDiskGetLengthInfo, length[:]); err != nil {
+	var size int64
+	if err := ioctl(h, ioctlDiskGetLengthInfo, length[:]); err == nil {
+		size = int64(binary.LittleEndian.Uint64(length[:]))
+	} else if end, serr := windows.Seek(h, 0, io.SeekEnd); serr == nil && end > 0 {
+		size = end // Wine, and drivers that make a device of a file
+	} else {
 		windows.CloseHandle(h)
 		return nil, fmt.Errorf("size of the device: %w", err)
 	}
-	size := int64(binary.LittleEndian.Uint64(length[:]))
 	block := int64(512)
 	var geometry [24]byte // DISK_GEOMETRY
 	if ioctl(h, ioctlDiskGetDriveGeometry, geometry[:]) == nil {

@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -43,7 +44,7 @@ func run(t *testing.T, name string, args ...string) string {
 }
 
 func TestFolderNames(t *testing.T) {
-	dir := t.TempDir()
+	dir := tempDir(t)
 	// Not UTF-8, a lone surrogate, a backslash, a trailing dot, names that
 	// differ only in case.
 	names := []string{"latin1 \xe4", "surrogate \xed\xa0\x80", `back\slash`, "dot.", "Case", "CASE", "case", "*?<>|\"", "con"}
@@ -87,7 +88,7 @@ func TestFolderNames(t *testing.T) {
 
 // Paths that are longer than the kernel takes in one call.
 func TestFolderLongPaths(t *testing.T) {
-	dir := t.TempDir()
+	dir := tempDir(t)
 	name := strings.Repeat("n", 250)
 	fd, err := unix.Open(dir, unix.O_DIRECTORY, 0)
 	if err != nil {
@@ -123,7 +124,7 @@ func TestFolderLongPaths(t *testing.T) {
 
 // What is neither file, folder nor link is told, and opening it does not wait.
 func TestFolderPipe(t *testing.T) {
-	dir := t.TempDir()
+	dir := tempDir(t)
 	if err := unix.Mkfifo(filepath.Join(dir, "pipe"), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -145,7 +146,7 @@ func TestFolderPipe(t *testing.T) {
 
 // Reading leaves the access times of the source alone.
 func TestFolderAccessTime(t *testing.T) {
-	dir := t.TempDir()
+	dir := tempDir(t)
 	makeTree(t, dir, map[string]string{"a": "a"})
 	old := unix.NsecToTimespec(1e18)
 	for _, p := range []string{dir, filepath.Join(dir, "a")} {
@@ -163,7 +164,7 @@ func TestFolderAccessTime(t *testing.T) {
 }
 
 func TestLocalDisks(t *testing.T) {
-	sys := t.TempDir()
+	sys := tempDir(t)
 	for name, size := range map[string]string{
 		"sda": "1000", "sdb": "0", "sdaa": "5", "nvme10n1": "7", "nvme2n1": "7", "loop0": "8", "ram1": "9", "zram0": "1", "sr0": "2",
 		"mmcblk0": "3", "mmcblk0boot0": "4", "dm-0": "5", "md126": "6", "cciss!c0d0": "7", "fd0": "8", "vda": "garbage",
@@ -213,7 +214,7 @@ func TestBlockDevice(t *testing.T) {
 	if got := kinds(s.Sources[0]); got != kinds(want) || s.Sources[0].Size != want.Size {
 		t.Errorf("got  %s\nwant %s", got, kinds(want))
 	}
-	other := filepath.Join(t.TempDir(), "disk")
+	other := filepath.Join(tempDir(t), "disk")
 	if err := os.Symlink(dev, other); err != nil {
 		t.Fatal(err)
 	}
@@ -230,7 +231,7 @@ func ntfsVolume(t *testing.T, fill func(dir string)) (image, dir string) {
 	if os.Getuid() != 0 {
 		t.Skip("needs root, to mount with ntfs-3g")
 	}
-	tmp := t.TempDir()
+	tmp := tempDir(t)
 	image, dir = filepath.Join(tmp, "ntfs.img"), filepath.Join(tmp, "mnt")
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)
@@ -372,5 +373,63 @@ func TestAgainstNTFS(t *testing.T) {
 		if sb, err := fs.Security(b); err != nil || !bytes.Equal(sa, sb) {
 			t.Errorf("%q: descriptors differ, %v\nhost %x\nntfs %x", path, err, sa, sb)
 		}
+	}
+}
+
+// What ntfs-3g cannot show is told, not left out.
+func TestNTFS3GHides(t *testing.T) {
+	cloud := append(binary.LittleEndian.AppendUint32(nil, 0x9000601A), 8, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8)
+	image, dir := ntfsVolume(t, func(dir string) {
+		makeTree(t, dir, map[string]string{"OneDrive/": "", "file": "cloud", "long": "", "plain": "x"})
+		setXattr(t, filepath.Join(dir, "OneDrive"), "system.ntfs_reparse_data", cloud)
+		setXattr(t, filepath.Join(dir, "file"), "system.ntfs_reparse_data", cloud)
+		setXattr(t, filepath.Join(dir, "long"), "user.short", []byte("s"))
+	})
+	ntfs3g, umount := tool(t, "ntfs-3g"), tool(t, "umount")
+	run(t, umount, dir)
+	run(t, ntfs3g, "-o", "streams_interface=windows", image, dir)
+	long := bytes.Repeat([]byte("long"), 50000)
+	err := os.WriteFile(filepath.Join(dir, "long:stream"), long, 0o600)
+	run(t, umount, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	run(t, ntfs3g, "-o", "ro,streams_interface=xattr", image, dir)
+
+	_, host := openOne(t, dir)
+	e, i := lookup(t, host, "OneDrive")
+	if i.Reparse != 0x9000601A || !i.IsDir() {
+		t.Errorf("%+v", i)
+	}
+	if _, err := host.Children(e); !errors.Is(err, ErrUnsupported) {
+		t.Errorf("a folder whose children are hidden: %v", err)
+	}
+	e, i = lookup(t, host, "file")
+	if i.Reparse != 0x9000601A || i.Damage == "" {
+		t.Errorf("%+v", i)
+	}
+	if _, err := host.Open(e, ""); !errors.Is(err, ErrUnsupported) {
+		t.Errorf("a file whose content is hidden: %v", err)
+	}
+	e, i = lookup(t, host, "long")
+	if i.Streams != 2 {
+		t.Errorf("%+v", i)
+	}
+	if _, err := host.Open(e, "stream"); !errors.Is(err, ErrUnsupported) {
+		t.Errorf("a stream that is too long for the host: %v", err)
+	}
+	if s, err := host.Open(e, "short"); err != nil || s.Size() != 1 {
+		t.Errorf("%v", err)
+	}
+
+	_, fs := openOne(t, image)
+	e, _ = lookup(t, fs, "long")
+	s, err := fs.Open(e, "stream")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := make([]byte, len(long))
+	if _, err := s.ReadAt(got, 0); err != nil && err != io.EOF || !bytes.Equal(got, long) {
+		t.Errorf("package ntfs reads the stream wrong: %v", err)
 	}
 }

@@ -183,7 +183,7 @@ func TestRefuse(t *testing.T) {
 
 func write(t *testing.T, name string, data []byte) string {
 	t.Helper()
-	name = filepath.Join(t.TempDir(), name)
+	name = filepath.Join(tempDir(t), name)
 	if err := os.WriteFile(name, data, 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -193,7 +193,7 @@ func write(t *testing.T, name string, data []byte) string {
 // Volumes are numbered over all sources, then by offset, also those that
 // cannot be read.
 func TestOpenNumbers(t *testing.T) {
-	folder := t.TempDir()
+	folder := tempDir(t)
 	s, err := Open([]string{write(t, "b.img", windowsDisk()), folder, write(t, "a.img", fatBoot())}, Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -244,7 +244,7 @@ func TestOpenNumbers(t *testing.T) {
 }
 
 func TestOpenErrors(t *testing.T) {
-	dir := t.TempDir()
+	dir := tempDir(t)
 	image := filepath.Join(dir, "disk.img")
 	if err := os.WriteFile(image, windowsDisk(), 0o600); err != nil {
 		t.Fatal(err)
@@ -283,7 +283,7 @@ func TestOpenErrors(t *testing.T) {
 }
 
 func TestClose(t *testing.T) {
-	s, err := Open([]string{t.TempDir(), write(t, "d.img", windowsDisk())}, Options{})
+	s, err := Open([]string{tempDir(t), write(t, "d.img", windowsDisk())}, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
