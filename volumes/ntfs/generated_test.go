@@ -332,7 +332,8 @@ func TestGeneratedFragments(t *testing.T) {
 			g.streams[fmt.Sprintf("%s:stream number %d", name, i)] = b
 		}
 	}
-	// Fill the volume, free every second file, write into the gaps.
+	// Fill the volume, free half of the files, write into the gaps. ntfs-3g
+	// takes clusters from two regions in turn.
 	g.mkdir("fill")
 	n := 0
 	for ; ; n++ {
@@ -341,7 +342,10 @@ func TestGeneratedFragments(t *testing.T) {
 			break
 		}
 	}
-	for i := 0; i < n; i += 2 {
+	for i := range n {
+		if i%4 > 1 {
+			continue
+		}
 		if err := os.Remove(g.path(fmt.Sprintf("fill/%d", i))); err != nil {
 			t.Fatal(err)
 		}
@@ -361,9 +365,6 @@ func TestGeneratedFragments(t *testing.T) {
 		t.Errorf("the file has only %d runs", len(x))
 	} else {
 		t.Logf("%d runs", len(x))
-	}
-	if len(fsys.x.inUse) == 0 {
-		t.Fatal("no records")
 	}
 }
 
