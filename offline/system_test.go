@@ -4,6 +4,9 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -497,6 +500,65 @@ func TestLinkPath(t *testing.T) {
 		got, ok := s.linkPath(`C:\Users\anna`, tt.target)
 		if got != tt.want || ok != (tt.want != "") {
 			t.Errorf("%s: %q, %v; want %q", tt.target, got, ok, tt.want)
+		}
+	}
+}
+
+// The values of real MountedDevices keys: their form follows from the length
+// that another reader of hives found.
+func TestRealMountedDevices(t *testing.T) {
+	dir := os.Getenv("COLDSTATE_TESTDATA")
+	if dir == "" {
+		t.Skip("needs COLDSTATE_TESTDATA, the folder with real hives")
+	}
+	if _, err := exec.LookPath("xz"); err != nil {
+		t.Skip("needs the program xz")
+	}
+	unpack := func(name string) []byte {
+		b, err := exec.Command("xz", "-dc", filepath.Join(dir, filepath.FromSlash(name))).Output()
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		return b
+	}
+	for _, tt := range []struct{ name, letters string }{{"system-win10-1709", "C"}, {"system-win81-sensei", "C"}} {
+		h, err := hive.Open(unpack("hives/" + tt.name + ".xz"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n, err := controlSet(h); n != 1 || err != nil {
+			t.Errorf("%s: control set %d, %v", tt.name, n, err)
+		}
+		want := map[string]deviceKind{}
+		for line := range strings.SplitSeq(string(unpack("truth/hives/"+tt.name+".tsv.xz")), "\n") {
+			if f := strings.Split(line, "\t"); len(f) > 4 && f[0] == "V" && f[1] == "MountedDevices" {
+				want[f[2]] = map[string]deviceKind{"12": deviceMBR, "24": deviceGPT}[f[4]]
+			}
+		}
+		k, err := h.Root().Key("MountedDevices")
+		if err != nil {
+			t.Fatal(err)
+		}
+		letters := ""
+		for v := range k.Values() {
+			data, err := v.Data()
+			if err != nil {
+				t.Fatal(err)
+			}
+			d := parseDevice(data)
+			if w, ok := want[v.Name()]; !ok || d.kind != w {
+				t.Errorf("%s: %s is of kind %d, want %d", tt.name, v.Name(), d.kind, w)
+			}
+			delete(want, v.Name())
+			if l := mountedLetter(v.Name()); l != 0 && d.kind != deviceOther {
+				letters += string(l)
+			}
+			if d.kind == deviceMBR && (d.offset%512 != 0 || d.signature == 0) {
+				t.Errorf("%s: %s is on %#x at %d", tt.name, v.Name(), d.signature, d.offset)
+			}
+		}
+		if len(want) != 0 || !strings.Contains(letters, tt.letters) {
+			t.Errorf("%s: letters %s, not seen %v", tt.name, letters, want)
 		}
 	}
 }

@@ -28,7 +28,7 @@ const (
 
 // maxUsers bounds the profiles of one installation. Terminal servers have
 // some hundreds.
-const maxUsers = 20000
+const maxUsers = 10000
 
 // maxKept bounds the bytes of user hives that are kept in memory at once.
 // Hives of people have 1 to 20 MiB; a WinPE machine may have 512 MiB.

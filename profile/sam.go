@@ -29,6 +29,8 @@ type SAM struct {
 	Machine  string // SID of the machine; "" when it cannot be read
 	Accounts []Account
 	Problems []string // sentences about what cannot be read
+
+	bySID map[string]int // index into Accounts
 }
 
 // maxAccounts bounds the accounts of one SAM; domain controllers of NT 4.0
@@ -42,7 +44,7 @@ func ReadSAM(h *hive.Hive) (*SAM, error) {
 	if err != nil {
 		return nil, fmt.Errorf("has no key SAM\\Domains\\Account with the local accounts: %w", err)
 	}
-	s := &SAM{}
+	s := &SAM{bySID: map[string]int{}}
 	if v, err := domain.Value("V"); err != nil {
 		s.problem("the SID of the machine is missing (%v); local accounts cannot be told from domain accounts", err)
 	} else if b, err := v.Data(); err != nil {
@@ -73,7 +75,11 @@ func ReadSAM(h *hive.Hive) (*SAM, error) {
 		if err != nil || len(k.Name()) != 8 {
 			continue // Names
 		}
-		s.Accounts = append(s.Accounts, s.account(k, uint32(rid), names[uint32(rid)]))
+		a := s.account(k, uint32(rid), names[uint32(rid)])
+		if a.SID != "" {
+			s.bySID[a.SID] = len(s.Accounts)
+		}
+		s.Accounts = append(s.Accounts, a)
 	}
 	return s, nil
 }
@@ -82,17 +88,16 @@ func (s *SAM) problem(format string, args ...any) {
 	s.Problems = append(s.Problems, fmt.Sprintf(format, args...))
 }
 
-// Find finds the account of a SID.
+// Find finds the account of a SID. s may be nil.
 func (s *SAM) Find(sid string) (Account, bool) {
-	if s == nil || s.Machine == "" {
+	if s == nil {
 		return Account{}, false
 	}
-	for _, a := range s.Accounts {
-		if a.SID == sid {
-			return a, true
-		}
+	i, ok := s.bySID[sid]
+	if !ok {
+		return Account{}, false
 	}
-	return Account{}, false
+	return s.Accounts[i], true
 }
 
 // account reads the account with the key k.
