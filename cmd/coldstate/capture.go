@@ -54,14 +54,13 @@ func (c *captureCmd) Run(a *app) error {
 	start := time.Now()
 	err := c.run(a, start)
 	if err != nil && a.ending == "" {
-		a.result("failed: nothing was written: " + firstLine(err))
+		if errors.Is(err, context.Canceled) {
+			a.result("interrupted: nothing was written")
+		} else {
+			a.result("failed: nothing was written")
+		}
 	}
 	return err
-}
-
-func firstLine(err error) string {
-	s, _, _ := strings.Cut(err.Error(), "\n")
-	return s
 }
 
 func (c *captureCmd) run(a *app, start time.Time) error {

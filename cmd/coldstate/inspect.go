@@ -177,6 +177,14 @@ func describeVolume(src *source, v *volumes.Volume) volumeDoc {
 	fs, err := v.FS()
 	if err != nil {
 		d.Unread = err.Error()
+		// The line above it says which volume it is.
+		var ve *volumes.VolumeError
+		if errors.As(err, &ve) {
+			d.Unread = ve.Err.Error()
+			if ve.Hint != "" {
+				d.Unread += "; " + ve.Hint
+			}
+		}
 		return d
 	}
 	d.Label, d.Entries = wstr.Text(fs.Label()), fs.Len()

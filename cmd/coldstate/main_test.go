@@ -24,9 +24,10 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"disk":   cmdDisk,
-			"status": cmdStatus,
-			"result": cmdResult,
+			"disk":    cmdDisk,
+			"status":  cmdStatus,
+			"result":  cmdResult,
+			"shorten": cmdShorten,
 		},
 		Condition: func(cond string) (bool, error) {
 			if cond == "root" {
@@ -74,6 +75,16 @@ func cmdStatus(ts *testscript.TestScript, neg bool, args []string) {
 	if got != want {
 		ts.Fatalf("status %d, want %d", got, want)
 	}
+}
+
+// shorten FILE BYTES cuts a file.
+func cmdShorten(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: shorten FILE BYTES")
+	}
+	n, err := strconv.ParseInt(args[1], 10, 64)
+	ts.Check(err)
+	ts.Check(os.Truncate(ts.MkAbs(args[0]), n))
 }
 
 // result PREFIX: the last line of standard error is "RESULT: PREFIX…".

@@ -85,8 +85,9 @@ func (s *source) system() (*offline.System, error) {
 			why.WriteString("; " + p.String())
 		}
 		for _, v := range s.set.Volumes {
-			if _, err := v.FS(); err != nil {
-				fmt.Fprintf(&why, "; volume %d (%s): %v", v.Number, v.Kind, err)
+			// A Windows could be behind these.
+			if _, err := v.FS(); err != nil && (v.Kind == "NTFS" || v.Kind == "BitLocker" || v.Kind == "ReFS") {
+				fmt.Fprintf(&why, "; %v", err)
 			}
 		}
 		return nil, fail(statusDecision, errors.New(why.String()), "give the disk that holds the Windows folder; inspect shows what is on each volume")
