@@ -13,6 +13,9 @@ import (
 // path of Windows has at most 32,767 characters.
 const maxPattern = 1 << 15
 
+// blanks may stand around the parts of a pattern.
+const blanks = " \t\r\n"
+
 // pattern is a pattern with its variables expanded, in upper case.
 //
 // An object is its folder or key with "\" behind it, and a leaf or none. The
@@ -59,7 +62,7 @@ func parseLocation(kind Kind, text string) (location, error) {
 	if len(text) > maxPattern {
 		return l, fmt.Errorf("the pattern has %d bytes; at most %d are possible", len(text), maxPattern)
 	}
-	text = strings.TrimSpace(text)
+	text = strings.Trim(text, blanks)
 	var b strings.Builder
 	i := 0
 	// part reads up to an unescaped stop.
@@ -86,22 +89,25 @@ func parseLocation(kind Kind, text string) (location, error) {
 		if l.leaf, ok = part(']'); !ok || i != len(text)-1 {
 			return l, fmt.Errorf("the brackets of %q do not pair; a bracket that is part of a name is written ^[ or ^]", text)
 		}
-		l.leaf = collapse(strings.TrimRight(l.leaf, " \t"), '*')
+		l.leaf = collapse(strings.TrimRight(l.leaf, blanks), '*')
 		l.hasLeaf = true
 	} else if i < len(text) {
 		return l, fmt.Errorf("%q has a \"]\" without \"[\"; a bracket that is part of a name is written ^[ or ^]", text)
 	}
-	node = strings.TrimRight(node, " \t\r\n")
+	unc := false
 	if kind == File {
-		// No name holds a slash, and the long form of a path names the same.
-		node = strings.TrimPrefix(strings.ReplaceAll(node, "/", `\`), `\\?\`)
+		node = strings.ReplaceAll(node, "/", `\`) // no name holds a slash
+		if unc = strings.HasPrefix(node, `\\`); unc {
+			node = strings.TrimLeft(node, `\`)
+			if long, ok := strings.CutPrefix(node, `?\`); ok { // names the same without
+				node, unc = strings.TrimLeft(long, `\`), false
+			}
+		}
 	}
-	unc := kind == File && strings.HasPrefix(node, `\\`)
-	node = collapse(collapse(node, '\\'), '*')
+	l.node = strings.TrimRight(collapse(collapse(node, '\\'), '*'), blanks+`\`)
 	if unc {
-		node = `\` + node
+		l.node = `\\` + l.node
 	}
-	l.node = strings.TrimRight(node, `\`)
 	if l.node == "" {
 		return l, fmt.Errorf("%q names no folder or key", text)
 	}

@@ -123,7 +123,8 @@ func scan(name string, text []byte) ([]place, error) {
 			msg := err.Error()
 			if errors.As(err, &se) {
 				msg = se.Msg
-				if len(open) > 0 && dec.InputOffset() >= int64(len(text)) {
+				cut := dec.InputOffset() >= int64(len(text))
+				if len(open) > 0 && (cut || strings.HasPrefix(msg, "element <")) {
 					p := places[open[len(open)-1]]
 					return nil, &Error{name, p.Pos, fmt.Sprintf("<%s> is not closed (%s)", p.name, msg)}
 				}

@@ -1,0 +1,96 @@
+package rules
+
+import (
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/coldstate/coldstate/migxml"
+)
+
+// FuzzPattern parses a pattern and compares the walk to a path with the
+// matcher for whole paths.
+func FuzzPattern(f *testing.F) {
+	for _, p := range []string{
+		`C:\Lab\* [*.txt]`, `C:\*\Lab\* [*]`, `C:\Lab`, `C:\a*b\c* [a*b*c]`, `* [*.iso]`, `C:\Lab\ [^[k^].txt]`, `c*`, `C:\A*\B\*C* []`,
+		`HKCU\Software\* []`, `HK*\x [*]`, `C:\[`, `\\?\C:\x`, `C:\ä* [Ö]`, `C:\a^`,
+	} {
+		f.Add(p, `C:\Lab\sub`, "a.txt", true)
+		f.Add(p, `C:\Other\Lab`, "", false)
+	}
+	f.Fuzz(func(t *testing.T, text, node, leaf string, hasLeaf bool) {
+		// Paths are made of names: no separators at the ends or in a row. Long
+		// texts make the plain matcher slow and show nothing.
+		if len(text) > 200 || len(node) > 200 || len(leaf) > 100 || !utf8.ValidString(text+node+leaf) {
+			return
+		}
+		names := strings.Split(node, `\`)
+		for _, n := range names {
+			if n == "" {
+				return
+			}
+		}
+		for kind := range Registry + 1 {
+			l, err := parseLocation(kind, text)
+			if err != nil {
+				continue
+			}
+			p := compiled{pattern: l.pattern(), action: migxml.Include}
+			p.kind = p.leafKind()
+			tr := newTree([]compiled{p})
+			w := tr.root(names[0])
+			for _, n := range names[1:] {
+				w = w.Enter(n)
+			}
+			var got bool
+			if hasLeaf {
+				got = w.Leaf(leaf).Take
+			} else {
+				got = w.Self().Take
+			}
+			if want := plainMatch(p.pattern, node, leaf, hasLeaf); got != want {
+				t.Fatalf("%q (%q %q %t) and %q %q %t: %t, want %t", text, p.node, p.leaf, p.hasLeaf, node, leaf, hasLeaf, got, want)
+			}
+			// The text of what was understood means the same.
+			again := escape(l.node)
+			if l.hasLeaf {
+				again += " [" + escape(l.leaf) + "]"
+			}
+			if l2, err := parseLocation(kind, again); err != nil || l2 != l {
+				t.Fatalf("%q is %+v, but %q is %+v, %v", text, l, again, l2, err)
+			}
+		}
+	})
+}
+
+// FuzzCompile compiles any rule file and asks about a few objects.
+func FuzzCompile(f *testing.F) {
+	for _, s := range []string{
+		component("", `<extensions><extension>x]</extension></extensions>`+role(`<rules>`+include(`%CSIDL_PERSONAL%\* [*]`, `HKCU\a [b]`)+`</rules>`)),
+		component("", `<environment><variable name="A"><text>%A%%A%</text></variable><variable name="B"><script>MigXmlHelper.GetStringContent("Registry","HKLM\x [y]")</script></variable></environment>`+role(`<rules>`+include(`%A%\* [*]`)+`</rules>`)),
+		component("", role(`<detects><detect><condition>MigXmlHelper.DoesObjectExist("File","C:\*")</condition></detect></detects><rules>`+include(`C:\a [*]`)+`</rules>`)),
+		`<namedElements><rules name="a"><rules name="a"/></rules></namedElements>` + component("", role(`<rules name="a"/>`)),
+		block(`I C:\Lab\* [*] ; E C:\*\Sub\* [*.txt] // U C:\* [a*b]`, "UserAndSystem", "File"),
+		component("", role(`<rules><include><objectSet><script>MigXmlHelper.GenerateUserPatterns("File","%CSIDL_PROFILE%\* [*]","FALSE")</script></objectSet></include></rules>`)),
+	} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, body string) {
+		d, _, err := migxml.Parse("f", []byte(`<migration urlid="x">`+body+`</migration>`))
+		if err != nil {
+			return
+		}
+		set, _, err := Compile([]*migxml.Document{d}, full(lab), Options{})
+		if err != nil {
+			return
+		}
+		for _, path := range []string{`C:\Lab\Sub`, `C:\Users\ann\Documents\x`, `D:\a`} {
+			d := set.decide("", File, path, "a.txt", true)
+			if d.Take && !set.Rule(d.Rule).Include {
+				t.Fatalf("%s is taken by %+v", path, set.Rule(d.Rule))
+			}
+			set.decide("", File, path, "", false)
+		}
+		set.decide(ann.Name, Registry, `HKCU\Software`, "", true)
+	})
+}
