@@ -42,13 +42,13 @@ func text(r *rand.Rand, n int) []byte {
 var oddNames = []string{
 	"plain.txt", "with space ", "dot.", "...", "Ünïcödé 日本語 😀", "lone \xed\xa0\xbd surrogate", "\xed\xb8\x80",
 	"%2F", "%TEMP%.txt", "100%", "%%2F", "a%252F", "new\nline", "tab\t", "-rf", "CON", "café", "cafe\u0301",
-	".", "..", "slash/inside", "nul\x00inside", `"quoted"`, "*?<>|", strings.Repeat("n", 101), strings.Repeat("ü", 120), strings.Repeat("x", 255),
+	".", "..", "slash/inside", "nul\x00inside", `"quoted"`, "*?<>|", strings.Repeat("n", 101), strings.Repeat("ü", 120), strings.Repeat("x", 240),
 }
 
 // randomThings makes a tree. Its paths are distinct.
 func randomThings(seed uint64, n int) []thing {
 	r := rand.New(rand.NewPCG(seed, 1))
-	ft := func() wstr.Filetime { return wstr.Filetime(132223104000000000 + r.Uint64N(1e16)) }
+	ft := func() wstr.Filetime { return wstr.Filetime(132223104000000000 - r.Uint64N(1e15)) }
 	folders := []string{`C:`}
 	seen := map[string]bool{}
 	var out []thing
@@ -75,7 +75,7 @@ func randomThings(seed uint64, n int) []thing {
 		case 0, 1:
 			th.o.Kind = store.Folder
 			th.o.Attr = 0x10
-			if len(path) < 2000 {
+			if len(path) < 1000 {
 				folders = append(folders, path)
 			}
 		case 2:

@@ -16,7 +16,7 @@ import (
 )
 
 func TestRoundTrip(t *testing.T) {
-	for seed := range uint64(6) {
+	for seed := range uint64(4) {
 		for _, where := range []string{"memory", "folder"} {
 			for _, segment := range []int64{0, 300_000} {
 				t.Run(fmt.Sprintf("%d/%s/%d", seed, where, segment), func(t *testing.T) {
@@ -24,7 +24,7 @@ func TestRoundTrip(t *testing.T) {
 					if where == "folder" {
 						d = store.OS(t.TempDir() + "/new/store")
 					}
-					things := randomThings(seed, 150)
+					things := randomThings(seed, 100)
 					newStore(t, d, store.Options{SegmentSize: segment, Checkpoint: time.Duration(seed) * time.Millisecond}, things)
 					s := open(t, d)
 					m := s.Manifest()
