@@ -394,6 +394,12 @@ func (v *evaluation) add(pos migxml.Pos, written string, kind Kind, text string,
 		v.cannot(ruleKey{pos, written}, v.ctx, "HKCU is the key of a user")
 		return false
 	}
+	if kind == File && strings.Contains(l.node+l.leaf, "?") {
+		v.warn(pos, `%s: "?" is no wildcard, and no name has one: it matches nothing`, written)
+	}
+	if kind == File && l.leaf == "*.*" {
+		v.warn(pos, "%s: [*.*] leaves out names without a dot; [*] is every file", written)
+	}
 	if v.count++; v.count > maxPatterns {
 		v.fail(&migxml.Error{Pos: pos, Msg: fmt.Sprintf("the rules make more than %d patterns", maxPatterns)})
 		return false

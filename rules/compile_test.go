@@ -311,6 +311,8 @@ func TestWarnings(t *testing.T) {
 		{"brackets", component("", take(`C:\a[1]\x [*]`)), []string{`brackets`}},
 		{"no drive", component("", take(`Users\x [*]`)), []string{`does not start with a drive`}},
 		{"no root key", component("", role(`<rules><include><objectSet><pattern type="Registry">SOFTWARE\x [*]</pattern></objectSet></include></rules>`)), []string{`does not start with HKLM`}},
+		{"question mark", component("", take(`C:\x [*.tx?]`)), []string{`"?" is no wildcard`}},
+		{"star dot star", component("", take(`C:\x [*.*]`)), []string{`[*.*] leaves out names without a dot`}},
 		{"kind of drive", component("", role(`<rules><include><objectSet><script>MigXmlHelper.GenerateDrivePatterns("* [*]","Floppy")</script></objectSet></include></rules>`)), []string{`"Floppy" is no kind of drive`}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
