@@ -33,7 +33,7 @@ var mayImport = map[string][]string{
 	"migxml":             {"internal/xmlpos"},
 	"store":              {"internal/wstr"},
 	"offline":            {"volumes", "volumes/winfs", "hive", "internal/winpath", "internal/winsec", "internal/wstr", "internal/xmlpos"},
-	"profile":            {"offline", "volumes", "hive", "internal/le", "internal/winpath", "internal/winsec", "internal/wstr"},
+	"profile":            {"offline", "volumes", "volumes/winfs", "hive", "internal/le", "internal/winpath", "internal/winsec", "internal/wstr"},
 	"rules":              {"migxml", "internal/winpath", "internal/wstr"},
 	"rules/builtin":      {},
 	"plan":               {"offline", "profile", "volumes", "volumes/winfs", "hive", "migxml", "rules", "internal/winpath", "internal/winsec", "internal/wstr"},

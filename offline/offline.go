@@ -14,6 +14,7 @@ import (
 	"github.com/coldstate/coldstate/internal/winpath"
 	"github.com/coldstate/coldstate/internal/wstr"
 	"github.com/coldstate/coldstate/volumes"
+	"github.com/coldstate/coldstate/volumes/winfs"
 )
 
 // Options say how installations are looked for; the zero value is good.
@@ -246,7 +247,7 @@ func folders(fs volumes.FS, dir volumes.Entry) []volumes.Entry {
 	var out []volumes.Entry
 	for _, e := range children {
 		info, err := fs.Info(e)
-		if err == nil && info.IsDir() && info.Reparse == 0 {
+		if err == nil && info.IsDir() && !winfs.IsNameSurrogate(info.Reparse) {
 			out = append(out, e)
 		}
 	}

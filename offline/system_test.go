@@ -132,6 +132,8 @@ func TestVersion(t *testing.T) {
 		{"10 of 2019", newMachine().current(sz("CurrentVersion", "6.3"), hivegen.D("CurrentMajorVersionNumber", 10), sz("CurrentBuildNumber", "18363"),
 			sz("ReleaseId", "1909"), sz("ProductName", "Windows 10 Home"), sz("BuildLabEx", "18362.1.arm64fre.19h1_release.190318-1202")),
 			"Windows 10 Home||10.0|18363.0|1909||Client|ARM64", ""},
+		{"a server that says 10", newMachine().current(sz("CurrentVersion", "10.0"), sz("CurrentBuildNumber", "22621"), sz("ProductName", "Windows 10 Enterprise for Virtual Desktops"), sz("InstallationType", "Server")),
+			"Windows 10 Enterprise for Virtual Desktops||10.0|22621.0|||Server|", ""},
 		{"8.1", newMachine().current(sz("CurrentVersion", "6.3"), sz("CurrentBuildNumber", "9600"), sz("InstallationType", "Client")), "Windows 8.1||6.3|9600.0|||Client|", ""},
 		{"XP", newMachine().current(sz("CurrentVersion", "5.1"), sz("CurrentBuild", "1.511.1 () (Obsolete data - do not use)"), sz("CurrentBuildNumber", "2600"),
 			sz("ProductName", "Microsoft Windows XP"), sz("CSDVersion", "Service Pack 3"), sz("BuildLab", "2600.xpsp_sp3_qfe.130704-0421")).

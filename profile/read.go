@@ -13,6 +13,7 @@ import (
 	"github.com/coldstate/coldstate/internal/wstr"
 	"github.com/coldstate/coldstate/offline"
 	"github.com/coldstate/coldstate/volumes"
+	"github.com/coldstate/coldstate/volumes/winfs"
 )
 
 const (
@@ -41,7 +42,8 @@ const maxSAM = 128 << 20
 type reader struct {
 	sys      *offline.System
 	names    *names
-	kept     int64
+	kept     int64 // bytes of hives read so far
+	keep     int64
 	problems []Problem
 }
 
@@ -50,8 +52,11 @@ type reader struct {
 // in its Problems, what concerns all of them is the second result. The error
 // is only about a ProfileList that cannot be read; the folders are returned
 // all the same.
-func Users(sys *offline.System) ([]*User, []Problem, error) {
-	r := &reader{sys: sys}
+func Users(sys *offline.System) ([]*User, []Problem, error) { return users(sys, maxKept) }
+
+// users keeps hives in memory until they have more than keep bytes.
+func users(sys *offline.System, keep int64) ([]*User, []Problem, error) {
+	r := &reader{sys: sys, keep: keep}
 	r.names = readNames(sys, r.readSAM())
 
 	var users []*User
@@ -178,7 +183,7 @@ func (r *reader) findDir(u *User, where string) {
 			return false, err
 		}
 		info, err := fs.Info(e)
-		return err == nil && info.IsDir() && !winfsLink(info), err
+		return err == nil && info.IsDir() && !winfs.IsNameSurrogate(info.Reparse), err
 	}
 	ok, err := isDir(u.Dir)
 	if !ok {
@@ -261,7 +266,7 @@ func (r *reader) orphans(users []*User) []string {
 	var found []string
 	for _, c := range children {
 		info, err := fs.Info(c)
-		if err != nil || !info.IsDir() || winfsLink(info) {
+		if err != nil || !info.IsDir() || winfs.IsNameSurrogate(info.Reparse) {
 			continue
 		}
 		name := fs.Name(c)
@@ -283,9 +288,6 @@ func (r *reader) orphans(users []*User) []string {
 
 // notAProfile are folders among the profiles that are nobody's.
 var notAProfile = map[string]bool{"DEFAULT": true, "DEFAULT USER": true, "ALL USERS": true, "PUBLIC": true}
-
-// winfsLink says whether a folder only leads to another place.
-func winfsLink(info volumes.Info) bool { return info.Reparse&0x20000000 != 0 }
 
 // orphan makes a user of a profile folder without a key.
 func (r *reader) orphan(dir string) *User {
@@ -433,7 +435,7 @@ func (r *reader) fill(u *User) {
 	u.env = own
 	damage(u, winpath.Join(u.Dir, ntuserName), u.Hive)
 	damage(u, u.classesPath, u.Classes)
-	if r.kept > maxKept {
+	if r.kept > r.keep {
 		u.Hive, u.Classes = nil, nil
 	}
 }

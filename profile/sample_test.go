@@ -99,6 +99,28 @@ func TestSampleDisk(t *testing.T) {
 	}
 }
 
+// A profile whose key is lost is known by its UsrClass.dat or by the owner of
+// its files, and one that was moved is found through the junction.
+func TestOwnerAndLinks(t *testing.T) {
+	r := &reader{sys: sample(t)}
+	for dir, want := range map[string]string{
+		`C:\Users\anna`:      testimages.AnnaSID,   // the name of the root key
+		`C:\Users\jdoe.CORP`: testimages.DomainSID, // security of NTUSER.DAT
+		`C:\Users\zoë`:       testimages.ZoeSID,
+		`C:\Users\Default`:   "", // SYSTEM
+		`C:\Users\nobody`:    "",
+	} {
+		if got := r.owner(dir); got != want {
+			t.Errorf("%s belongs to %q, want %q", dir, got, want)
+		}
+	}
+	u := &User{Dir: `C:\Documents and Settings\anna`}
+	r.findDir(u, "")
+	if !u.DirFound || u.Dir != `C:\Users\anna` {
+		t.Errorf("found %v: %s %v", u.DirFound, u.Dir, u.Problems)
+	}
+}
+
 // Whatever is broken on the disk, there is an answer and no panic.
 func TestBrokenDisks(t *testing.T) {
 	// How many installations are left, where it is not the one of the sample;
