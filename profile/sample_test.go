@@ -6,8 +6,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/coldstate/coldstate/hive"
 	"github.com/coldstate/coldstate/offline"
 	"github.com/coldstate/coldstate/testimages"
+	"github.com/coldstate/coldstate/testimages/hivegen"
 	"github.com/coldstate/coldstate/volumes"
 )
 
@@ -118,6 +120,16 @@ func TestOwnerAndLinks(t *testing.T) {
 	r.findDir(u, "")
 	if !u.DirFound || u.Dir != `C:\Users\anna` {
 		t.Errorf("found %v: %s %v", u.DirFound, u.Dir, u.Problems)
+	}
+	// The name that XP had for Documents is a junction.
+	h, err := hive.Open(build(hivegen.Path(`ROOT\Software\Microsoft\Windows\CurrentVersion\Explorer\User Shell Folders`,
+		hivegen.ExpandSZ("Personal", `%USERPROFILE%\My Documents`))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	env := r.variables(u, h)
+	if got, _ := env.Lookup("CSIDL_PERSONAL"); got != `C:\Users\anna\Documents` || u.Folders["Documents"].From != "User Shell Folders" {
+		t.Errorf("documents are in %s", got)
 	}
 }
 
