@@ -43,10 +43,12 @@ type location struct {
 	off     uint32
 }
 
-// pendingLine is a line of the catalog that waits for the place of its content.
+// pendingLine is a line of the catalog that waits for its member to be in the
+// segments: to its end, or a checkpoint would promise what is not there.
 type pendingLine struct {
 	line   []byte // without the end of the object when at is set
 	at     place
+	end    uint32 // chunk that holds the last byte of the member, 0 for none
 	object bool
 }
 
@@ -257,11 +259,11 @@ func (o *output) drainLocked() {
 	for ; n < len(o.lines) && o.err == nil; n++ {
 		l := &o.lines[n]
 		size := len(l.line)
+		if l.end > 0 && o.where[l.end-1].segment == 0 {
+			break
+		}
 		if l.at.chunk > 0 {
 			loc := o.where[l.at.chunk-1]
-			if loc.segment == 0 {
-				break
-			}
 			l.line = append(appendPlace(l.line, int(loc.segment), int64(loc.off), int64(l.at.off)), "}\n"...)
 		}
 		o.lineSize -= size

@@ -126,6 +126,8 @@ type lane struct {
 	// cont: the chunk begins inside of a member and has to follow the chunk
 	// that was sent before it.
 	cont bool
+	// last is the number of the chunk that got the last byte.
+	last uint32
 }
 
 // Writer writes a store. It is used from one goroutine at a time. After its
@@ -338,7 +340,7 @@ func (w *Writer) Put(o *Object, content []byte) error {
 	if remember {
 		w.remember(o, head)
 	}
-	return w.line(o, o.at)
+	return w.line(o, o.at, l.last)
 }
 
 var zeros [64 << 10]byte
@@ -349,6 +351,7 @@ func (w *Writer) putPlain(o *Object) error {
 	if err := o.check(); err != nil {
 		return &ObjectError{string(o.Path), err}
 	}
+	end := uint32(0)
 	if o.Outcome.Stored() && (o.Kind == Folder || o.Kind == Link) {
 		hdr, err := o.plainHeader()
 		if err != nil {
@@ -358,9 +361,10 @@ func (w *Writer) putPlain(o *Object) error {
 			if err := w.begin(&w.text, o, hdr); err != nil {
 				return err
 			}
+			end = w.text.last
 		}
 	}
-	return w.line(o, place{})
+	return w.line(o, place{}, end)
 }
 
 // checked checks o and gives its name in the tar.
@@ -414,6 +418,7 @@ func (w *Writer) append(l *lane, b []byte) error {
 		}
 		n := min(len(b), frameSize-len(l.j.tar))
 		l.j.tar = append(l.j.tar, b[:n]...)
+		l.last = l.j.id
 		b = b[n:]
 	}
 	return nil
@@ -473,8 +478,9 @@ func (w *Writer) flush() error {
 	return nil
 }
 
-// line queues the line of o.
-func (w *Writer) line(o *Object, at place) error {
+// line queues the line of o, whose content begins at at and whose member ends
+// in the chunk end.
+func (w *Writer) line(o *Object, at place, end uint32) error {
 	o.Segment, o.Frame, o.Offset = 0, 0, 0
 	b := o.appendLine(nil, false)
 	if at.chunk > 0 {
@@ -485,7 +491,7 @@ func (w *Writer) line(o *Object, at place) error {
 	w.outcomes[o.Outcome]++
 	w.manifest.Objects++
 	w.manifest.Bytes += o.Size
-	return w.queue(pendingLine{b, at, true})
+	return w.queue(pendingLine{b, at, end, true})
 }
 
 func (w *Writer) queue(l pendingLine) error {
@@ -499,7 +505,7 @@ func (w *Writer) queue(l pendingLine) error {
 	}
 	var first uint32
 	if size > maxPending && len(w.out.lines) > 0 {
-		first = w.out.lines[0].at.chunk
+		first = w.out.lines[0].end
 	}
 	w.out.mu.Unlock()
 	// Lines wait for a chunk that fills slowly.
@@ -698,7 +704,7 @@ func (w *Writer) putLink(o *Object, name string, at place) error {
 		return err
 	}
 	o.at = at
-	return w.line(o, at)
+	return w.line(o, at, l.last)
 }
 
 // PutFile stores a file beside the segments: the plan, the report. Its name
@@ -750,7 +756,7 @@ func (w *Writer) Security(sd []byte) (int, error) {
 	}
 	n := len(w.sds) + 1
 	w.sds[string(sd)] = n
-	return n, w.queue(pendingLine{appendDescriptor(nil, n, sd), place{}, false})
+	return n, w.queue(pendingLine{line: appendDescriptor(nil, n, sd)})
 }
 
 // Seal makes the store whole and durable. Whatever it returns, the writer is
@@ -1062,7 +1068,7 @@ func (m *Member) Close() error {
 		o.Ranges = []Range{{0, o.Size}}
 		o.Reason = strings.TrimPrefix(o.Reason+"; its damaged ranges were not usable: "+err.Error(), "; ")
 	}
-	return w.line(o, o.at)
+	return w.line(o, o.at, w.text.last)
 }
 
 // short records that the stored bytes from done on are missing.
