@@ -83,8 +83,10 @@ type inspectedDoc struct {
 }
 
 func (c *inspectCmd) Run(a *app) error {
-	paths := c.Source
+	paths, opt := c.Source, volumes.Options{}
 	if len(paths) == 0 {
+		// One disk that cannot be read must not hide the others.
+		opt.KeepGoing = true
 		local, err := volumes.LocalDisks()
 		if err != nil {
 			return err
@@ -94,7 +96,7 @@ func (c *inspectCmd) Run(a *app) error {
 		}
 		paths = local
 	}
-	src, err := a.openSource(paths, c.sourceFlags)
+	src, err := a.openSourceWith(paths, c.sourceFlags, opt)
 	if err != nil {
 		return err
 	}
@@ -126,6 +128,9 @@ func inspect(src *source) (*inspection, error) {
 	}
 	for _, s := range src.set.Sources {
 		d := sourceDoc{Path: wstr.Text(s.Path), Kind: s.Kind, Size: s.Size, Problems: s.Problems, Volumes: []volumeDoc{}}
+		if s.Err != nil {
+			d.Problems = append(d.Problems, s.Err.Error())
+		}
 		if s.Table != nil {
 			d.Table, d.Sector = s.Table.Scheme, s.Table.SectorSize
 		}

@@ -29,7 +29,11 @@ func (s *source) Close() { s.set.Close() }
 
 // openSource opens the paths and looks for installations.
 func (a *app) openSource(paths []string, f sourceFlags) (*source, error) {
-	set, err := volumes.Open(paths, volumes.Options{})
+	return a.openSourceWith(paths, f, volumes.Options{})
+}
+
+func (a *app) openSourceWith(paths []string, f sourceFlags, vopt volumes.Options) (*source, error) {
+	set, err := volumes.Open(paths, vopt)
 	if err != nil {
 		return nil, a.sourceError(err)
 	}
