@@ -155,7 +155,9 @@ func (fs *FS) bootstrap() error {
 			fs.mftBitmap = fs.plainOf(runs, size, min(size, bitmap[0].init))
 		}
 	}
-	fs.readable()
+	if fs.readable(); len(fs.mftRanges) == 0 {
+		return &FormatError{recordName(0), -1, "no record of $MFT is on this medium"}
+	}
 	return nil
 }
 
