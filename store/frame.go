@@ -32,7 +32,7 @@ const (
 // that do not compress are stored at 3 GB/s.
 func newEncoder() *zstd.Encoder {
 	e, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(frameSize),
-		zstd.WithLowerEncoderMem(true), zstd.WithEncoderLevel(zstd.SpeedDefault))
+		zstd.WithLowerEncoderMem(true), zstd.WithEncoderLevel(zstd.SpeedDefault), zstd.WithSingleSegment(true))
 	if err != nil {
 		panic(err) // only options that do not exist fail
 	}
