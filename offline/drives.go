@@ -196,6 +196,9 @@ func (s *System) addDrive(letter byte, dev device) {
 	system := s.Drives[0]
 	switch {
 	case letter == system.Letter:
+		if slices.Contains(found, s.Volume) && system.Base == "" {
+			s.Drives[0].How += ", " + dev.how()
+		}
 		if len(found) > 0 && !slices.Contains(found, s.Volume) {
 			s.problem(`HKLM\SYSTEM\MountedDevices`, "gives drive %c: to volume %d, but this Windows is on volume %d and calls its own drive %c:; volume %d is shown by its number",
 				letter, found[0].Number, s.Volume.Number, letter, found[0].Number)

@@ -268,7 +268,7 @@ func TestDrives(t *testing.T) {
 				hivegen.B(`\DosDevices\E:`, gpt(guid(0x77))), hivegen.B(`\DosDevices\F:`, mbr(0x629458e4, 3*mib)), hivegen.B(`\dosdevices\s:`, mbr(0x629458e4, mib)),
 				hivegen.B(`\DosDevices\A:`, hivegen.UTF16(`\??\FDC#GENERIC_FLOPPY_DRIVE`)), hivegen.B(`\??\Volume{8b5a7ff2-0000-0000-0000-100000000000}`, gpt(guid(0x10))),
 				hivegen.B(`#{8b5a7ff2}`, mbr(0x629458e4, mib)), hivegen.B(`\DosDevices\G:`, nil)),
-			want: `C=2 SystemRoot, D=4 partition GUID, S=1 disk signature`, missing: "EF",
+			want: `C=2 SystemRoot, disk signature, D=4 partition GUID, S=1 disk signature`, missing: "EF",
 			problems: []string{"drive S: fits 2 volumes"},
 		}, {
 			name: "the clone boots: letters are of its own disk", on: 6,
@@ -285,7 +285,7 @@ func TestDrives(t *testing.T) {
 		}, {
 			name: "no SystemRoot: letter by MountedDevices", on: 4,
 			m:    newMachine().current(hivegen.SZ("CurrentBuildNumber", "7601")).mounted(hivegen.B(`\DosDevices\E:`, gpt(guid(0x40)))),
-			want: `E=4 MountedDevices`, problems: []string{"architecture"},
+			want: `E=4 MountedDevices, partition GUID`, problems: []string{"architecture"},
 		}, {
 			name: "no letter anywhere", on: 4,
 			m:    newMachine().current(hivegen.SZ("CurrentBuildNumber", "7601")),

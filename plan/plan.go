@@ -76,6 +76,9 @@ type Volume struct {
 	Volume *volumes.Volume
 	FS     volumes.FS
 	Prefix string // "C:" or "2:"
+	// Base is the folder of the volume that is the root of Prefix: set for a
+	// Windows that was copied into a folder, else "".
+	Base string
 }
 
 // Kind tells what an item is.
@@ -193,31 +196,54 @@ type builder struct {
 
 func (b *builder) volumes(set *volumes.Set) error {
 	for _, v := range set.Volumes {
-		prefix := b.System.VolumePrefix(v)
-		w := b.Rules.Files(prefix)
-		fs, err := v.FS()
-		if err != nil {
-			// A volume that no rule names, and that holds no file system of
-			// Windows (EFI, reserved, Linux), is nobody's loss.
-			if w != nil && winpath.Letter(prefix+`\`) != 0 {
-				b.refuse(Refused{Path: prefix + `\`, Kind: Folder, Outcome: Unreadable, Reason: err.Error()})
+		// A volume has the drive letter of its root, and the letters of
+		// folders of it that are drives to this Windows.
+		roots := []Volume{{Volume: v, Prefix: b.System.VolumePrefix(v)}}
+		for _, d := range b.System.Drives {
+			if d.Volume == v && d.Base != "" {
+				roots = append(roots, Volume{Volume: v, Prefix: string(rune(d.Letter)) + ":", Base: d.Base})
 			}
-			continue
 		}
-		if len(b.Volumes) == 255 {
-			return errors.New("more than 255 volumes with a file system: give fewer sources")
-		}
-		b.Volumes = append(b.Volumes, Volume{v, fs, prefix})
-		if w == nil {
-			continue
-		}
-		vw := &volumeWalk{b, fs, uint8(len(b.Volumes) - 1), prefix, hostPath(v, b.opt.StoreFolder)}
-		b.names = b.names[:0]
-		if err := vw.folder(fs.Root(), w, 0, 0); err != nil {
-			return err
+		for _, r := range roots {
+			if err := b.volume(r); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
+}
+
+func (b *builder) volume(v Volume) error {
+	w := b.Rules.Files(v.Prefix)
+	fs, err := v.Volume.FS()
+	if err != nil {
+		// A volume that no rule names, and that holds no file system of
+		// Windows (EFI, reserved, Linux), is nobody's loss.
+		if w != nil && winpath.Letter(v.Prefix+`\`) != 0 {
+			b.refuse(Refused{Path: v.Prefix + `\`, Kind: Folder, Outcome: Unreadable, Reason: err.Error()})
+		}
+		return nil
+	}
+	if w == nil {
+		return nil
+	}
+	if len(b.Volumes) == 255 {
+		return errors.New("more than 255 volumes with a file system: give fewer sources")
+	}
+	v.FS = fs
+	root, err := fs.Lookup(v.Base)
+	if err != nil {
+		b.refuse(Refused{Path: v.Prefix + `\`, Kind: Folder, Outcome: Unreadable, Reason: err.Error()})
+		return nil
+	}
+	b.Volumes = append(b.Volumes, v)
+	store := hostPath(v.Volume, b.opt.StoreFolder)
+	if rel, ok := winpath.Rel(v.Base, store); ok && v.Base != "" {
+		store = rel
+	}
+	vw := &volumeWalk{b, fs, uint8(len(b.Volumes) - 1), v.Prefix, store}
+	b.names = b.names[:0]
+	return vw.folder(root, w, 0, 0)
 }
 
 type volumeWalk struct {
@@ -315,12 +341,12 @@ func (v *volumeWalk) folder(dir volumes.Entry, w *rules.Walk, owner int16, depth
 func (v *volumeWalk) streams(e volumes.Entry, d rules.Decision, owner int16) error {
 	ss, err := v.fs.Streams(e)
 	if err != nil {
-		v.refuse(Refused{Path: v.prefix + `\` + winfs.Path(v.fs, e), Kind: Stream, Outcome: Unreadable, Reason: "its streams cannot be listed: " + err.Error(), Owner: owner})
+		v.refuse(Refused{Path: v.Path(&Item{Entry: e, Volume: v.vol}), Kind: Stream, Outcome: Unreadable, Reason: "its streams cannot be listed: " + err.Error(), Owner: owner})
 		return nil
 	}
 	for i := range ss {
 		if i > 0xffff {
-			v.refuse(Refused{Path: v.prefix + `\` + winfs.Path(v.fs, e) + ":" + ss[i].Name, Kind: Stream, Outcome: "unsupported", Reason: "more than 65,536 streams in one file", Owner: owner})
+			v.refuse(Refused{Path: v.Path(&Item{Entry: e, Volume: v.vol}) + ":" + ss[i].Name, Kind: Stream, Outcome: "unsupported", Reason: "more than 65,536 streams in one file", Owner: owner})
 			continue
 		}
 		v.Items = append(v.Items, Item{Entry: e, Rule: d.Rule, Context: d.Context, Owner: owner, Stream: uint16(i), Volume: v.vol, Kind: Stream})
@@ -350,7 +376,11 @@ func (b *builder) missing() {
 // Path is the logical path of an item: `C:\Users\ann\x`, without its stream.
 func (p *Plan) Path(it *Item) string {
 	v := &p.Volumes[it.Volume]
-	return v.Prefix + `\` + winfs.Path(v.FS, it.Entry)
+	rel := winfs.Path(v.FS, it.Entry)
+	if v.Base != "" {
+		rel, _ = winpath.Rel(v.Base, rel)
+	}
+	return v.Prefix + `\` + rel
 }
 
 // Count is the number of objects in scope: every one of them ends in exactly

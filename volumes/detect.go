@@ -25,6 +25,12 @@ func (src *Source) detect(name string) error {
 		if err := refuse(r, size, name); err != nil {
 			return err
 		}
+		if flat, fixed := vhdFooter(r, size); fixed {
+			size = flat
+			src.Size = flat
+		} else if flat > 0 {
+			return &SourceError{Path: name, Err: &ContainerError{Format: "VHD image"}, Hint: fmt.Sprintf(qemu, name)}
+		}
 	}
 	// A bare volume has the signature of an MBR as well: it goes first.
 	if kind := volumeKind(r, 0, size); kind != "" {
@@ -265,14 +271,22 @@ func refuse(r io.ReaderAt, size int64, name string) error {
 			return container(c.format, c.convert)
 		}
 	}
-	// A fixed VHD is a flat image with a footer, in its last 512 bytes or, by
-	// Virtual PC 2004, 511.
+	return nil
+}
+
+// vhdFooter finds the footer of a VHD at the end of an image, in the last 512
+// bytes or, by Virtual PC 2004, 511. flat is the number of bytes before it; a
+// fixed VHD (type 2) is a flat image of them. 0 when there is no footer.
+// (Virtual Hard Disk Image Format Specification 1.0, "Hard Disk Footer
+// Format".)
+func vhdFooter(r io.ReaderAt, size int64) (flat int64, fixed bool) {
 	for _, n := range [...]int64{512, 511} {
-		if b := bytesAt(r, size, size-n, 511); has(b, 0, "conectix\x00\x00\x00") {
-			return container("VHD image", qemu)
+		b := bytesAt(r, size, size-n, 511)
+		if has(b, 0, "conectix\x00\x00\x00") && len(b) >= 64 {
+			return size - n, binary.BigEndian.Uint32(b[60:]) == 2
 		}
 	}
-	return nil
+	return 0, false
 }
 
 // notDisk is the error for a file in which nothing was recognised.

@@ -141,7 +141,8 @@ func TestDetect(t *testing.T) {
 }
 
 func TestRefuse(t *testing.T) {
-	vhdFooter := append(windowsDisk(), at(0, "conectix\x00\x00\x00\x02")...)
+	// Of type 4: its blocks are those that differ from another VHD.
+	footer := append(windowsDisk(), vhdFooterBytes(4)...)
 	for _, tt := range []struct {
 		name string
 		data []byte
@@ -156,8 +157,8 @@ func TestRefuse(t *testing.T) {
 		{"hive", at(0, "regf"), ErrHive, "x: is a registry hive, not a disk; `coldstate reg x` reads it"},
 		{"QCOW2", at(0, "QFI\xFB"), ErrUnsupported, "x: is a QCOW2 image, which cannot be read yet; convert it with `qemu-img convert -O raw x disk.img` and give disk.img"},
 		{"dynamic VHD", at(0, "conectix"), ErrUnsupported, "VHD image"},
-		{"fixed VHD", vhdFooter, ErrUnsupported, "VHD image"},
-		{"fixed VHD of 2004", vhdFooter[:len(vhdFooter)-1], ErrUnsupported, "VHD image"},
+		{"differencing VHD", footer, ErrUnsupported, "VHD image"},
+		{"differencing VHD of 2004", footer[:len(footer)-1], ErrUnsupported, "VHD image"},
 		{"VHDX", at(0, "vhdxfile"), ErrUnsupported, "VHDX image"},
 		{"VMDK", at(0, "KDMV"), ErrUnsupported, "VMDK image"},
 		{"VMDK text", at(0, "# Disk DescriptorFile\nversion=1"), ErrUnsupported, "VMDK descriptor"},
@@ -178,6 +179,33 @@ func TestRefuse(t *testing.T) {
 				t.Errorf("got  %s\nwant %s", err, tt.want)
 			}
 		})
+	}
+}
+
+// vhdFooterBytes is the footer of a VHD of that type.
+func vhdFooterBytes(typ byte) []byte {
+	b := make([]byte, 512)
+	copy(b, "conectix\x00\x00\x00\x02")
+	b[63] = typ
+	return b
+}
+
+// A fixed VHD is the disk it holds.
+func TestFixedVHD(t *testing.T) {
+	disk := windowsDisk()
+	want, err := detectBytes(disk, "x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, cut := range []int{0, 1} {
+		b := append(bytes.Clone(disk), vhdFooterBytes(2)[:512-cut]...)
+		got, err := detectBytes(b, "x")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got.Size != int64(len(disk)) || kinds(got) != kinds(want) {
+			t.Errorf("footer of %d bytes: %d bytes, %s; want %d, %s", 512-cut, got.Size, kinds(got), len(disk), kinds(want))
+		}
 	}
 }
 
