@@ -423,6 +423,13 @@ func isHKCU(node string) bool {
 	return strings.EqualFold(root, "HKCU")
 }
 
+// isOpen says whether the root of node has a wildcard: a pattern of the
+// registry is then for HKCU and for the machine.
+func isOpen(node string) bool {
+	root, _, _ := strings.Cut(node, `\`)
+	return strings.Contains(root, "*")
+}
+
 // close puts the patterns of the scope into the set. Of equal scopes, and of
 // equal unconditionalExcludes, the first is enough.
 func (v *evaluation) close() {
@@ -434,7 +441,7 @@ func (v *evaluation) close() {
 				never = append(never, p)
 			case Kind(kind) == Registry && isHKCU(p.node):
 				own = append(own, p)
-			case Kind(kind) == Registry && p.node[0] == '*':
+			case Kind(kind) == Registry && isOpen(p.node):
 				own = append(own, p)
 				rest = append(rest, p)
 			default:
@@ -442,11 +449,10 @@ func (v *evaluation) close() {
 			}
 		}
 		for _, p := range never {
-			user := Kind(kind) == Registry && (isHKCU(p.node) || p.node[0] == '*')
-			if user && v.ctx.User {
+			if Kind(kind) == Registry && v.ctx.User && (isHKCU(p.node) || isOpen(p.node)) {
 				v.users[v.ctx.Name] = append(v.users[v.ctx.Name], p)
 			}
-			if user && p.node[0] != '*' {
+			if Kind(kind) == Registry && isHKCU(p.node) {
 				continue
 			}
 			key := fmt.Sprintf("%d|%s|%t|%s", kind, p.node, p.hasLeaf, p.leaf)

@@ -166,6 +166,16 @@ func TestTaken(t *testing.T) {
 			[]string{`C:\Lab [x]`}, nil},
 		{"negation", when(not(`MigXmlHelper.DoesObjectExist("File","C:\Lab2")`)), []string{`C:\Lab [x]`}, nil},
 		{"an unknown question is never true", when(not(`MigXmlHelper.Perhaps()`)), nil, []string{`C:\Lab [x]`}},
+		{"a question that makes no sense is never true", when(not(`MigXmlHelper.DoesObjectExist("Folder","C:\Lab")`)), nil, []string{`C:\Lab [x]`}},
+		{"old conditions of an object set are all needed", component("", role(`<rules><include><objectSet>`+cond(`MigXmlHelper.DoesObjectExist("File","C:\Lab")`)+cond(`MigXmlHelper.DoesObjectExist("File","C:\Lab2")`)+`<pattern type="File">C:\a [*]</pattern></objectSet></include></rules>`)),
+			nil, []string{`C:\a [x]`}},
+		{"a detect with patterns of drives", component("", role(`<detects><detect><objectSet><script>MigXmlHelper.GenerateDrivePatterns("* [*.exe]","Fixed")</script></objectSet></detect></detects><rules>`+include(`C:\a [*]`)+`</rules>`)),
+			[]string{`C:\a [x]`}, nil},
+		{"nested detects are all needed", component("", role(`<detects><detect>`+cond(`MigXmlHelper.DoesObjectExist("File","C:\Lab")`)+`<detect>`+cond(`MigXmlHelper.DoesObjectExist("File","C:\Lab2")`)+`</detect></detect></detects><rules>`+include(`C:\a [*]`)+`</rules>`)),
+			nil, []string{`C:\a [x]`}},
+		{"a plain variable compared as text", when(cond(`MigXmlHelper.DoesStringContentEqual("File","%CSIDL_USER%","")`) + not(`MigXmlHelper.DoesStringContentEqual("Registry","%SYSTEMDRIVE%","D:")`)), []string{`C:\Lab [x]`}, nil},
+		{"detects of rules", component("", role(`<rules><detects><detect>`+cond(`MigXmlHelper.DoesObjectExist("File","C:\Lab2")`)+`</detect></detects>`+include(`C:\a [*]`)+`</rules>`)),
+			nil, []string{`C:\a [x]`}},
 		{"several detections are alternatives", component("", role(`<detection><conditions>`+cond(`MigXmlHelper.DoesObjectExist("File","C:\Lab2")`)+`</conditions></detection><detects><detect>`+cond(`MigXmlHelper.DoesObjectExist("File","C:\Lab")`)+`</detect></detects><rules>`+include(`C:\Lab [*]`)+`</rules>`)),
 			[]string{`C:\Lab [x]`}, nil},
 		{"every detect, one condition of each", component("", role(`<detects><detect>`+cond(`MigXmlHelper.DoesObjectExist("File","C:\Lab2")`)+cond(`MigXmlHelper.DoesObjectExist("File","C:\Lab")`)+`</detect><detect>`+cond(`MigXmlHelper.DoesObjectExist("File","C:\Lab2")`)+`</detect></detects><rules>`+include(`C:\Lab [*]`)+`</rules>`)),
@@ -257,9 +267,49 @@ func TestUserKeys(t *testing.T) {
 	}
 }
 
+// TestLiteralValues: what variables of the source hold is literal.
+func TestLiteralValues(t *testing.T) {
+	c := user("a[1]^x")
+	c.Env.(vars)["STAR"] = `C:\*`
+	d := parse(t, "t.xml", component("", role(`<rules>`+include(`%CSIDL_PERSONAL%\* [*]`, `%STAR%\* [*]`)+`</rules>`)))
+	set, ws, err := Compile([]*migxml.Document{d}, []Context{system, c}, Options{})
+	if err != nil || len(ws) != 1 || !strings.Contains(ws[0].Msg, "%STAR%") {
+		t.Fatal(err, messages(ws))
+	}
+	if !set.decide("", File, `C:\Users\a[1]^x\Documents\y`, "z", true).Take || set.decide("", File, `C:\Users\a\Documents`, "z", true).Take {
+		t.Error("brackets in the name of a profile")
+	}
+	if set.decide("", File, `C:\y`, "z", true).Take {
+		t.Error("an asterisk of the source is a wildcard")
+	}
+}
+
+// TestAnyRoot: a pattern of the registry may leave its root open.
+func TestAnyRoot(t *testing.T) {
+	reg := func(tag, p string) string {
+		return `<` + tag + `><objectSet><pattern type="Registry">` + p + `</pattern></objectSet></` + tag + `>`
+	}
+	d := parse(t, "t.xml", component("", role(`<rules>`+reg("include", `*\Zed\* [*]`)+reg("unconditionalExclude", `HK*\Zed\* [secret]`)+`</rules>`)))
+	set := mustCompile(t, []*migxml.Document{d}, system, ann, bob)
+	for _, c := range []struct {
+		ctx, object string
+		want        bool
+	}{
+		{"System", `HKLM\SOFTWARE\Zed\a [x]`, true},
+		{"System", `HKLM\SOFTWARE\Zed\a [secret]`, false},
+		{ann.Name, `HKCU\Software\Zed [x]`, true},
+		{bob.Name, `HKCU\Software\Zed [secret]`, false},
+		{ann.Name, `HKCU\Software\Other [x]`, false},
+	} {
+		if got := set.takes(t, c.ctx, Registry, c.object); got != c.want {
+			t.Errorf("%s for %s: %t", c.object, c.ctx, got)
+		}
+	}
+}
+
 // TestEnds: a Walk ends where nothing can be taken.
 func TestEnds(t *testing.T) {
-	d := parse(t, "t.xml", block(`I C:\Lab\* [*] ; E C:\Lab\Sub\* [*] ; I C:\Lab\Sub\Deep\* [*] ; E C:\Lab\Sub2\* [*.txt] // I C:\Users\* [*.txt] // U C:\Users\bob\* [*]`, "System", "File"))
+	d := parse(t, "t.xml", block(`I C:\Lab\* [*] ; E C:\Lab\Sub\* [*] ; I C:\Lab\Sub\Deep\* [*] ; E C:\Lab\Sub2\* [*.txt] // I C:\Users\* [*.txt] // U C:\Users\bob\* [*] // I D:\A\* [*] ; E D:\A\B\* [*] // I D:\Win*\x [*]`, "System", "File"))
 	set := mustCompile(t, []*migxml.Document{d}, system)
 	walk := func(path string) *Walk {
 		names := strings.Split(path, `\`)
@@ -270,7 +320,8 @@ func TestEnds(t *testing.T) {
 		return w
 	}
 	for path, alive := range map[string]bool{
-		`C:`: true, `D:`: false, `C:\Windows`: false, `C:\lab`: true, `C:\Lab\Sub`: true, `C:\Lab\Sub\x`: false,
+		`C:`: true, `E:`: false, `D:`: true, `D:\A\B`: false, `D:\A\c`: true, `D:\Windows\y`: true, `D:\x`: false,
+		`C:\Windows`: false, `C:\lab`: true, `C:\Lab\Sub`: true, `C:\Lab\Sub\x`: false,
 		`C:\Lab\Sub\Deep\x`: true, `C:\Lab\Sub2\x`: true, `C:\Users\ann`: true, `C:\Users\bob`: false, `C:\Users\bob\x`: false,
 	} {
 		if got := walk(path) != nil; got != alive {
@@ -484,6 +535,7 @@ func TestSpecificity(t *testing.T) {
 		{`C:\Lab [*]`},
 		{`C:\Lab\Sub\* [a.txt]`, `C:\Lab\Sub\*`},
 		{`C:\Lab\Sub\* [*]`},
+		{`C:\Lab*wxyz\* [*]`},
 		{`C:\Lab\*\b\* [*]`},
 		{`C:\Lab\* [*]`, `D:\Lab\* [*]`},
 		{`C:\Lab* [*]`},

@@ -267,8 +267,8 @@ func (v *evaluation) probe(kind Kind, l location) bool {
 		return false
 	}
 	key := fmt.Sprintf("%d|%s|%s|%t", kind, wstr.Upper(l.node), wstr.Upper(l.leaf), l.hasLeaf)
-	if kind == Registry && (isHKCU(l.node) || l.node[0] == '*') {
-		if !v.ctx.User {
+	if kind == Registry && (isHKCU(l.node) || isOpen(l.node)) {
+		if isHKCU(l.node) && !v.ctx.User {
 			return false
 		}
 		key += "|" + v.ctx.Name

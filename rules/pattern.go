@@ -171,13 +171,6 @@ func (l location) pattern() pattern {
 	return p
 }
 
-// all says whether p matches every leaf of its nodes. It matches the nodes as
-// well then: "C:\A\* [*]" takes the folders with the files.
-func (p *pattern) all() bool { return p.hasLeaf && p.leaf == "*" }
-
-// matchesSelf says whether p, whose node matches, is about the node itself.
-func (p *pattern) matchesSelf() bool { return !p.hasLeaf || p.leaf == "*" }
-
 // split cuts the node before the name that holds its first wildcard: the
 // names of the base, which are literal, and the rest, to be matched with what
 // comes behind the base. A pattern whose root has a wildcard has no base.

@@ -177,9 +177,13 @@ func TestGlob(t *testing.T) {
 		return string(b)
 	}
 	matches := 0
-	for range 200000 {
+	for i := range 200000 {
 		pat := collapse(random(`AB\**`, 9)+"*"+random(`AB\*`, 6), '*')
 		text := random(`AB\`, 14)
+		if i%2 == 0 { // long parts, that repeat within themselves
+			pat = collapse(random("AB", 3)+"*"+random("AB", 9)+"*"+random("AB", 6)+random("A*", 2), '*')
+			text = random("AB", 30)
+		}
 		g := newGlob(pat)
 		s := g.start()
 		for i := range len(text) {
@@ -200,5 +204,36 @@ func TestGlob(t *testing.T) {
 	}
 	if matches < 20000 {
 		t.Errorf("only %d of 200000 match", matches)
+	}
+}
+
+// TestGlobRepeats tries every short part that can overlap itself.
+func TestGlobRepeats(t *testing.T) {
+	texts := func(n int) []string {
+		all := []string{""}
+		for from := 0; n > 0; n-- {
+			end := len(all)
+			for _, s := range all[from:end] {
+				all = append(all, s+"A", s+"B")
+			}
+			from = end
+		}
+		return all
+	}
+	long := texts(10)
+	for _, part := range texts(6) {
+		if part == "" {
+			continue
+		}
+		inner, last := newGlob("*"+part+"*"), newGlob("*"+part)
+		for _, text := range long {
+			i, l := inner.start(), last.start()
+			for k := range len(text) {
+				i, l = inner.step(i, text[k]), last.step(l, text[k])
+			}
+			if inner.matched(i) != strings.Contains(text, part) || last.matched(l) != strings.HasSuffix(text, part) {
+				t.Fatalf("%q in %q: %t, at its end: %t", part, text, inner.matched(i), last.matched(l))
+			}
+		}
 	}
 }
