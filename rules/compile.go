@@ -164,6 +164,7 @@ func (c *compiler) tellUnusable() {
 type scope struct {
 	component string
 	pats      [2][]compiled // by Kind
+	undefined []string      // variables that were named so far
 }
 
 // evaluation goes through the elements of a component in one context.
@@ -377,7 +378,11 @@ func (v *evaluation) drivePatterns(pos migxml.Pos, text, segment, kind string, a
 func (v *evaluation) pattern(pos migxml.Pos, written string, kind Kind, text string, a migxml.Action) bool {
 	text, undefined := expand(text, v.vars, v.ctx.Env)
 	if undefined != "" {
-		v.cannot(ruleKey{pos, written}, v.ctx, "%"+undefined+"% is not defined")
+		// Excludes from what is not included anyway are no news.
+		if a != migxml.Exclude || !slices.Contains(v.scope.undefined, undefined) {
+			v.cannot(ruleKey{pos, written}, v.ctx, "%"+undefined+"% is not defined")
+		}
+		v.scope.undefined = append(v.scope.undefined, undefined)
 		return false
 	}
 	return v.add(pos, written, kind, text, a)
