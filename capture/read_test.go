@@ -92,16 +92,21 @@ func TestReadBehindTheEnd(t *testing.T) {
 }
 
 func TestDataRanges(t *testing.T) {
-	type r = store.Range
+	// ranges makes ranges of pairs of offset and length.
+	ranges := func(n ...int64) (out []store.Range) {
+		for i := 0; i < len(n); i += 2 {
+			out = append(out, store.Range{Off: n[i], Len: n[i+1]})
+		}
+		return out
+	}
 	for _, tt := range []struct {
-		size  int64
-		holes []r
-		want  []r
+		size        int64
+		holes, want []store.Range
 	}{
-		{10, nil, []r{{0, 10}}},
-		{10, []r{{0, 10}}, nil},
-		{10, []r{{0, 3}}, []r{{3, 7}}},
-		{10, []r{{3, 3}, {8, 2}}, []r{{0, 3}, {6, 2}}},
+		{10, nil, ranges(0, 10)},
+		{10, ranges(0, 10), nil},
+		{10, ranges(0, 3), ranges(3, 7)},
+		{10, ranges(3, 3, 8, 2), ranges(0, 3, 6, 2)},
 		{0, nil, nil},
 	} {
 		if got := dataRanges(tt.size, tt.holes); !slices.Equal(got, tt.want) {

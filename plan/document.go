@@ -113,7 +113,16 @@ func DescribeUser(u *profile.User, selected bool) UserDoc {
 		d.Settings = u.HiveError.Error()
 	}
 	for _, pr := range u.Problems {
-		d.Problems = append(d.Problems, pr.String())
+		d.Problems = append(d.Problems, UserProblem(u, pr))
 	}
 	return d
+}
+
+// UserProblem tells a problem of u, without the profile folder when that is
+// all it names: whoever is told knows whose problem it is.
+func UserProblem(u *profile.User, p profile.Problem) string {
+	if p.Where == u.Dir {
+		return p.What
+	}
+	return p.String()
 }

@@ -101,7 +101,7 @@ func (c *captureCmd) run(a *app, start time.Time) error {
 	}
 	for _, u := range users {
 		for _, p := range u.Problems {
-			a.message("note", plan.Label(u)+": "+p.String())
+			a.message("note", plan.Label(u)+": "+plan.UserProblem(u, p))
 		}
 	}
 	pr := a.newProgress(c.Progress)
