@@ -65,6 +65,7 @@ func (fs *FS) load() {
 	sc.merge()
 	fs.sortNamed()
 	fs.build()
+	fs.x.finish()
 }
 
 // sortNamed puts the named streams in order of their files, and of their names

@@ -116,6 +116,22 @@ func (x *index) find(num uint64) (uint32, bool) {
 	return x.rank[num/64] + uint32(bits.OnesCount64(w&(bit-1))), true
 }
 
+// finish gives back the room that was kept for growing.
+func (x *index) finish() {
+	x.names.cur = nil
+	x.files.parts = clipLast(x.files.parts)
+	x.links.parts = clipLast(x.links.parts)
+	x.named.parts = clipLast(x.named.parts)
+	x.runs.parts = clipLast(x.runs.parts)
+}
+
+func clipLast[T any](parts [][]T) [][]T {
+	if k := len(parts) - 1; k >= 0 {
+		parts[k] = append(make([]T, 0, len(parts[k])), parts[k]...)
+	}
+	return parts
+}
+
 // hurt adds what to the damage of a file.
 func (x *index) hurt(f uint32, what string) {
 	x.files.at(f).flags |= flagDamaged

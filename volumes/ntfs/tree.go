@@ -1,9 +1,11 @@
 package ntfs
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -126,7 +128,7 @@ func (fs *FS) build() {
 			t.meta = append(t.meta, winfs.Entry(e))
 		}
 	}
-	slices.SortFunc(t.meta, fs.compare)
+	fs.sortKids(t.meta)
 	t.sorted = make([]atomic.Uint32, (x.files.n+31)/32)
 	if dropped > 0 {
 		fs.problem("$MFT", fmt.Sprintf("%d further names of folders are left out: a folder has one", dropped))
@@ -305,20 +307,26 @@ func (fs *FS) makeOrphans() bool {
 	return true
 }
 
-// compare orders entries as folders do; names that differ only in case have a
+// sortKids orders entries as folders do; names that differ only in case have a
 // fixed order, too.
-func (fs *FS) compare(a, b winfs.Entry) int {
-	s, u := fs.Name(a), fs.Name(b)
-	if c := wstr.Compare(s, u); c != 0 {
-		return c
+func (fs *FS) sortKids(kids []winfs.Entry) {
+	type kid struct {
+		name string
+		e    winfs.Entry
 	}
-	switch {
-	case s < u:
-		return -1
-	case s > u:
-		return 1
+	list := make([]kid, len(kids))
+	for i, e := range kids {
+		list[i] = kid{fs.Name(e), e}
 	}
-	return int(int64(a) - int64(b))
+	slices.SortFunc(list, func(a, b kid) int {
+		if c := wstr.Compare(a.name, b.name); c != 0 {
+			return c
+		}
+		return cmp.Or(strings.Compare(a.name, b.name), cmp.Compare(a.e, b.e))
+	})
+	for i, k := range list {
+		kids[i] = k.e
+	}
 }
 
 // children lists the folder with that index in index.files, sorted.
@@ -331,7 +339,7 @@ func (fs *FS) children(i uint32) []winfs.Entry {
 		t.sortMu.Lock()
 		defer t.sortMu.Unlock()
 		if word.Load()&bit == 0 {
-			slices.SortFunc(kids, fs.compare)
+			fs.sortKids(kids)
 			word.Or(bit)
 		}
 	}
