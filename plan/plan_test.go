@@ -1,0 +1,212 @@
+package plan_test
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/coldstate/coldstate/migxml"
+	"github.com/coldstate/coldstate/offline"
+	"github.com/coldstate/coldstate/plan"
+	"github.com/coldstate/coldstate/profile"
+	"github.com/coldstate/coldstate/rules"
+	"github.com/coldstate/coldstate/testimages"
+	"github.com/coldstate/coldstate/volumes"
+)
+
+// sample opens the sample disk.
+func sample(t *testing.T, paths ...string) (*offline.System, *volumes.Set, []*profile.User) {
+	t.Helper()
+	if len(paths) == 0 {
+		name := filepath.Join(t.TempDir(), "disk.img")
+		if err := testimages.WriteDisk(name); err != nil {
+			t.Fatal(err)
+		}
+		paths = []string{name}
+	}
+	set, err := volumes.Open(paths, volumes.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { set.Close() })
+	systems, problems, err := offline.Find(set, offline.Options{})
+	if err != nil || len(systems) != 1 {
+		t.Fatalf("%d systems, %v, %v", len(systems), problems, err)
+	}
+	users, _, err := profile.Users(systems[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return systems[0], set, users
+}
+
+// rulesOf makes a rule file of includes: "File PATTERN" or "Registry PATTERN".
+func rulesOf(t *testing.T, patterns ...string) []*migxml.Document {
+	t.Helper()
+	var b strings.Builder
+	b.WriteString(`<migration urlid="http://example.org/t"><component type="Documents"><displayName>Test</displayName><role role="Data"><rules><include><objectSet>`)
+	for _, p := range patterns {
+		kind, text, _ := strings.Cut(p, " ")
+		b.WriteString(`<pattern type="` + kind + `">` + text + `</pattern>`)
+	}
+	b.WriteString(`</objectSet></include></rules></role></component></migration>`)
+	d, warnings, err := migxml.Parse("t.xml", []byte(b.String()))
+	if err != nil || len(warnings) > 0 {
+		t.Fatal(warnings, err)
+	}
+	return []*migxml.Document{d}
+}
+
+// list shows a plan as sorted lines "kind path[:stream][ of user][ = outcome]".
+func list(p *plan.Plan) []string {
+	var out []string
+	for o := range p.Objects {
+		s := o.Kind + " " + string(o.Path)
+		if o.Kind == "stream" || o.Kind == "value" {
+			s += ":" + string(o.Stream)
+		}
+		if o.User != "" {
+			s += " of " + o.User[strings.LastIndexByte(o.User, '-')+1:]
+		}
+		if o.Outcome != "" {
+			s += " = " + o.Outcome
+		}
+		out = append(out, s)
+	}
+	slices.Sort(out)
+	return out
+}
+
+func TestPlans(t *testing.T) {
+	sys, set, users := sample(t)
+	for _, tt := range []struct {
+		name     string
+		patterns []string
+		opt      plan.Options
+		want     []string // "+ text" is there, "- text" is not
+	}{
+		{
+			name: "folders, files and streams", patterns: []string{`File C:\Users\anna\Downloads\* [*]`},
+			want: []string{`+ folder C:\Users\anna\Downloads`, `- file C:\Users\anna\Documents\notes.txt`},
+		},
+		{
+			name: "links are taken and not followed", patterns: []string{`File C:\Users\anna\* [*]`},
+			want: []string{`+ link C:\Users\anna\Application Data`, `- folder C:\Users\anna\Application Data\Microsoft`},
+		},
+		{
+			name: "a letter this Windows knew, one it did not", patterns: []string{`File E:\Data\* [*]`, `File X:\Data\* [*]`},
+			want: []string{`+ folder E:\ = volume-missing`, `- folder X:\ = volume-missing`},
+		},
+		{
+			name: "password hives", patterns: []string{`Registry HKLM\* [*]`, `File C:\Windows\System32\config\* [*]`},
+			want: []string{
+				`+ key HKLM\SAM = excluded-by-policy`, `+ key HKLM\SECURITY = excluded-by-policy`,
+				`+ file C:\Windows\System32\config\SAM = excluded-by-policy`, `+ file C:\Windows\System32\config\SYSTEM`,
+				`+ value HKLM\SYSTEM\ControlSet001\Control\ComputerName\ComputerName:ComputerName`,
+				`- value HKLM\SYSTEM\CurrentControlSet\Control\ComputerName\ComputerName:ComputerName`,
+			},
+		},
+		{
+			name: "the current control set", patterns: []string{`Registry HKLM\SYSTEM\CurrentControlSet\Control\ComputerName\* [*]`},
+			want: []string{
+				`+ value HKLM\SYSTEM\CurrentControlSet\Control\ComputerName\ComputerName:ComputerName`,
+				`- value HKLM\SYSTEM\ControlSet001\Control\ComputerName\ComputerName:ComputerName`,
+			},
+		},
+		{
+			name: "settings of every user; a broken hive is named", patterns: []string{`Registry HKCU\Control Panel\Desktop\* [*]`},
+			want: []string{`+ key HKCU\Control Panel\Desktop of 1001`, `+ key HKCU = unreadable`, `- key HKLM\SAM = excluded-by-policy`},
+		},
+		{
+			name: "only one user's context", patterns: []string{`File %CSIDL_PERSONAL%\* [*]`},
+			opt:  plan.Options{Selected: func(u *profile.User) bool { return u.Name == "Bob Smith" && u.Person() }},
+			want: []string{`- folder C:\Users\anna\Documents`, `+ folder C:\Users\Bob Smith\Documents`},
+		},
+		{
+			name: "command line", patterns: []string{`File C:\Users\anna\Documents\* [*]`},
+			opt:  plan.Options{Rules: rules.Options{Include: []string{`C:\Data\* [*]`}, Exclude: []string{`C:\* [*.txt]`}}},
+			want: []string{`+ file C:\Data\Projekte\Zeichnung.dwg`, `- file C:\Users\anna\Documents\notes.txt`, `+ file C:\Users\anna\Documents\budget.xlsx`},
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			p, err := plan.Build(context.Background(), sys, set, users, rulesOf(t, tt.patterns...), tt.opt)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := list(p)
+			if len(got) != p.Count() {
+				t.Errorf("%d objects, Count says %d", len(got), p.Count())
+			}
+			for _, w := range tt.want {
+				text := w[2:]
+				found := slices.ContainsFunc(got, func(s string) bool {
+					return s == text || strings.HasSuffix(text, "unreadable") && strings.HasPrefix(s, "key HKCU of") && strings.HasSuffix(s, "= unreadable")
+				})
+				if found != (w[0] == '+') {
+					t.Errorf("%s: found %v, among %d objects such as %q", w, found, len(got), got[:min(6, len(got))])
+				}
+			}
+			if d := p.Document(); len(d.Users) != len(users) || len(d.Rules) == 0 {
+				t.Errorf("plan.json has %d users and %d rules", len(d.Users), len(d.Rules))
+			}
+		})
+	}
+}
+
+// The folder of the store is out of the rules' scope when it lies in a source
+// that is a folder.
+func TestStoreInTheSource(t *testing.T) {
+	dir := t.TempDir()
+	disk, _, _ := sample(t)
+	for _, f := range []string{"SYSTEM", "SOFTWARE"} {
+		b, err := disk.ReadFile(`C:\Windows\System32\config\`+f, 1<<26)
+		if err != nil {
+			t.Fatal(err)
+		}
+		to := filepath.Join(dir, "Windows", "System32", "config", f)
+		if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(to, b, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, f := range []string{"Data/keep.txt", "Data/store/data.tar.zst.00001", "Data/store2/keep.txt"} {
+		to := filepath.Join(dir, f)
+		if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(to, []byte("x"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	sys, set, users := sample(t, dir)
+	p, err := plan.Build(context.Background(), sys, set, users, rulesOf(t, `File C:\Data\* [*]`), plan.Options{StoreFolder: filepath.Join(dir, "Data", "STORE")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The folder was named in another case: on a host that tells case apart
+	// that is another folder.
+	p2, err := plan.Build(context.Background(), sys, set, users, rulesOf(t, `File C:\Data\* [*]`), plan.Options{StoreFolder: filepath.Join(dir, "Data", "store")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range []*plan.Plan{p, p2} {
+		want := []string{`file C:\Data\keep.txt`, `file C:\Data\store2\keep.txt`, `folder C:\Data`, `folder C:\Data\store2`}
+		if got := list(p); !slices.Equal(got, want) {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
+func TestInterrupted(t *testing.T) {
+	sys, set, users := sample(t)
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := plan.Build(ctx, sys, set, users, rulesOf(t, `File C:\* [*]`), plan.Options{}); err != context.Canceled {
+		t.Errorf("err = %v", err)
+	}
+}
