@@ -95,9 +95,9 @@ func Parse(name string, data []byte) (*Document, []Warning, error) {
 	switch strings.ToLower(root.Tag) {
 	case "migration":
 	case "configuration":
-		return nil, nil, &Error{p.pos(root), "this is a Config.xml, not a rule file: give it with --config"}
+		return nil, nil, &Error{p.pos(root), "this is a Config.xml, not a rule file: it cannot be used yet; leave it out"}
 	case "offline":
-		return nil, nil, &Error{p.pos(root), "this is an offline.xml, not a rule file: give it with --offline"}
+		return nil, nil, &Error{p.pos(root), "this is an offline.xml, not a rule file: name the sources on the command line, and drives with --map"}
 	default:
 		return nil, nil, &Error{p.pos(root), fmt.Sprintf("the root element of a rule file is <migration>, not <%s>", root.Tag)}
 	}

@@ -79,7 +79,7 @@ func (p *Plan) Document() Document {
 	for _, u := range p.Users {
 		d.Users = append(d.Users, DescribeUser(u, selected[u]))
 	}
-	for i := range p.Rules.Len() {
+	for i := range p.Rules.Rules() {
 		r := p.Rules.Rule(int32(i))
 		d.Rules = append(d.Rules, RuleDoc{r.Pos.File, r.Pos.Line, r.Pos.Col, r.Component, wstr.Text(r.Text)})
 	}

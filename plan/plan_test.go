@@ -210,3 +210,45 @@ func TestInterrupted(t *testing.T) {
 		t.Errorf("err = %v", err)
 	}
 }
+
+// Conditions about the version, the architecture and the contents are about
+// the source.
+func TestConditions(t *testing.T) {
+	sys, set, users := sample(t)
+	for _, tt := range []struct {
+		condition string
+		want      bool
+	}{
+		{`MigXmlHelper.DoesOSMatch("NT","10.0.19045.*")`, true},
+		{`MigXmlHelper.DoesOSMatch("NT","6.1.*")`, false},
+		{`MigXmlHelper.IsOSLaterThan("NT","6.1")`, true},
+		{`MigXmlHelper.IsOSEarlierThan("NT","6.1")`, false},
+		{`MigXmlHelper.IsNative64Bit()`, true},
+		{`MigXmlHelper.DoesObjectExist("Registry","HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion [ProductName]")`, true},
+		{`MigXmlHelper.DoesObjectExist("Registry","HKLM\SOFTWARE\Micro*\Windows NT\CurrentVersion [Product*]")`, true},
+		{`MigXmlHelper.DoesObjectExist("Registry","HKLM\SOFTWARE\Nowhere")`, false},
+		{`MigXmlHelper.DoesObjectExist("Registry","HKLM\SAM\SAM")`, false},
+		{`MigXmlHelper.DoesObjectExist("File","%WINDIR%\explorer.exe")`, true},
+		{`MigXmlHelper.DoesObjectExist("File","C:\Users\*\Documents [*.docx]")`, true},
+		{`MigXmlHelper.DoesObjectExist("File","C:\Users\* [*.nosuch]")`, false},
+		{`MigXmlHelper.DoesObjectExist("File","X:\Data")`, false},
+		{`MigXmlHelper.DoesStringContentEqual("Registry","HKLM\SYSTEM\CurrentControlSet\Control\ComputerName\ComputerName [ComputerName]","cold-pc")`, true},
+		{`MigXmlHelper.DoesStringContentContain("Registry","HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion [ProductName]","Windows 7")`, false},
+	} {
+		text := `<migration urlid="http://example.org/t"><component type="Documents" context="System"><displayName>Test</displayName><role role="Data">` +
+			`<detection><conditions><condition>` + tt.condition + `</condition></conditions></detection>` +
+			`<rules><include><objectSet><pattern type="File">C:\Data\* [*]</pattern></objectSet></include></rules></role></component></migration>`
+		d, _, err := migxml.Parse("t.xml", []byte(text))
+		if err != nil {
+			t.Fatal(tt.condition, err)
+		}
+		p, err := plan.Build(context.Background(), sys, set, users, []*migxml.Document{d}, plan.Options{})
+		if err != nil {
+			t.Errorf("%s: %v", tt.condition, err)
+			continue
+		}
+		if got := p.Count() > 0; got != tt.want {
+			t.Errorf("%s is %v", tt.condition, got)
+		}
+	}
+}

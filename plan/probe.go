@@ -1,7 +1,10 @@
 package plan
 
 import (
+	"bytes"
+	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/coldstate/coldstate/hive"
 	"github.com/coldstate/coldstate/internal/winpath"
@@ -13,7 +16,8 @@ import (
 	"github.com/coldstate/coldstate/volumes/winfs"
 )
 
-// probe answers what detection rules ask about the source (rules.Probe).
+// probe answers what detection rules ask about the source: rules.Probe,
+// rules.Platform and rules.Contents.
 type probe struct {
 	sys  *offline.System
 	user *profile.User // nil in the system context
@@ -213,4 +217,53 @@ func (p *probe) Drives(kind string) []string {
 		}
 	}
 	return out
+}
+
+// Native64Bit says whether the source is a 64-bit Windows.
+func (p *probe) Native64Bit() bool { return p.sys.Is64() }
+
+// Version is the source's: "10.0.19045.", "6.1.7601.Service Pack 1".
+func (p *probe) Version() string {
+	return fmt.Sprintf("%s.%d.%s", p.sys.Version, p.sys.Build, p.sys.ServicePack)
+}
+
+// maxText is the largest file whose text a rule can ask for.
+const maxText = 1 << 20
+
+// Text is the content of a registry value, or of a file of up to 1 MiB, as
+// text.
+func (p *probe) Text(kind rules.Kind, node, leaf string) (string, bool) {
+	if kind == rules.File {
+		b, err := p.sys.ReadFile(winpath.Join(node, leaf), maxText)
+		if err != nil {
+			return "", false
+		}
+		return fileText(b), true
+	}
+	k, ok := p.key(node)
+	if !ok {
+		return "", false
+	}
+	v, err := k.Value(leaf)
+	if err != nil {
+		return "", false
+	}
+	if v.Type() == hive.TypeMultiString {
+		return strings.Join(v.Strings(), "\n"), true
+	}
+	return v.Text(), true
+}
+
+// fileText decodes a file by its byte order mark; without one it is UTF-8 if
+// it can be, else Latin-1.
+func fileText(b []byte) string {
+	switch {
+	case bytes.HasPrefix(b, []byte{0xff, 0xfe}):
+		return wstr.FromUTF16LE(b[2:])
+	case bytes.HasPrefix(b, []byte{0xef, 0xbb, 0xbf}):
+		return string(b[3:])
+	case utf8.Valid(b):
+		return string(b)
+	}
+	return wstr.FromLatin1(b)
 }

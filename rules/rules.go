@@ -97,9 +97,6 @@ type Set struct {
 	users   map[string]*tree // HKCU by context name
 }
 
-// Len is the number of rules: every Decision.Rule is below it.
-func (s *Set) Len() int { return len(s.rules) }
-
 // Decision says what happens to an object.
 type Decision struct {
 	Take bool
