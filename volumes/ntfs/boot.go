@@ -25,7 +25,7 @@ type geometry struct {
 	bytes    int64 // of the volume, without the backup boot sector
 	clusters int64 // of the volume; the last one may be cut
 	mft      int64 // first cluster of $MFT
-	mirror   int64 // first cluster of $MFTMirr
+	mirror   int64 // first cluster of $MFTMirr, 0 when it is not known
 }
 
 // Probe says whether sector, the first 512 bytes of a volume or more, looks
@@ -96,7 +96,7 @@ func parseBoot(b []byte) (geometry, error) {
 	}
 	g.bytes = int64(total) * sector
 	g.clusters = (g.bytes + g.cluster - 1) / g.cluster
-	if mft >= uint64(g.clusters) {
+	if mft == 0 || mft >= uint64(g.clusters) { // the boot sector is in cluster 0
 		return bad(48, "$MFT starts at cluster %d of %d", mft, g.clusters)
 	}
 	if mirror >= uint64(g.clusters) {

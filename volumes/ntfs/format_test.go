@@ -60,6 +60,7 @@ func TestBoot(t *testing.T) {
 		"records of 3 clusters":     bootSector(512, 2, 1<<20, 4, 3),
 		"no sectors":                bootSector(512, 8, 0, 4, 0xF6),
 		"2^63 sectors":              bootSector(512, 8, 1<<63, 4, 0xF6),
+		"$MFT at the boot sector":   bootSector(512, 8, 1<<20, 0, 0xF6),
 		"$MFT behind the end":       bootSector(512, 8, 1<<20, 1<<17, 0xF6),
 		"$MFT at a negative number": bootSector(512, 8, 1<<20, 1<<63+5, 0xF6),
 	} {

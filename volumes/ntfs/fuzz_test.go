@@ -150,6 +150,7 @@ func FuzzVolume(f *testing.F) {
 	f.Add([]byte{13, 0, 0, 0xF4, 1})
 	f.Add([]byte{64, 0, 0, 0xF4, 1})
 	f.Add([]byte{40, 0, 0, 0xFF, 6})
+	f.Add([]byte{48, 0, 0, 0, 16}) // neither $MFT nor $MFTMirr
 	for rec := range v.recs {
 		f.Add(mft(rec, 0x38+4, 0x10, 1))
 		f.Add(mft(rec, 0xA8, 0x41, 3))

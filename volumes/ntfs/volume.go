@@ -164,44 +164,58 @@ func (fs *FS) bootstrap() error {
 // maxMFTRecords bounds the records that hold the run list of $MFT.
 const maxMFTRecords = 4096
 
-// firstRecord reads the record of $MFT, or its copy in $MFTMirr.
+// firstRecord reads the record of $MFT, or its copy in $MFTMirr; when both are
+// damaged, the first that still shows where $MFT is.
 func (fs *FS) firstRecord() ([]attr, header, error) {
 	g := &fs.geo
-	var firstErr error
-	for _, lcn := range []int64{g.mft, g.mirror} {
-		if lcn == 0 {
-			continue
-		}
-		rec := make([]byte, g.record)
-		_, err := fs.dev.readAt(rec, lcn*g.cluster)
-		var h header
-		st := stateBad
-		if err == nil {
-			h, st, err = openRecord(rec)
-		}
-		if err == nil && st == stateUnused {
-			err = errors.New("it is not in use")
-		}
-		var attrs []attr
-		if err == nil {
-			attrs, err = parseAttrs(nil, rec, h, 0)
-		}
-		if err == nil && !slices.ContainsFunc(attrs, func(a attr) bool {
-			return a.typ == typeData && a.nonResident && a.first == 0 && len(a.name) == 0
-		}) {
-			err = errors.New("it has no $DATA")
-		}
-		if err == nil {
-			if firstErr != nil {
-				fs.problem(recordName(0), firstErr.Error()+"; its copy in $MFTMirr is used")
+	var first error
+	for _, worst := range []state{stateGood, stateDamaged} {
+		for _, lcn := range []int64{g.mft, g.mirror} {
+			if lcn == 0 {
+				continue
 			}
-			return attrs, h, nil
-		}
-		if firstErr == nil {
-			firstErr = err
+			attrs, h, err := fs.recordOfMFT(lcn, worst)
+			if err == nil {
+				if first != nil {
+					what := "; its copy in $MFTMirr is used"
+					if lcn == g.mft {
+						what = "; it is used, its copy in $MFTMirr is no better"
+					}
+					fs.problem(recordName(0), first.Error()+what)
+				}
+				return attrs, h, nil
+			}
+			if first == nil {
+				first = err
+			}
 		}
 	}
-	return nil, header{}, &FormatError{recordName(0), -1, "$MFT cannot be found: " + firstErr.Error()}
+	return nil, header{}, &FormatError{recordName(0), -1, "$MFT cannot be found: " + first.Error()}
+}
+
+// recordOfMFT reads the record of $MFT at a cluster.
+func (fs *FS) recordOfMFT(lcn int64, worst state) ([]attr, header, error) {
+	rec := make([]byte, fs.geo.record)
+	if _, err := fs.dev.readAt(rec, lcn*fs.geo.cluster); err != nil {
+		return nil, header{}, err
+	}
+	h, st, err := openRecord(rec)
+	switch {
+	case st == stateUnused:
+		return nil, h, errors.New("it is not in use")
+	case st > worst:
+		return nil, h, err
+	}
+	attrs, err := parseAttrs(nil, rec, h, 0)
+	if err != nil && worst < stateDamaged {
+		return nil, h, err
+	}
+	if !slices.ContainsFunc(attrs, func(a attr) bool {
+		return a.typ == typeData && a.nonResident && a.first == 0 && len(a.name) == 0
+	}) {
+		return nil, h, errors.New("it has no $DATA")
+	}
+	return attrs, h, nil
 }
 
 // readable finds the parts of $MFT that are on the medium, cut to whole

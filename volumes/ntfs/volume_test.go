@@ -285,6 +285,23 @@ func TestMirror(t *testing.T) {
 	}
 }
 
+// TestTornFirstRecords breaks the second sector of $MFT's record and of its
+// copy: what the first sector says is enough.
+func TestTornFirstRecords(t *testing.T) {
+	v, want := testVolume()
+	img := v.bytes()
+	img[testMFT*testCluster+1022] ^= 0x40
+	img[testMirror*testCluster+1022] ^= 0x40
+	fs := open(t, img)
+	e, _ := lookup(t, fs, "listed.bin")
+	if b, err := content(fs, e, ""); err != nil || !bytes.Equal(b, want["listed.bin"]) {
+		t.Error(err)
+	}
+	if !strings.Contains(fmt.Sprint(fs.Problems()), "no better") {
+		t.Errorf("%v", fs.Problems())
+	}
+}
+
 func TestBackupBoot(t *testing.T) {
 	v, _ := testVolume()
 	for _, tt := range []struct {
