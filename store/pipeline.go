@@ -63,7 +63,6 @@ type output struct {
 	journal WriteFile
 	frames  []frameEntry
 	tar     int64
-	newly   []FileEntry // finished since the last checkpoint
 
 	mu       sync.Mutex
 	err      *WriteError
@@ -74,6 +73,7 @@ type output struct {
 	partNum  int
 	enc      *zstd.Encoder
 	files    []FileEntry // finished
+	newly    []FileEntry // those finished since the last checkpoint
 	objects  int64       // lines of objects in the catalog, durable or not
 	durable  int64
 	durTar   int64

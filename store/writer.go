@@ -2,6 +2,7 @@ package store
 
 import (
 	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash"
@@ -151,18 +152,18 @@ type Writer struct {
 	tarSent     int64 // bytes of tar in jobs that were sent
 	member      *Member
 
-	known    map[Sum]uint32    // content -> index in contents
-	heads    map[Sum]struct{}  // of size and head
-	contents []content         //
-	names    []byte            // of contents
-	sds      map[string]int    // descriptor -> number
-	sdSize   int               //
-	beside   map[string]bool   // names of PutFile
-	manifest Manifest          // as it is on the disk, and the counters
-	started  time.Time         //
-	last     time.Time         // of the last checkpoint
-	changed  bool              // something was put since
-	outcomes map[Outcome]int64 //
+	known    map[uint64]uint32   // first bytes of the SHA-256 -> index in contents
+	heads    map[uint64]struct{} // of size and head: a hint only
+	contents []content
+	names    []byte         // of contents
+	sds      map[string]int // descriptor -> number
+	sdSize   int
+	beside   map[string]bool // names of PutFile
+	manifest Manifest        // as it is on the disk, and the counters
+	started  time.Time
+	last     time.Time // of the last checkpoint
+	changed  bool      // something was put since
+	outcomes map[Outcome]int64
 }
 
 // content remembers a stored content for duplicates: no pointers, so that a
@@ -170,6 +171,7 @@ type Writer struct {
 type content struct {
 	at     place
 	size   int64
+	sum    Sum
 	name   uint32 // in Writer.names: path, then stream
 	path   uint32 // their lengths
 	stream uint32
@@ -212,8 +214,8 @@ func Create(d Dir, opt Options) (*Writer, error) {
 		dir: d, opt: opt, started: now, last: now,
 		out:      &output{dir: d, segmentSize: opt.SegmentSize, enc: enc},
 		trial:    newEncoder(),
-		known:    map[Sum]uint32{},
-		heads:    map[Sum]struct{}{},
+		known:    map[uint64]uint32{},
+		heads:    map[uint64]struct{}{},
 		sds:      map[string]int{},
 		beside:   map[string]bool{},
 		outcomes: map[Outcome]int64{},
@@ -595,23 +597,20 @@ func (w *Writer) remembers(size int64) bool {
 	return size >= minDuplicate && w.opt.SameSize(size)
 }
 
-func headKey(size int64, head Sum) Sum {
-	for i := range 8 {
-		head[i] ^= byte(bits.RotateLeft64(uint64(size), 8*i))
-	}
-	return head
-}
+func (s Sum) short() uint64 { return binary.LittleEndian.Uint64(s[:]) }
+
+func headKey(size int64, head Sum) uint64 { return head.short() ^ bits.Reverse64(uint64(size)) }
 
 // remember makes the content of o known. What it cannot hold is stored again.
 func (w *Writer) remember(o *Object, head Sum) {
 	n := len(o.Path) + len(o.Stream)
-	if _, ok := w.known[o.SHA256]; ok || o.Names != nil || len(w.names) > math.MaxInt32-n {
+	if _, ok := w.known[o.SHA256.short()]; ok || o.Names != nil || len(w.names) > math.MaxInt32-n {
 		return
 	}
 	w.heads[headKey(o.Size, head)] = struct{}{}
-	w.known[o.SHA256] = uint32(len(w.contents))
+	w.known[o.SHA256.short()] = uint32(len(w.contents))
 	w.contents = append(w.contents, content{
-		at: o.at, size: o.Size, name: uint32(len(w.names)),
+		at: o.at, size: o.Size, sum: o.SHA256, name: uint32(len(w.names)),
 		path: uint32(len(o.Path)), stream: uint32(len(o.Stream)),
 	})
 	w.names = append(append(w.names, o.Path...), o.Stream...)
@@ -652,8 +651,8 @@ func (w *Writer) PutKnown(o *Object, sum [32]byte) (bool, error) {
 }
 
 func (w *Writer) putKnown(o *Object, name string) (bool, error) {
-	i, ok := w.known[o.SHA256]
-	if !ok || w.contents[i].size != o.Size {
+	i, ok := w.known[o.SHA256.short()]
+	if !ok || w.contents[i].sum != o.SHA256 || w.contents[i].size != o.Size {
 		return false, nil
 	}
 	c := w.contents[i]
