@@ -264,9 +264,7 @@ func (sc *scanner) gather(num uint32) ([]attr, []string, error) {
 		return nil, nil, err
 	}
 	var problems []string
-	attrs, err := parseAttrs(nil, rec, h, num)
-	// The damage of the base record was told when the pass came by.
-	_ = err
+	attrs, _ := parseAttrs(nil, rec, h, num) // its damage was told when the pass came by
 	list, err := sc.fs.listOf(attrs)
 	if err != nil {
 		problems = append(problems, err.Error())

@@ -19,12 +19,12 @@ type device struct {
 
 // ErrCut is wrapped by read errors about places behind the end of the medium:
 // the image of the volume is not whole.
-var ErrCut = errors.New("the medium ends before")
+var ErrCut = errors.New("behind the end of the medium")
 
 // readAt fills p, or gives an error.
 func (d *device) readAt(p []byte, off int64) (int, error) {
 	if off < 0 || off >= d.size {
-		return 0, fmt.Errorf("%w (it has %d bytes)", ErrCut, d.size)
+		return 0, fmt.Errorf("%w, which has %d bytes", ErrCut, d.size)
 	}
 	want := p
 	if int64(len(p)) > d.size-off {
@@ -37,7 +37,7 @@ func (d *device) readAt(p []byte, off int64) (int, error) {
 	case n < len(want):
 		return n, err
 	case n < len(p):
-		return n, fmt.Errorf("%w (it has %d bytes)", ErrCut, d.size)
+		return n, fmt.Errorf("%w, which has %d bytes", ErrCut, d.size)
 	}
 	return n, nil
 }
