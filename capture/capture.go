@@ -139,12 +139,12 @@ func SameSize(p *plan.Plan) func(int64) bool {
 	return func(n int64) bool { return same[n] }
 }
 
-// sameSizes finds the sizes of 64 KiB and more that occur more than once:
-// only those can be duplicates.
+// sameSizes finds the sizes that occur more than once: only contents of those
+// can be duplicates.
 func sameSizes(p *plan.Plan) map[int64]bool {
 	var sizes []int64
 	for i := range p.Items {
-		if n := p.Size(&p.Items[i]); n >= 64<<10 {
+		if n := p.Size(&p.Items[i]); n >= store.MinDuplicate {
 			sizes = append(sizes, n)
 		}
 	}

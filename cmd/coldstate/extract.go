@@ -48,7 +48,16 @@ func (c *extractCmd) Run(a *app) error {
 		paths = []string{""}
 	}
 	for _, p := range paths {
-		if err = t.each(p, true, x.put); err != nil {
+		err = t.each(p, true, x.put)
+		var f *failure
+		if errors.As(err, &f) && f.status == statusIncomplete {
+			// The catalog has lost lines; everything else is placed.
+			x.failed++
+			a.message("error", err.Error())
+			a.message("hint", f.hint)
+			err = nil
+		}
+		if err != nil {
 			break
 		}
 	}

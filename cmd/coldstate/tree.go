@@ -55,10 +55,13 @@ func (a *app) openTree(path string, f sourceFlags) (tree, error) {
 		if err != nil {
 			return nil, fail(statusFailed, fmt.Errorf("%s: %w", path, err), "coldstate verify tells what is damaged")
 		}
-		if s.Manifest().State != store.StateSealed {
+		switch s.Manifest().State {
+		case store.StateOpen:
 			a.message("note", path+" is not sealed: the capture was interrupted, and only what was durable by then is here")
+		case store.StateDamaged:
+			a.message("note", fmt.Sprintf("%s is damaged (%v): what is whole can still be read", path, s.Damage()))
 		}
-		return &storeTree{s}, nil
+		return &storeTree{s: s}, nil
 	}
 	src, err := a.openSource([]string{path}, f)
 	if err != nil {
@@ -298,7 +301,9 @@ func isSecretName(name string) bool {
 }
 
 // storeTree looks into a store.
-type storeTree struct{ s *store.Store }
+type storeTree struct {
+	s *store.Store
+}
 
 func (t *storeTree) Close() error { return t.s.Close() }
 
@@ -311,9 +316,11 @@ func (t *storeTree) each(path string, deep bool, fn func(*node) error) error {
 	root := winpath.Clean(file)
 	found := root == ""
 	volumesSeen := map[string]bool{}
+	var damage error
 	for o, err := range t.s.Objects() {
 		if err != nil {
-			return fail(statusFailed, err, "coldstate verify tells what is damaged")
+			damage = err
+			continue
 		}
 		p := string(o.Path)
 		if root == "" && !deep {
@@ -364,6 +371,9 @@ func (t *storeTree) each(path string, deep bool, fn func(*node) error) error {
 		if err := fn(t.node(o)); err != nil {
 			return err
 		}
+	}
+	if damage != nil {
+		return fail(statusIncomplete, fmt.Errorf("the catalog of the store is damaged, objects are missing here: %w", damage), "coldstate verify tells what is damaged; the segments can be unpacked with zstd and tar")
 	}
 	if !found {
 		return notFound(path)
