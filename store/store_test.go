@@ -79,7 +79,7 @@ func ok(t testing.TB, err error) {
 func TestDuplicatesAndLinks(t *testing.T) {
 	d, w := create(t, store.Options{SameSize: func(n int64) bool { return n != 70001 }})
 	r := rand.New(rand.NewPCG(1, 2))
-	big, odd, small := noise(r, 70000), noise(r, 70001), noise(r, 60000)
+	big, odd, small := noise(r, 70000), noise(r, 70001), noise(r, store.MinDuplicate-1)
 	a, b := file(`C:\a`), file(`C:\b`)
 	ok(t, w.Put(a, big))
 	ok(t, w.Put(b, big))
