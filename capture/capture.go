@@ -26,7 +26,7 @@ import (
 // Options of Run. The zero value is a good run.
 type Options struct {
 	// Window is the size of one batch of contents in memory, in bytes; three
-	// are in flight. 0 means 12 MiB.
+	// are in flight. 0 means 8 MiB.
 	Window int
 	// Progress is called from one goroutine after every batch.
 	Progress func(Progress)
@@ -102,7 +102,7 @@ const (
 // trouble with single objects is in the Result.
 func Run(ctx context.Context, p *plan.Plan, w *store.Writer, opt Options) (*Result, error) {
 	if opt.Window == 0 {
-		opt.Window = 12 << 20
+		opt.Window = 8 << 20
 	}
 	opt.Window = max(opt.Window, smallFile)
 	r := &run{

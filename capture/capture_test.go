@@ -1,0 +1,299 @@
+package capture_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/coldstate/coldstate/capture"
+	"github.com/coldstate/coldstate/migxml"
+	"github.com/coldstate/coldstate/offline"
+	"github.com/coldstate/coldstate/plan"
+	"github.com/coldstate/coldstate/profile"
+	"github.com/coldstate/coldstate/store"
+	"github.com/coldstate/coldstate/testimages"
+	"github.com/coldstate/coldstate/volumes"
+)
+
+const everything = `<migration urlid="http://example.org/all"><component type="Documents"><displayName>All</displayName><role role="Data"><rules>
+<include><objectSet><pattern type="File">C:\* [*]</pattern><pattern type="Registry">HKCU\* [*]</pattern><pattern type="Registry">HKLM\* [*]</pattern></objectSet></include>
+</rules></role></component></migration>`
+
+// planOf plans everything on an image or in a folder.
+func planOf(t *testing.T, path string) *plan.Plan {
+	t.Helper()
+	set, err := volumes.Open([]string{path}, volumes.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { set.Close() })
+	systems, _, err := offline.Find(set, offline.Options{})
+	if err != nil || len(systems) != 1 {
+		t.Fatalf("%d systems, %v", len(systems), err)
+	}
+	users, _, err := profile.Users(systems[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, _, err := migxml.Parse("all.xml", []byte(everything))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := plan.Build(context.Background(), systems[0], set, users, []*migxml.Document{d}, plan.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func sampleDisk(t *testing.T) string {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "disk.img")
+	if err := testimages.WriteDisk(name); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+// Every object of the plan has exactly one line in the catalog, and the
+// outcomes add up to the plan.
+func TestTotalsEqualThePlan(t *testing.T) {
+	p := planOf(t, sampleDisk(t))
+	d := store.Memory()
+	w, err := store.Create(d, store.Options{SameSize: capture.SameSize(p)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := capture.Run(context.Background(), p, w, capture.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Seal(); err != nil {
+		t.Fatal(err)
+	}
+	if res.Total() != int64(p.Count()) {
+		t.Errorf("%d outcomes, the plan has %d objects", res.Total(), p.Count())
+	}
+	type id struct{ path, stream, user, kind string }
+	planned := map[id]int{}
+	for o := range p.Objects {
+		planned[id{string(o.Path), string(o.Stream), o.User, o.Kind}]++
+	}
+	s, err := store.Open(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	counts := map[store.Outcome]int64{}
+	for o, err := range s.Objects() {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if o.Kind == store.Part {
+			continue
+		}
+		planned[id{string(o.Path), string(o.Stream), o.User, string(o.Kind)}]--
+		counts[o.Outcome]++
+		if capture.Fails(o.Outcome) && o.Reason == "" {
+			t.Errorf("%s %s has outcome %s and no reason", o.Path, o.Stream, o.Outcome)
+		}
+	}
+	for k, n := range planned {
+		if n != 0 {
+			t.Errorf("%v: %d more in the plan than in the catalog", k, n)
+		}
+	}
+	for o, c := range res.Counts {
+		// The catalog calls further names of damaged files links.
+		if counts[o] != c.Objects {
+			t.Errorf("%s: %d in the catalog, %d in the result", o, counts[o], c.Objects)
+		}
+	}
+}
+
+// A run that is interrupted leaves a store that is open and reads up to its
+// last durable object.
+func TestInterrupted(t *testing.T) {
+	p := planOf(t, sampleDisk(t))
+	for _, after := range []int64{0, 1} {
+		d := store.Memory()
+		w, err := store.Create(d, store.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(context.Background())
+		if after == 0 {
+			cancel()
+		}
+		_, err = capture.Run(ctx, p, w, capture.Options{Progress: func(capture.Progress) { cancel() }})
+		cancel()
+		if !errors.Is(err, context.Canceled) {
+			t.Fatalf("err = %v", err)
+		}
+		if err := w.Suspend(); err != nil {
+			t.Fatal(err)
+		}
+		s, err := store.Open(d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if st := s.Manifest().State; st != store.StateOpen {
+			t.Errorf("state %s", st)
+		}
+		n := 0
+		for o, err := range s.Objects() {
+			if err != nil {
+				t.Fatal(err)
+			}
+			n++
+			if o.Outcome.Stored() && o.Kind == store.File {
+				r, err := s.Content(o)
+				if err != nil {
+					t.Fatalf("%s: %v", o.Path, err)
+				}
+				if _, err := io.Copy(io.Discard, r); err != nil {
+					t.Errorf("%s: %v", o.Path, err)
+				}
+				r.Close()
+			}
+		}
+		if n == 0 || n >= p.Count() {
+			t.Errorf("%d objects are readable, the plan has %d", n, p.Count())
+		}
+	}
+}
+
+// A destination that fails ends the run with its error.
+func TestStoreFails(t *testing.T) {
+	p := planOf(t, sampleDisk(t))
+	d := &failing{Dir: store.Memory(), left: 20_000}
+	w, err := store.Create(d, store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := capture.Run(context.Background(), p, w, capture.Options{}); err == nil {
+		err = w.Seal()
+		if err == nil {
+			t.Fatal("nobody noticed that the destination failed")
+		}
+		if !errors.Is(err, errFull) {
+			t.Errorf("err = %v", err)
+		}
+	} else if !errors.Is(err, errFull) {
+		t.Errorf("err = %v", err)
+	}
+}
+
+var errFull = errors.New("no space left on device")
+
+// failing is a Dir that takes so many bytes.
+type failing struct {
+	store.Dir
+	left int
+}
+
+func (d *failing) Create(name string) (store.WriteFile, error) {
+	f, err := d.Dir.Create(name)
+	return &failingFile{f, d}, err
+}
+
+type failingFile struct {
+	store.WriteFile
+	d *failing
+}
+
+func (f *failingFile) Write(p []byte) (int, error) {
+	if f.d.left -= len(p); f.d.left < 0 {
+		return 0, errFull
+	}
+	return f.WriteFile.Write(p)
+}
+
+// Large contents, duplicates among them, and sparse ones come back as they
+// were, from a host folder.
+func TestLargeContents(t *testing.T) {
+	dir := t.TempDir()
+	sys := planOf(t, sampleDisk(t)).System
+	for _, f := range []string{"SYSTEM", "SOFTWARE"} {
+		b, err := sys.ReadFile(`C:\Windows\System32\config\`+f, 1<<26)
+		if err != nil {
+			t.Fatal(err)
+		}
+		write(t, filepath.Join(dir, "Windows/System32/config", f), b)
+	}
+	noise := make([]byte, 9<<20+123)
+	rng := rand.NewChaCha8([32]byte{7})
+	rng.Read(noise)
+	other := slices.Clone(noise)
+	other[len(other)-1] ^= 1 // same size and head, another content
+	files := map[string][]byte{"a": noise, "b": noise, "c": other, "small": noise[:100_000], "small too": noise[:100_000], "empty": {}, "edge": noise[:4<<20], "edge1": noise[:4<<20+1]}
+	for name, b := range files {
+		write(t, filepath.Join(dir, "Data", name), b)
+	}
+	p := planOf(t, dir)
+	d := store.Memory()
+	w, err := store.Create(d, store.Options{SameSize: capture.SameSize(p)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := capture.Run(context.Background(), p, w, capture.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Seal(); err != nil {
+		t.Fatal(err)
+	}
+	if n := res.Counts[store.Duplicate].Objects; n != 2 {
+		t.Errorf("%d duplicates, want b or a, and one of the small ones", n)
+	}
+	s, err := store.Open(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for o, err := range s.Objects() {
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, ok := files[filepath.Base(filepath.FromSlash(lastName(string(o.Path))))]
+		if !ok || o.Kind != store.File {
+			continue
+		}
+		n++
+		r, err := s.Content(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := io.ReadAll(r)
+		r.Close()
+		if err != nil || !slices.Equal(got, want) {
+			t.Errorf("%s: %d bytes, %v, want %d", o.Path, len(got), err, len(want))
+		}
+	}
+	if n != len(files) {
+		t.Errorf("%d files are in the store, want %d", n, len(files))
+	}
+}
+
+func lastName(p string) string {
+	for i := len(p) - 1; i >= 0; i-- {
+		if p[i] == '\\' {
+			return p[i+1:]
+		}
+	}
+	return p
+}
+
+func write(t *testing.T, name string, b []byte) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(name, b, 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
