@@ -16,16 +16,23 @@ const policyReason = "it holds password material or memory of the old machine; i
 // System Restore.
 var secretFolders = []string{"CONFIG", "REGBACK", "REPAIR", "SNAPSHOT", "NTDS"}
 
-// forbiddenFile says whether policy keeps the file out of every store: SAM
-// and SECURITY with their logs and copies, the database of a domain
-// controller, and the files that hold memory. folders are the names of the
-// folders above it.
+// forbiddenFile says whether policy keeps the file out of every store: hives
+// and databases of secrets, and the files that hold the memory of the machine.
+// folders are the names of the folders above it.
 func forbiddenFile(folders []string, name string, fs volumes.FS, e volumes.Entry, info *volumes.Info) bool {
-	up := wstr.Upper(name)
-	switch up {
+	switch wstr.Upper(name) {
 	case "PAGEFILE.SYS", "HIBERFIL.SYS", "SWAPFILE.SYS":
 		return len(folders) == 0 || len(folders) == 1 && isWindowsOld(folders[0])
-	case "NTDS.DIT":
+	}
+	return SecretFile(folders, name, fs, e, info)
+}
+
+// SecretFile says whether a file holds password material: SAM and SECURITY
+// with their logs and copies, and the database of a domain controller. folders
+// are the names of the folders above it.
+func SecretFile(folders []string, name string, fs volumes.FS, e volumes.Entry, info *volumes.Info) bool {
+	up := wstr.Upper(name)
+	if up == "NTDS.DIT" {
 		return true
 	}
 	if !isSecretHiveName(up) {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/coldstate/coldstate/internal/winpath"
 	"github.com/coldstate/coldstate/internal/wstr"
+	"github.com/coldstate/coldstate/plan"
 	"github.com/coldstate/coldstate/store"
 	"github.com/coldstate/coldstate/volumes"
 	"github.com/coldstate/coldstate/volumes/winfs"
@@ -217,7 +218,10 @@ func (w *sourceWalk) node(e volumes.Entry, path string) (*node, error) {
 			n.Outcome, n.Reason = store.Placeholder, "its content is only in the cloud"
 		}
 		n.open = func() (io.ReadCloser, error) { return w.open(e, "") }
-		n.secret = isSecretName(w.fs.Name(e)) && !(w.hasNamed && w.named == e)
+		if !(w.hasNamed && w.named == e) {
+			_, folders := winpath.Split(winpath.Dir(path))
+			n.secret = plan.SecretFile(folders, w.fs.Name(e), w.fs, e, &info)
+		}
 		if info.Links > 1 {
 			if w.links == nil {
 				w.links = map[winfs.FileID]string{}
@@ -292,12 +296,6 @@ func (r *streamReader) Close() error {
 		return r.c.Close()
 	}
 	return nil
-}
-
-// isSecretName knows the names of the hives that hold password material.
-func isSecretName(name string) bool {
-	head, _, _ := strings.Cut(wstr.Upper(name), ".")
-	return head == "SAM" || head == "SECURITY" || wstr.EqualFold(name, "NTDS.DIT")
 }
 
 // storeTree looks into a store.
