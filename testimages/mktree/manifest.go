@@ -205,5 +205,5 @@ func freeBytes(root string) (int64, error) {
 	if err := unix.Statfs(root, &st); err != nil {
 		return 0, err
 	}
-	return int64(st.Bavail) * st.Bsize, nil
+	return int64(st.Bavail) * int64(st.Bsize), nil
 }
