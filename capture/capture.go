@@ -232,7 +232,7 @@ func (r *run) tell(doing string) {
 
 func (r *run) refused(f *plan.Refused) error {
 	return r.put(&store.Object{
-		Path: wstr.Text(f.Path), Kind: store.Kind(f.Kind.String()), User: f.User,
+		Path: wstr.Text(f.Path), Stream: wstr.Text(f.Stream), Kind: store.Kind(f.Kind.String()), User: f.User,
 		Outcome: store.Outcome(f.Outcome), Reason: f.Reason,
 	}, nil)
 }

@@ -371,6 +371,8 @@ func equalName(b []byte, latin1 bool, want []uint16) bool {
 }
 
 // SkipKey is returned by the function of Walk to leave out what is below a key.
+//
+//lint:ignore ST1012 it is no error, and named like filepath.SkipDir
 var SkipKey = errors.New("skip this key")
 
 // ErrBudget is the error of a Walk that met more than an honest hive of its

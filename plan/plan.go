@@ -131,6 +131,7 @@ type KeyPath struct {
 // Refused is an object in scope that cannot be captured.
 type Refused struct {
 	Path, User string
+	Stream     string // for streams: its name, AllStreams for those that cannot be listed
 	Kind       Kind
 	Outcome    string
 	Reason     string
@@ -143,6 +144,9 @@ const (
 	Unreadable    = "unreadable"
 	VolumeMissing = "volume-missing"
 )
+
+// AllStreams stands for the streams of a file that cannot be listed.
+const AllStreams = "*"
 
 // maxDepth is above every path of a sound volume (32,767 characters).
 const maxDepth = 16384
@@ -341,12 +345,12 @@ func (v *volumeWalk) folder(dir volumes.Entry, w *rules.Walk, owner int16, depth
 func (v *volumeWalk) streams(e volumes.Entry, d rules.Decision, owner int16) error {
 	ss, err := v.fs.Streams(e)
 	if err != nil {
-		v.refuse(Refused{Path: v.Path(&Item{Entry: e, Volume: v.vol}), Kind: Stream, Outcome: Unreadable, Reason: "its streams cannot be listed: " + err.Error(), Owner: owner})
+		v.refuse(Refused{Path: v.Path(&Item{Entry: e, Volume: v.vol}), Stream: AllStreams, Kind: Stream, Outcome: Unreadable, Reason: "its streams cannot be listed: " + err.Error(), Owner: owner})
 		return nil
 	}
 	for i := range ss {
 		if i > 0xffff {
-			v.refuse(Refused{Path: v.Path(&Item{Entry: e, Volume: v.vol}) + ":" + ss[i].Name, Kind: Stream, Outcome: "unsupported", Reason: "more than 65,536 streams in one file", Owner: owner})
+			v.refuse(Refused{Path: v.Path(&Item{Entry: e, Volume: v.vol}), Stream: ss[i].Name, Kind: Stream, Outcome: "unsupported", Reason: "more than 65,536 streams in one file", Owner: owner})
 			continue
 		}
 		v.Items = append(v.Items, Item{Entry: e, Rule: d.Rule, Context: d.Context, Owner: owner, Stream: uint16(i), Volume: v.vol, Kind: Stream})
@@ -429,7 +433,7 @@ func (p *Plan) Objects(yield func(*Object) bool) {
 	}
 	for i := range p.Refused {
 		r := &p.Refused[i]
-		o := Object{Path: wstr.Text(r.Path), Kind: r.Kind.String(), User: r.User, Outcome: r.Outcome, Reason: wstr.Text(r.Reason), Owner: p.Owners[r.Owner], Rule: -1}
+		o := Object{Path: wstr.Text(r.Path), Stream: wstr.Text(r.Stream), Kind: r.Kind.String(), User: r.User, Outcome: r.Outcome, Reason: wstr.Text(r.Reason), Owner: p.Owners[r.Owner], Rule: -1}
 		if !yield(&o) {
 			return
 		}

@@ -272,19 +272,3 @@ func dirOf(t testing.TB, m map[string][]byte) store.Dir {
 	}
 	return d
 }
-
-func copyDir(t testing.TB, from store.Dir, to store.Dir) {
-	t.Helper()
-	for n, b := range files(t, from) {
-		f, err := to.Create(n)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := f.Write(b); err != nil {
-			t.Fatal(err)
-		}
-		if err := f.Close(); err != nil {
-			t.Fatal(err)
-		}
-	}
-}

@@ -402,6 +402,31 @@ func TestSuspend(t *testing.T) {
 	}
 }
 
+// A cut after the last byte of a large content, before its line: the store is
+// open, and sound.
+func TestSuspendBehindTheContent(t *testing.T) {
+	d, w := create(t, store.Options{Checkpoint: time.Hour})
+	ok(t, w.Put(file(`C:\small`), []byte("small")))
+	m, err := w.Start(file(`C:\whole`), 3<<20, nil)
+	ok(t, err)
+	_, err = m.Write(noise(rand.New(rand.NewPCG(1, 1)), 3<<20))
+	ok(t, err)
+	ok(t, w.Checkpoint())
+	ok(t, w.Suspend())
+	sound(t, d)
+	s := open(t, d)
+	n := 0
+	for o, err := range s.Objects() {
+		ok(t, err)
+		if o.Path == `C:\small` {
+			n++
+		}
+	}
+	if n != 1 || s.Manifest().State != store.StateOpen {
+		t.Errorf("%d objects, state %s", n, s.Manifest().State)
+	}
+}
+
 func TestSecurity(t *testing.T) {
 	d, w := create(t, store.Options{})
 	for i, want := range []int{1, 2, 1, 0} {

@@ -6,7 +6,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"testing"
 
@@ -123,11 +122,4 @@ func needProgram(t *testing.T, name string) string {
 		t.Skipf("needs the program %s (Debian package; .ci/run installs it)", name)
 	}
 	return p
-}
-
-func needPOSIX(t *testing.T) {
-	t.Helper()
-	if runtime.GOOS == "windows" {
-		t.Skip("needs a POSIX host")
-	}
 }
