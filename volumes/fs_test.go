@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -184,23 +183,6 @@ func readStream(t *testing.T, fs FS, e Entry, name string) (sum [sha256.Size]byt
 		}
 	}
 	return sha256.Sum256(whole), int64(len(whole))
-}
-
-// compare tells what differs between two views.
-func compare(t *testing.T, a, b map[string]object, nameA, nameB string) {
-	t.Helper()
-	for _, path := range slices.Sorted(maps.Keys(a)) {
-		if o, ok := b[path]; !ok {
-			t.Errorf("%q is only in %s", path, nameA)
-		} else if o != a[path] {
-			t.Errorf("%q:\n%s %+v\n%s %+v", path, nameA, a[path], nameB, o)
-		}
-	}
-	for _, path := range slices.Sorted(maps.Keys(b)) {
-		if _, ok := a[path]; !ok {
-			t.Errorf("%q is only in %s", path, nameB)
-		}
-	}
 }
 
 // tempDir is t.TempDir for Wine as well, where os.RemoveAll needs a call that

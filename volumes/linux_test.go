@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -431,5 +432,22 @@ func TestNTFS3GHides(t *testing.T) {
 	got := make([]byte, len(long))
 	if _, err := s.ReadAt(got, 0); err != nil && err != io.EOF || !bytes.Equal(got, long) {
 		t.Errorf("package ntfs reads the stream wrong: %v", err)
+	}
+}
+
+// compare tells what differs between two views.
+func compare(t *testing.T, a, b map[string]object, nameA, nameB string) {
+	t.Helper()
+	for _, path := range slices.Sorted(maps.Keys(a)) {
+		if o, ok := b[path]; !ok {
+			t.Errorf("%q is only in %s", path, nameA)
+		} else if o != a[path] {
+			t.Errorf("%q:\n%s %+v\n%s %+v", path, nameA, a[path], nameB, o)
+		}
+	}
+	for _, path := range slices.Sorted(maps.Keys(b)) {
+		if _, ok := a[path]; !ok {
+			t.Errorf("%q is only in %s", path, nameB)
+		}
 	}
 }
