@@ -1,8 +1,8 @@
 // Package coldstate is the map of the project; it holds no code.
 //
 // Coldstate takes people's files, settings and accounts out of a Windows that
-// is not running into a store, and puts them back. The folders are the
-// journey of one file, left to right:
+// is not running into a store. The folders are the journey of one file, left
+// to right:
 //
 //	  bytes -> meaning          formats; each knows only its own
 //	volumes/        disk, image or folder -> file systems with Windows metadata
@@ -22,11 +22,12 @@
 //
 //	  decisions -> deeds
 //	capture/        plan + System -> store
+//	restore/folder/ entries -> a plain folder of the host
 //
 //	cmd/coldstate/  flags, printing, exit codes: the only place that talks to people
 //	internal/       small formats and strings used by several of the above
 //	testimages/     a small Windows disk, and the programs that build it
-//	docs/           format.md, decisions/
+//	docs/           format.md, rules.md, performance.md, decisions/
 //
 // The main job is one chain of calls, each taking what the last one gave:
 //
