@@ -1,6 +1,7 @@
 package capture
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -299,15 +300,7 @@ func (r *reader) fill() {
 func (r *reader) readMerged(medium io.ReaderAt) {
 	m := r.merge
 	r.merge = r.merge[:0]
-	slices.SortFunc(m, func(a, b extent) int {
-		switch {
-		case a.pos < b.pos:
-			return -1
-		case a.pos > b.pos:
-			return 1
-		}
-		return 0
-	})
+	slices.SortFunc(m, func(a, b extent) int { return cmp.Compare(a.pos, b.pos) })
 	for len(m) > 0 {
 		end := m[0].pos + int64(len(m[0].dst))
 		n := 1
@@ -386,15 +379,7 @@ func (r *run) damage(o *store.Object, off int64, bad badRanges) {
 		}
 		o.Ranges = append(o.Ranges, b)
 	}
-	slices.SortFunc(o.Ranges, func(a, b store.Range) int {
-		switch {
-		case a.Off < b.Off:
-			return -1
-		case a.Off > b.Off:
-			return 1
-		}
-		return 0
-	})
+	slices.SortFunc(o.Ranges, func(a, b store.Range) int { return cmp.Compare(a.Off, b.Off) })
 }
 
 type badRanges struct {

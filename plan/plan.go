@@ -5,6 +5,7 @@
 package plan
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -501,13 +502,7 @@ func (p *Plan) Totals() []Total {
 		out = append(out, *t)
 	}
 	slices.SortFunc(out, func(a, b Total) int {
-		switch {
-		case a.Bytes != b.Bytes:
-			return int(max(-1, min(1, b.Bytes-a.Bytes)))
-		case a.Owner != b.Owner:
-			return strings.Compare(a.Owner, b.Owner)
-		}
-		return strings.Compare(a.Component, b.Component)
+		return cmp.Or(cmp.Compare(b.Bytes, a.Bytes), cmp.Compare(a.Owner, b.Owner), cmp.Compare(a.Component, b.Component))
 	})
 	return out
 }
