@@ -115,6 +115,11 @@ func Run(ctx context.Context, p *plan.Plan, w *store.Writer, opt Options) (*Resu
 	for i := range p.Items {
 		r.progress.AllBytes += p.Size(&p.Items[i])
 	}
+	for i := range p.Keys {
+		if p.Keys[i].IsValue {
+			r.progress.AllBytes += int64(p.Keys[i].Value.Size())
+		}
+	}
 	for i := range p.Refused {
 		if err := r.refused(&p.Refused[i]); err != nil {
 			return r.res, err
@@ -130,6 +135,53 @@ func Run(ctx context.Context, p *plan.Plan, w *store.Writer, opt Options) (*Resu
 		return r.res, fmt.Errorf("the plan holds %d objects and %d got an outcome: this is a mistake of the program, do not rely on the store", r.progress.AllObjects, n)
 	}
 	return r.res, nil
+}
+
+// Estimate is the number of content bytes that a store of p holds before
+// compression, at the most: holes, contents that are only in the cloud and
+// further names of a file take no room.
+func Estimate(p *plan.Plan) (n int64) {
+	links := map[linkKey]bool{}
+	for i := range p.Items {
+		it := &p.Items[i]
+		fs := p.Volumes[it.Volume].FS
+		if it.Kind != plan.File {
+			n += p.Size(it)
+			continue
+		}
+		info, err := fs.Info(it.Entry)
+		if err != nil || placeholder(&info) {
+			continue
+		}
+		if key := (linkKey{it.Volume, info.File}); info.Links > 1 {
+			if links[key] {
+				continue
+			}
+			links[key] = true
+		}
+		n += info.Size
+		if info.Mode&winfs.Sparse == 0 {
+			continue
+		}
+		if s, err := fs.Open(it.Entry, ""); err == nil {
+			for _, h := range s.Holes() {
+				n -= h.Len
+			}
+			closeStream(s)
+		}
+	}
+	for i := range p.Keys {
+		if p.Keys[i].IsValue {
+			n += int64(p.Keys[i].Value.Size())
+		}
+	}
+	return n
+}
+
+// placeholder says whether the content of a file is only in the cloud.
+func placeholder(info *winfs.Info) bool {
+	return winfs.IsCloudTag(info.Reparse) &&
+		(info.Mode&(winfs.Absent|winfs.Partial) != 0 || info.Attr&(winfs.AttrRecallOnDataAccess|winfs.AttrOffline) != 0)
 }
 
 // SameSize says whether contents of that size occur more than once in the
@@ -166,6 +218,9 @@ type run struct {
 	progress Progress
 	security map[securityKey]int
 	same     map[int64]bool
+	// partial are the bytes of the large content at hand that progress has
+	// counted already.
+	partial int64
 }
 
 type securityKey struct {
@@ -195,7 +250,8 @@ func (r *run) count(o *store.Object) {
 	c.Bytes += o.Size
 	r.res.Counts[o.Outcome] = c
 	r.progress.Objects++
-	r.progress.Bytes += o.Size
+	r.progress.Bytes += o.Size - r.partial
+	r.partial = 0
 	if !Fails(o.Outcome) {
 		return
 	}

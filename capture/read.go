@@ -208,7 +208,7 @@ func (r *reader) item(it *plan.Item) error {
 			}
 			r.links[key] = o
 		}
-		if winfs.IsCloudTag(info.Reparse) && (info.Mode&(winfs.Absent|winfs.Partial) != 0 || info.Attr&(winfs.AttrRecallOnDataAccess|winfs.AttrOffline) != 0) {
+		if placeholder(&info) {
 			o.Outcome, o.Reason = store.Placeholder, "its content is only in the cloud"
 			return r.add(p)
 		}

@@ -169,6 +169,8 @@ func (r *run) storeLarge(b *batch) error {
 	if _, err := l.member.Write(b.buf[:b.n]); err != nil {
 		return err
 	}
+	r.partial += int64(b.n)
+	r.progress.Bytes += int64(b.n)
 	if !b.last {
 		return nil
 	}

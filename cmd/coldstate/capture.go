@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/coldstate/coldstate/capture"
+	"github.com/coldstate/coldstate/internal/wstr"
 	"github.com/coldstate/coldstate/migxml"
 	"github.com/coldstate/coldstate/plan"
 	"github.com/coldstate/coldstate/profile"
@@ -25,19 +26,20 @@ import (
 
 type captureCmd struct {
 	sourceFlags
-	To          string   `help:"The folder of the store; it must be new or empty." placeholder:"STORE"`
-	Rules       []string `help:"A MigXML file, builtin, or builtin:NAME; repeatable. Without it the built-in rules." placeholder:"FILE" sep:"none"`
-	Include     []string `help:"Take this as well: a MigXML pattern such as 'D:\\Data\\* [*]'." placeholder:"PATTERN" sep:"none"`
-	Exclude     []string `help:"Never take this: a MigXML pattern such as 'C:\\* [*.iso]'." placeholder:"PATTERN" sep:"none"`
-	User        []string `help:"Only users that fit: name, SID, DOMAIN\\name, with * and ?; repeatable." placeholder:"PATTERN" sep:"none"`
-	NotUser     []string `help:"No users that fit." placeholder:"PATTERN" sep:"none"`
-	DryRun      bool     `help:"Say what would be taken, and write nothing."`
-	Strict      bool     `help:"Files whose content is only in the cloud make the status 3."`
-	Memory      string   `help:"Upper bound of the memory, for example 256M." placeholder:"SIZE"`
-	SegmentSize string   `help:"Largest size of a segment of the store." default:"2G" placeholder:"SIZE"`
-	Progress    string   `help:"auto, plain, json or none." enum:"auto,plain,json,none" default:"auto"`
-	JSON        bool     `help:"Print the plan (--dry-run) or the result as JSON." name:"json"`
-	Source      []string `arg:"" help:"Disk images, devices or folders: the disks of one machine."`
+	To           string   `help:"The folder of the store; it must be new or empty." placeholder:"STORE"`
+	Rules        []string `help:"A MigXML file, builtin, or builtin:NAME; repeatable. Without it the built-in rules." placeholder:"FILE" sep:"none"`
+	Include      []string `help:"Take this as well: a MigXML pattern such as 'D:\\Data\\* [*]'." placeholder:"PATTERN" sep:"none"`
+	Exclude      []string `help:"Never take this: a MigXML pattern such as 'C:\\* [*.iso]'." placeholder:"PATTERN" sep:"none"`
+	User         []string `help:"Only users that fit: name, SID, DOMAIN\\name, with * and ?; repeatable." placeholder:"PATTERN" sep:"none"`
+	NotUser      []string `help:"No users that fit." placeholder:"PATTERN" sep:"none"`
+	DryRun       bool     `help:"Say what would be taken, and write nothing."`
+	Strict       bool     `help:"Files whose content is only in the cloud make the status 3."`
+	NoSpaceCheck bool     `help:"Begin even if the destination seems too small."`
+	Memory       string   `help:"Upper bound of the memory, for example 256M." placeholder:"SIZE"`
+	SegmentSize  string   `help:"Largest size of a segment of the store." default:"2G" placeholder:"SIZE"`
+	Progress     string   `help:"auto, plain, json or none." enum:"auto,plain,json,none" default:"auto"`
+	JSON         bool     `help:"Print the plan (--dry-run) or the result as JSON." name:"json"`
+	Source       []string `arg:"" help:"Disk images, devices or folders: the disks of one machine."`
 }
 
 func (captureCmd) Help() string {
@@ -245,9 +247,8 @@ func readRuleFile(name string) ([]byte, error) {
 // dryRun says what a capture would take.
 func (c *captureCmd) dryRun(a *app, p *plan.Plan) error {
 	totals := p.Totals()
-	var objects, bytes int64
+	var bytes int64
 	for _, t := range totals {
-		objects += t.Objects
 		bytes += t.Bytes
 	}
 	if c.JSON {
@@ -277,8 +278,9 @@ func (c *captureCmd) dryRun(a *app, p *plan.Plan) error {
 			free = fmt.Sprintf("; %s are free at %s", size(n), c.To)
 		}
 	}
-	a.result(fmt.Sprintf("dry run: %d objects, %s before compression, about %s of reading; nothing was written%s",
-		int64(p.Count()), size(bytes), readingTime(bytes), free))
+	most := capture.Estimate(p)
+	a.result(fmt.Sprintf("dry run: %d objects, %s; a store of up to %s, about %s of reading; nothing was written%s",
+		p.Count(), size(bytes), size(most+catalogRoom(p)), readingTime(most), free))
 	return nil
 }
 
@@ -317,6 +319,30 @@ func planJSON(out io.Writer, p *plan.Plan, totals []plan.Total) error {
 	return w.Flush()
 }
 
+// checkSpace compares the free room of the destination with the estimate.
+func (c *captureCmd) checkSpace(a *app, p *plan.Plan) error {
+	free, err := freeAt(c.To)
+	if err != nil {
+		return nil // the first write will tell
+	}
+	most := capture.Estimate(p) + catalogRoom(p)
+	switch {
+	case free >= most:
+	case c.NoSpaceCheck || free >= most/4:
+		// Documents and programs shrink to a half or a third; only text and
+		// empty databases to less than a quarter.
+		a.message("note", fmt.Sprintf("%s are free at %s for %s before compression: it may not fit", size(free), c.To, size(most)))
+	default:
+		return fail(statusFailed, fmt.Errorf("--to %s: %s are free there, for %s before compression: it is not likely to fit", c.To, size(free), size(most)),
+			"choose another destination, leave something out with --exclude, or try all the same with --no-space-check")
+	}
+	return nil
+}
+
+// catalogRoom estimates the room of the catalog: a line of it has some 40
+// bytes when it is compressed.
+func catalogRoom(p *plan.Plan) int64 { return int64(p.Count()) * 64 }
+
 // freeAt is the free room where a folder is, or will be.
 func freeAt(dir string) (int64, error) {
 	dir, err := filepath.Abs(dir)
@@ -337,20 +363,8 @@ func freeAt(dir string) (int64, error) {
 
 // store runs the capture and tells its end.
 func (c *captureCmd) store(a *app, p *plan.Plan, pr *progress, segment int64, start time.Time) error {
-	var bytes int64
-	for _, t := range p.Totals() {
-		bytes += t.Bytes
-	}
-	if free, err := freeAt(c.To); err == nil {
-		// Content shrinks to a quarter at the best; the catalog takes some
-		// hundred bytes an object.
-		least := bytes/4 + int64(p.Count())*64
-		if free < least {
-			return fail(statusFailed, fmt.Errorf("--to %s: %s are free there, and the store of %s will take at least %s", c.To, size(free), size(bytes), size(least)), "choose another destination, or leave something out with --exclude")
-		}
-		if free < bytes {
-			a.message("note", fmt.Sprintf("%s are free at %s for %s before compression: it may not fit", size(free), c.To, size(bytes)))
-		}
+	if err := c.checkSpace(a, p); err != nil {
+		return err
 	}
 	sys := p.System
 	w, err := store.Create(store.OS(c.To), store.Options{
@@ -424,17 +438,22 @@ func (c *captureCmd) report(a *app, p *plan.Plan, res *capture.Result, start tim
 		stored += res.Counts[o].Objects
 		bytes += res.Counts[o].Bytes
 	}
-	for o, what := range map[store.Outcome]string{store.Placeholder: "only in the cloud, listed", store.Excluded: "excluded by policy", store.Duplicate: "of them duplicates", store.Linked: "of them further names of a file"} {
-		if n := res.Counts[o].Objects; n > 0 {
-			also = append(also, fmt.Sprintf("%d %s", n, what))
+	for _, c := range []struct {
+		outcome store.Outcome
+		what    string
+	}{
+		{store.Duplicate, "of them duplicates"}, {store.Linked, "of them further names of a file"},
+		{store.Placeholder, "only in the cloud, listed"}, {store.Excluded, "excluded by policy"},
+	} {
+		if n := res.Counts[c.outcome].Objects; n > 0 {
+			also = append(also, fmt.Sprintf("%d %s", n, c.what))
 		}
 	}
-	slices.Sort(also)
 	incomplete := res.Incomplete() || c.Strict && res.Counts[store.Placeholder].Objects > 0
 	if c.JSON {
 		err := json.NewEncoder(a.stdout).Encode(map[string]any{
 			"store": c.To, "complete": !incomplete, "objects": res.Total(), "planned": p.Count(), "outcomes": res.Counts,
-			"failures": res.AllFailures, "seconds": took.Seconds(), "store_bytes": folderSize(c.To),
+			"not_captured": failuresJSON(res), "not_captured_count": res.AllFailures, "seconds": took.Seconds(), "store_bytes": folderSize(c.To),
 		})
 		if err != nil {
 			return err
@@ -453,6 +472,20 @@ func (c *captureCmd) report(a *app, p *plan.Plan, res *capture.Result, start tim
 	}
 	a.result("complete: " + text)
 	return nil
+}
+
+// failuresJSON lists the objects that make a run incomplete; the catalog has
+// those beyond the first thousand.
+func failuresJSON(res *capture.Result) []map[string]any {
+	out := []map[string]any{}
+	for _, f := range res.Failures {
+		m := map[string]any{"path": wstr.Text(f.Path), "outcome": f.Outcome, "reason": wstr.Text(f.Reason)}
+		if len(f.Ranges) > 0 {
+			m["ranges"] = f.Ranges
+		}
+		out = append(out, m)
+	}
+	return out
 }
 
 func folderSize(dir string) (n int64) {

@@ -52,11 +52,25 @@ func TestDestinationFull(t *testing.T) {
 	t.Run("too small from the start", func(t *testing.T) {
 		to := mount("1m")
 		status, _, stderr := tool(t, "capture", src, "--to", to, "--rules", rules, "--progress", "none")
-		if status != statusFailed || !strings.Contains(stderr, "are free there") || !strings.Contains(stderr, "hint: choose another destination") || !strings.Contains(stderr, "RESULT: failed: nothing was written") {
+		if status != statusFailed || !strings.Contains(stderr, "are free there") || !strings.Contains(stderr, "--no-space-check") || !strings.Contains(stderr, "RESULT: failed: nothing was written") {
 			t.Errorf("status %d: %s", status, stderr)
 		}
 		if _, err := os.Stat(to); err == nil {
 			t.Error("something was written")
+		}
+	})
+	t.Run("holes take no room", func(t *testing.T) {
+		sparse := filepath.Join(src, "Users", "anna", "disk.vhd")
+		if err := os.WriteFile(sparse, []byte("head"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Truncate(sparse, 1<<30); err != nil {
+			t.Fatal(err)
+		}
+		defer os.Remove(sparse)
+		to := mount("15m")
+		if status, _, stderr := tool(t, "capture", src, "--to", to, "--rules", rules, "--progress", "none"); status != statusOK {
+			t.Errorf("status %d: %s", status, stderr)
 		}
 	})
 	t.Run("fills up", func(t *testing.T) {

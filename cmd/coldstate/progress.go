@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/coldstate/coldstate/internal/wstr"
 )
 
 // progressLine is how far a job is.
@@ -81,13 +83,17 @@ func (p *progress) update(l progressLine) {
 	}
 	switch p.kind {
 	case "json":
-		b, err := json.Marshal(map[string]any{"doing": l.Doing, "objects": l.Objects, "all_objects": l.AllFiles, "bytes": l.Bytes,
+		b, err := json.Marshal(map[string]any{"doing": l.Doing, "path": wstr.Text(l.Path), "objects": l.Objects, "all_objects": l.AllFiles, "bytes": l.Bytes,
 			"all_bytes": l.AllBytes, "bytes_per_second": int64(p.rate), "seconds_left": int64(left.Seconds())})
 		if err == nil {
 			fmt.Fprintf(p.w, "%s\n", b)
 		}
 	case "plain":
-		fmt.Fprintln(p.w, p.text(l, left))
+		s := p.text(l, left)
+		if l.Path != "" {
+			s += ", at " + printable(l.Path)
+		}
+		fmt.Fprintln(p.w, s)
 	case "terminal":
 		s := p.text(l, left)
 		if room := p.width - utf8.RuneCountInString(s) - 2; room > 12 && l.Path != "" {
@@ -110,7 +116,10 @@ func (p *progress) text(l progressLine, left time.Duration) string {
 	}
 	s += " " + size(l.Bytes)
 	if l.AllFiles > 0 {
-		s += fmt.Sprintf(", %d of %d objects", l.Objects, l.AllFiles)
+		s += fmt.Sprintf(", %d/%d", l.Objects, l.AllFiles)
+		if p.kind != "terminal" {
+			s += " objects"
+		}
 	}
 	if p.rate > 0 {
 		s += ", " + size(int64(p.rate)) + "/s"

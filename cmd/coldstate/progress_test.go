@@ -55,7 +55,7 @@ func TestProgress(t *testing.T) {
 		t.Errorf("none: %q", got)
 	}
 	plain := feed("plain", 80)
-	for _, part := range []string{"capturing", " 50%", "600 MiB", "10 of 40 objects", "KiB/s", "1m0s left"} {
+	for _, part := range []string{"capturing", " 50%", "600 MiB", "10/40 objects", `at C:\Users\ann`, "KiB/s", "1m0s left"} {
 		if !strings.Contains(plain, part) {
 			t.Errorf("plain: %q lacks %q", plain, part)
 		}
@@ -64,7 +64,7 @@ func TestProgress(t *testing.T) {
 		t.Errorf("plain: %q", plain)
 	}
 	var m map[string]any
-	if err := json.Unmarshal([]byte(feed("json", 80)), &m); err != nil || m["bytes"] != float64(600<<20) || m["seconds_left"] == float64(0) {
+	if err := json.Unmarshal([]byte(feed("json", 80)), &m); err != nil || m["bytes"] != float64(600<<20) || m["path"] == "" || m["seconds_left"] == float64(0) {
 		t.Errorf("json: %v, %v", m, err)
 	}
 	for _, width := range []int{40, 80, 200} {
@@ -76,6 +76,9 @@ func TestProgress(t *testing.T) {
 			if n := len([]rune(l)); n > width {
 				t.Errorf("terminal of %d: a line of %d characters: %q", width, n, l)
 			}
+		}
+		if width == 80 && !strings.Contains(line, ".docx") {
+			t.Errorf("terminal of 80: no path: %q", line)
 		}
 		if (width == 200) != strings.Contains(line, "a very long name of a file.docx") {
 			t.Errorf("terminal of %d: %q", width, line)
