@@ -12,7 +12,7 @@ import (
 	"syscall"
 )
 
-const privilegeHint = "run it as root (sudo)"
+const privilegeHint = "run it as root (sudo); in a container, allow it the device"
 
 func hostPath(path string) string { return path }
 

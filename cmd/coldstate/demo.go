@@ -78,5 +78,6 @@ func (c *demoCmd) Run(a *app) error {
 	}
 	say("\nThe store is %s. It holds %d files, %d folders, %d streams, %d links,\n%d registry keys and %d values. Public tools open it:\n\n  cat %s.* | zstd -d | tar -t",
 		to, kinds[store.File], kinds[store.Folder], kinds[store.Stream], kinds[store.Link], kinds[store.Key], kinds[store.Value], filepath.Join(to, "data.tar.zst"))
+	a.result("the demo ran to its end; " + dir + " can be deleted")
 	return nil
 }

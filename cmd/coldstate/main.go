@@ -6,7 +6,8 @@
 //   - Data goes to standard output, everything else to standard error; with
 //     --json standard output holds JSON only.
 //   - A message says what, where and why; a "hint:" line says what to do.
-//   - The last line of a job is RESULT: …, on the terminal and in the log.
+//   - The last line of a job, and of every command that fails, is RESULT: …,
+//     on the terminal and in the log. Commands that print data end with it.
 //   - Exit status: 0 complete, 1 failed, 2 usage or configuration, 3 finished
 //     but something in scope was not captured, 4 needs a decision or a key,
 //     130 interrupted.
@@ -132,12 +133,16 @@ func run(args []string, stdout, stderr io.Writer) (status int) {
 	if err != nil {
 		a.message("error", err.Error())
 		a.message("hint", "coldstate --help lists the commands, coldstate COMMAND --help its flags with an example")
+		a.result("failed with status 2")
+		a.conclude()
 		return statusUsage
 	}
 	if c.Log != "" {
 		f, err := os.OpenFile(c.Log, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
 		if err != nil {
 			a.message("error", fmt.Sprintf("the log cannot be written: %v", err))
+			a.result("failed with status 2")
+			a.conclude()
 			return statusUsage
 		}
 		a.log = f
@@ -172,6 +177,9 @@ func (a *app) finish(err error) int {
 	}
 	if hint != "" {
 		a.message("hint", hint)
+	}
+	if a.ending == "" {
+		a.result(fmt.Sprintf("failed with status %d", status))
 	}
 	return status
 }

@@ -28,8 +28,8 @@ type regCmd struct {
 }
 
 func (regCmd) Help() string {
-	return `Of the hives SAM and SECURITY only names, lengths and SHA-1 sums are shown,
-never data.
+	return `Of the hive files SAM and SECURITY only names, lengths and SHA-1 sums are
+shown, never data; of a Windows they are not shown at all.
 
 Example:
   coldstate reg disk.img 'HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion'
@@ -64,6 +64,9 @@ func (c *regCmd) run(a *app, p *regPrinter) error {
 		}
 		p.hives = append(p.hives, h)
 		secret := secretRoot(h)
+		if secret && c.Format == "reg" {
+			return fail(statusUsage, fmt.Errorf("%s: a hive with password material is not exported", c.Source), "--format tsv shows names, lengths and sums")
+		}
 		if len(c.Key) == 0 {
 			return p.print(h.Root(), "", "", secret)
 		}
@@ -303,8 +306,6 @@ func (p *regPrinter) value(v hive.Value, tsv, full string, secret bool) error {
 	if secret {
 		sum := sha1.Sum(data)
 		switch p.format {
-		case "reg":
-			return fail(statusUsage, errors.New("a hive with password material is not exported"), "--format tsv shows names, lengths and sums")
 		case "json":
 			p.json(map[string]any{"key": wstr.Text(full), "value": wstr.Text(v.Name()), "type": typ, "size": len(data), "sha1": hex.EncodeToString(sum[:])})
 		default:

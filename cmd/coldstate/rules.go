@@ -1,10 +1,12 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 
 	"github.com/coldstate/coldstate/migxml"
+	"github.com/coldstate/coldstate/rules"
 	"github.com/coldstate/coldstate/rules/builtin"
 )
 
@@ -14,11 +16,16 @@ type rulesCmd struct {
 	Check rulesCheckCmd `cmd:"" help:"Say whether a MigXML file can be used."`
 }
 
-type rulesListCmd struct{}
+type rulesListCmd struct {
+	JSON bool `help:"Print JSON." name:"json"`
+}
 
 func (rulesListCmd) Help() string { return "Example:\n  coldstate rules list" }
 
-func (rulesListCmd) Run(a *app) error {
+func (c *rulesListCmd) Run(a *app) error {
+	if c.JSON {
+		return json.NewEncoder(a.stdout).Encode(map[string]any{"names": builtin.Names(), "default": builtin.Default()})
+	}
 	inDefault := map[string]bool{}
 	for _, n := range builtin.Default() {
 		inDefault[n] = true
@@ -67,7 +74,14 @@ func (c *rulesCheckCmd) Run(a *app) error {
 		if err != nil {
 			return err
 		}
-		_, warnings, err := migxml.Parse(name, data)
+		doc, warnings, err := migxml.Parse(name, data)
+		if err == nil {
+			var more []migxml.Warning
+			_, more, err = rules.Compile([]*migxml.Document{doc}, []rules.Context{
+				{Name: "System", Env: anyEnv{}, Probe: anyProbe{}}, {Name: "a user", User: true, Env: anyEnv{}, Probe: anyProbe{}},
+			}, rules.Options{})
+			warnings = append(warnings, more...)
+		}
 		for _, w := range warnings {
 			a.message("warning", w.String())
 		}
@@ -82,3 +96,19 @@ func (c *rulesCheckCmd) Run(a *app) error {
 	}
 	return last
 }
+
+// anyEnv defines every variable: which ones a Windows has is seen when it is
+// captured.
+type anyEnv struct{}
+
+func (anyEnv) Lookup(name string) (string, bool) { return `C:\` + name, true }
+
+// anyProbe stands for a Windows of which nothing is known: nothing is found,
+// and every question has an answer.
+type anyProbe struct{}
+
+func (anyProbe) Exists(rules.Kind, string, string, bool) bool   { return false }
+func (anyProbe) Drives(string) []string                         { return []string{"C:"} }
+func (anyProbe) Native64Bit() bool                              { return true }
+func (anyProbe) Version() string                                { return "10.0.19045." }
+func (anyProbe) Text(rules.Kind, string, string) (string, bool) { return "", false }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -15,7 +16,7 @@ import (
 // sourceFlags choose among what the sources hold.
 type sourceFlags struct {
 	Windows string   `help:"Which installation, as inspect prints it, when there are several." placeholder:"PATH"`
-	Map     []string `help:"That drive letter of the offline Windows is this volume: D=2 (number of inspect)." placeholder:"LETTER=VOLUME" sep:"none"`
+	Map     []string `help:"That drive letter of the offline Windows is this volume (number of inspect) or source." placeholder:"LETTER=VOLUME" sep:"none"`
 }
 
 // source is an open set of disks and, when there is one, its Windows.
@@ -33,23 +34,24 @@ func (a *app) openSource(paths []string, f sourceFlags) (*source, error) {
 }
 
 func (a *app) openSourceWith(paths []string, f sourceFlags, vopt volumes.Options) (*source, error) {
+	mapped, paths, err := parseMap(f.Map, paths)
+	if err != nil {
+		return nil, err
+	}
 	set, err := volumes.Open(paths, vopt)
 	if err != nil {
 		return nil, a.sourceError(err)
 	}
-	opt := offline.Options{}
-	for _, m := range f.Map {
-		letter, vol, ok := strings.Cut(m, "=")
-		n, err := strconv.Atoi(strings.TrimSuffix(vol, ":"))
-		letter = strings.ToUpper(strings.TrimSuffix(letter, ":"))
-		if !ok || err != nil || len(letter) != 1 || letter[0] < 'A' || letter[0] > 'Z' {
-			set.Close()
-			return nil, fail(statusUsage, fmt.Errorf("--map %s: a drive letter and the number of a volume are wanted", m), "for example --map D=2; inspect lists the volumes with their numbers")
+	opt := offline.Options{Map: map[byte]int{}}
+	for _, m := range mapped {
+		n := m.volume
+		if m.source >= 0 {
+			if n, err = onlyVolume(set.Sources[m.source]); err != nil {
+				set.Close()
+				return nil, fail(statusUsage, fmt.Errorf("--map %s: %w", m.text, err), "name the volume by its number, as inspect lists them with all sources")
+			}
 		}
-		if opt.Map == nil {
-			opt.Map = map[byte]int{}
-		}
-		opt.Map[letter[0]] = n
+		opt.Map[m.letter] = n
 	}
 	systems, problems, err := offline.Find(set, opt)
 	if err != nil {
@@ -68,6 +70,54 @@ func (a *app) openSourceWith(paths []string, f sourceFlags, vopt volumes.Options
 	return s, nil
 }
 
+// mapping is one --map: a letter and the number of a volume, or the index of
+// a source that holds one.
+type mapping struct {
+	text   string
+	letter byte
+	volume int
+	source int // -1 when volume is given
+}
+
+// parseMap reads the --map flags. Sources that only they name are added to
+// paths.
+func parseMap(flags, paths []string) ([]mapping, []string, error) {
+	var out []mapping
+	paths = slices.Clone(paths)
+	for _, text := range flags {
+		letter, what, ok := strings.Cut(text, "=")
+		letter = strings.ToUpper(strings.TrimSuffix(letter, ":"))
+		if !ok || what == "" || len(letter) != 1 || letter[0] < 'A' || letter[0] > 'Z' {
+			return nil, nil, fail(statusUsage, fmt.Errorf("--map %s: a drive letter and the number of a volume, or a source, are wanted", text), "for example --map D=2 or --map D=/dev/sdb1; inspect lists the volumes with their numbers")
+		}
+		m := mapping{text: text, letter: letter[0], source: -1}
+		if n, err := strconv.Atoi(strings.TrimSuffix(what, ":")); err == nil {
+			m.volume = n
+		} else if i := slices.Index(paths, what); i >= 0 {
+			m.source = i
+		} else {
+			m.source = len(paths)
+			paths = append(paths, what)
+		}
+		out = append(out, m)
+	}
+	return out, paths, nil
+}
+
+// onlyVolume is the number of the one volume of a source that can be read.
+func onlyVolume(src *volumes.Source) (int, error) {
+	var readable []int
+	for _, v := range src.Volumes {
+		if _, err := v.FS(); err == nil {
+			readable = append(readable, v.Number)
+		}
+	}
+	if len(readable) != 1 {
+		return 0, fmt.Errorf("%s holds %d volumes that can be read", src.Path, len(readable))
+	}
+	return readable[0], nil
+}
+
 // sourceError gives an error of volumes.Open its status.
 func (a *app) sourceError(err error) error {
 	var src *volumes.SourceError
@@ -83,18 +133,17 @@ func (s *source) system() (*offline.System, error) {
 	case 1:
 		return s.systems[0], nil
 	case 0:
-		var why strings.Builder
-		why.WriteString("no Windows was found on the sources")
+		why, hint := "no Windows was found on the sources", "give the disk that holds the Windows folder; inspect shows what is on each volume"
 		for _, p := range s.problems {
-			why.WriteString("; " + p.String())
+			why += "; " + p.String()
 		}
 		for _, v := range s.set.Volumes {
-			// A Windows could be behind these.
-			if _, err := v.FS(); err != nil && (v.Kind == "NTFS" || v.Kind == "BitLocker" || v.Kind == "ReFS") {
-				fmt.Fprintf(&why, "; %v", err)
+			var ve *volumes.VolumeError
+			if _, err := v.FS(); errors.As(err, &ve) && errors.Is(err, volumes.ErrLocked) && ve.Hint != "" {
+				hint = ve.Hint
 			}
 		}
-		return nil, fail(statusDecision, errors.New(why.String()), "give the disk that holds the Windows folder; inspect shows what is on each volume")
+		return nil, fail(statusDecision, errors.New(why), hint)
 	}
 	names := make([]string, len(s.systems))
 	for i, sys := range s.systems {
