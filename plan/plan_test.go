@@ -149,6 +149,11 @@ func TestPlans(t *testing.T) {
 					t.Errorf("%s: found %v, among %d objects such as %q", w, found, len(got), got[:min(6, len(got))])
 				}
 			}
+			for i := 1; i < len(got); i++ {
+				if got[i] == got[i-1] {
+					t.Errorf("%s is there twice", got[i])
+				}
+			}
 			if d := p.Document(); len(d.Users) != len(users) || len(d.Rules) == 0 {
 				t.Errorf("plan.json has %d users and %d rules", len(d.Users), len(d.Rules))
 			}

@@ -152,7 +152,7 @@ func TestPrecedence(t *testing.T) {
 		}
 		if id, ok := strings.CutPrefix(fields[0], "object "); ok {
 			kind := File
-			if fields[1][0] == 'K' {
+			if fields[1][0] == 'K' || strings.HasPrefix(fields[1], "HKLM") {
 				kind = Registry
 			} else if fields[1], _, ok = cutName(fields[1]); !ok {
 				t.Fatal(line)
@@ -168,8 +168,21 @@ func TestPrecedence(t *testing.T) {
 				rules = expandK(rules + " ")
 				rules = strings.ReplaceAll(rules, " K ", ` HKCU\Software\Zed `)
 			}
-			ann := user("ann")
-			set := mustCompile(t, []*migxml.Document{parse(t, fields[0], block(rules, "UserAndSystem", typ))}, system, ann, user("bob"))
+			ann, context := user("ann"), "UserAndSystem"
+			if fields[0] == "R10" {
+				context = "User"
+			}
+			set := mustCompile(t, []*migxml.Document{parse(t, fields[0], block(rules, context, typ))}, system, ann, user("bob"), user("eve"))
+			if fields[0] == "R10" {
+				// There is one tree of the machine's keys, so that a value is
+				// one object: every context has the same answer from it.
+				d := set.decide(system.Name, Registry, `HKLM\SOFTWARE\Zed`, "Color", true)
+				for _, c := range []string{ann.Name, user("bob").Name, user("eve").Name} {
+					if set.decide(c, Registry, `HKLM\SOFTWARE\Zed`, "Color", true) != d || !d.Take || d.Context == 0 {
+						t.Errorf("%s has an answer of its own", c)
+					}
+				}
+			}
 			var got []string
 			for _, o := range objects[kind] {
 				if set.takes(t, ann.Name, kind, o[1]) {
@@ -184,7 +197,7 @@ func TestPrecedence(t *testing.T) {
 			}
 		})
 	}
-	if count['P'] != 45 || count['R'] != 9 || len(objects[File]) != 11 || len(objects[Registry]) != 4 {
+	if count['P'] != 45 || count['R'] != 10 || len(objects[File]) != 11 || len(objects[Registry]) != 5 {
 		t.Errorf("read %d questions about files and %d about values, %d files, %d values", count['P'], count['R'], len(objects[File]), len(objects[Registry]))
 	}
 }

@@ -39,7 +39,8 @@ func TestTruncatedDisk(t *testing.T) {
 		for _, c := range sector {
 			zero = zero && c == 0
 		}
-		if !zero || before {
+		// In a run of zeros one place is like the next.
+		if !zero || before || off%(64<<10) == 0 {
 			cuts = append(cuts, off)
 		}
 		before = !zero
@@ -51,7 +52,7 @@ func TestTruncatedDisk(t *testing.T) {
 			t.Fatal(err)
 		}
 		tried++
-		if lookAt(t, name, i%(97*step) < step) {
+		if lookAt(t, name, i%(16*step) < step) {
 			whole++
 		}
 	}
