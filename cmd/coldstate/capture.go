@@ -465,7 +465,7 @@ func (c *captureCmd) report(a *app, p *plan.Plan, res *capture.Result, start tim
 	}
 	if incomplete {
 		if res.AllFailures > 0 {
-			text += fmt.Sprintf("; %d NOT wholly captured, named above and in the store", res.AllFailures)
+			text = fmt.Sprintf("%d NOT wholly captured (named above and in the store); %s", res.AllFailures, text)
 		}
 		a.result("incomplete: " + text)
 		return fail(statusIncomplete, errors.New(""), "")
