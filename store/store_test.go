@@ -402,6 +402,73 @@ func TestSuspend(t *testing.T) {
 	}
 }
 
+// Checkpoints in the middle of large contents, with small ones that do not
+// compress waiting: every content comes back.
+func TestCheckpointsInLargeContents(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 6))
+	for trial := range 20 {
+		d, w := create(t, store.Options{Checkpoint: time.Hour, Workers: 1 + trial%2})
+		want := map[string][]byte{}
+		for i := range 12 {
+			name := fmt.Sprintf(`C:\%d`, i)
+			var b []byte
+			switch r.IntN(3) {
+			case 0:
+				b = noise(r, 20_000+r.IntN(200_000))
+			case 1:
+				b = text(r, 20_000+r.IntN(200_000))
+			case 2:
+				b = append(text(r, 1<<20), noise(r, 1<<20+r.IntN(1<<20))...)
+				m, err := w.Start(file(name), int64(len(b)), nil)
+				ok(t, err)
+				for rest := b; len(rest) > 0; {
+					n := min(len(rest), 1+r.IntN(600_000))
+					_, err := m.Write(rest[:n])
+					ok(t, err)
+					rest = rest[n:]
+					if r.IntN(2) == 0 {
+						ok(t, w.Checkpoint())
+					}
+				}
+				ok(t, m.Close())
+				want[name] = b
+				continue
+			}
+			ok(t, w.Put(file(name), b))
+			want[name] = b
+			if r.IntN(3) == 0 {
+				ok(t, w.Checkpoint())
+			}
+		}
+		// Every second store is left open in the middle of a large content.
+		if trial%2 == 0 {
+			ok(t, w.Seal())
+		} else {
+			ok(t, w.Put(file(`C:\waiting`), noise(r, 50_000)))
+			m, err := w.Start(file(`C:\unfinished`), 4<<20, nil)
+			ok(t, err)
+			_, err = m.Write(text(r, 2<<20))
+			ok(t, err)
+			ok(t, w.Suspend())
+		}
+		sound(t, d)
+		s := open(t, d)
+		n := 0
+		for o, err := range s.Objects() {
+			ok(t, err)
+			if b, known := want[string(o.Path)]; known {
+				n++
+				if got := content(t, s, o); !bytes.Equal(got, b) {
+					t.Fatalf("trial %d: %s differs", trial, o.Path)
+				}
+			}
+		}
+		if n != len(want) {
+			t.Errorf("trial %d: %d contents of %d", trial, n, len(want))
+		}
+	}
+}
+
 // A cut after the last byte of a large content, before its line: the store is
 // open, and sound.
 func TestSuspendBehindTheContent(t *testing.T) {

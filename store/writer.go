@@ -890,6 +890,11 @@ func (w *Writer) Start(o *Object, size int64, holes []Range) (*Member, error) {
 	m := &Member{w: w, o: o, data: o.stored(), sum: sha256.New()}
 	m.keep = o.Outcome == Captured && len(o.Holes) == 0 && w.remembers(size)
 	m.skip = filled(holes, o.Holes)
+	// What waits in the other lane goes first: a checkpoint in the middle of
+	// the member sends both lanes, and nothing may come between its pieces.
+	if err := w.send(&w.noise, false); err != nil {
+		return nil, err
+	}
 	if err := w.begin(&w.text, o, o.contentHeader(name)); err != nil {
 		return nil, err
 	}
