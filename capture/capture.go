@@ -17,6 +17,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/coldstate/coldstate/internal/winpath"
 	"github.com/coldstate/coldstate/internal/wstr"
 	"github.com/coldstate/coldstate/plan"
 	"github.com/coldstate/coldstate/store"
@@ -150,7 +151,7 @@ func Estimate(p *plan.Plan) (n int64) {
 			continue
 		}
 		info, err := fs.Info(it.Entry)
-		if err != nil || placeholder(&info) {
+		if err != nil || info.NotLocal() {
 			continue
 		}
 		if key := (linkKey{it.Volume, info.File}); info.Links > 1 {
@@ -176,12 +177,6 @@ func Estimate(p *plan.Plan) (n int64) {
 		}
 	}
 	return n
-}
-
-// placeholder says whether the content of a file is only in the cloud.
-func placeholder(info *winfs.Info) bool {
-	return winfs.IsCloudTag(info.Reparse) &&
-		(info.Mode&(winfs.Absent|winfs.Partial) != 0 || info.Attr&(winfs.AttrRecallOnDataAccess|winfs.AttrOffline) != 0)
 }
 
 // SameSize says whether contents of that size occur more than once in the
@@ -233,10 +228,38 @@ func (r *run) put(o *store.Object, content []byte) error {
 	if !o.Outcome.Stored() {
 		content = nil
 	}
-	if err := r.w.Put(o, content); err != nil {
-		return err
+	err := r.w.Put(o, content)
+	if err != nil {
+		return r.refusedByStore(o, err)
 	}
 	r.count(o)
+	return nil
+}
+
+// refusedByStore gives an object that the store cannot hold the outcome
+// unsupported: one odd name does not end a run. Other errors are the run's.
+func (r *run) refusedByStore(o *store.Object, err error) error {
+	var oe *store.ObjectError
+	if !errors.As(err, &oe) || o.Kind == store.Part {
+		return err
+	}
+	vol, _ := winpath.Volume(string(o.Path))
+	stand := &store.Object{
+		// The file reference makes the name unique; the reason tells the real one.
+		Path: wstr.Text(fmt.Sprintf(`%s\(object %d-%x-%d)`, vol, o.File.Volume, o.File.File, r.progress.Objects)),
+		Kind: o.Kind, User: o.User, File: o.File, Outcome: store.Unsupported,
+		Reason: fmt.Sprintf("%q (stream %q) cannot be stored: %v", string(o.Path), string(o.Stream), err),
+	}
+	if o.Kind == store.Stream {
+		stand.Stream = "stream"
+	}
+	if vol == "" {
+		stand.Path = wstr.Text(fmt.Sprintf(`HKLM\(object %d)`, r.progress.Objects))
+	}
+	if err := r.w.Put(stand, nil); err != nil {
+		return err
+	}
+	r.count(stand)
 	return nil
 }
 
@@ -288,7 +311,7 @@ func (r *run) tell(doing string) {
 
 func (r *run) refused(f *plan.Refused) error {
 	return r.put(&store.Object{
-		Path: wstr.Text(f.Path), Stream: wstr.Text(f.Stream), Kind: store.Kind(f.Kind.String()), User: f.User,
+		Path: wstr.Text(f.Path), Names: texts(f.Names), Stream: wstr.Text(f.Stream), Kind: store.Kind(f.Kind.String()), User: f.User,
 		Outcome: store.Outcome(f.Outcome), Reason: f.Reason,
 	}, nil)
 }
@@ -368,7 +391,7 @@ func (r *run) object(it *plan.Item) (*store.Object, winfs.Info, error) {
 		Kind: store.Kind(it.Kind.String()),
 		Rule: int(it.Rule) + 1,
 	}
-	o.Names = ambiguous(v.FS, it.Entry)
+	o.Names = ambiguous(v, it.Entry)
 	info, err := v.FS.Info(it.Entry)
 	if err != nil {
 		return o, info, err
@@ -384,20 +407,31 @@ func (r *run) object(it *plan.Item) (*store.Object, winfs.Info, error) {
 
 // ambiguous gives the names of an entry's path when one of them holds a
 // backslash, so that the path alone could mean another.
-func ambiguous(fs winfs.FS, e winfs.Entry) []wstr.Text {
-	bad := false
-	n := 0
-	for at := e; at != fs.Root() && n < 1024; at = fs.Parent(at) {
-		bad = bad || strings.Contains(fs.Name(at), `\`)
-		n++
+func ambiguous(v *plan.Volume, e winfs.Entry) []wstr.Text {
+	fs, bad := v.FS, false
+	var names []string
+	for at := e; at != fs.Root() && len(names) < 1024; at = fs.Parent(at) {
+		name := fs.Name(at)
+		bad = bad || strings.Contains(name, `\`)
+		names = append(names, name)
 	}
 	if !bad {
 		return nil
 	}
-	names := make([]wstr.Text, n)
-	for at := e; n > 0; at = fs.Parent(at) {
-		n--
-		names[n] = wstr.Text(fs.Name(at))
+	slices.Reverse(names)
+	if v.Base != "" {
+		names = names[min(len(names), 1+strings.Count(v.Base, `\`)):]
 	}
-	return names
+	return texts(names)
+}
+
+func texts(names []string) []wstr.Text {
+	if names == nil {
+		return nil
+	}
+	out := make([]wstr.Text, len(names))
+	for i, n := range names {
+		out[i] = wstr.Text(n)
+	}
+	return out
 }

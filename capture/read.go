@@ -48,6 +48,8 @@ type large struct {
 	size   int64
 	holes  []store.Range
 	member *store.Member // the storing goroutine's
+	// refused is set when the store cannot hold the object at all.
+	refused bool
 	// known, when not zero, is the hash of a content that may be stored.
 	known [32]byte
 	// ask wants to know whether a content that begins so may be stored
@@ -208,7 +210,7 @@ func (r *reader) item(it *plan.Item) error {
 			}
 			r.links[key] = o
 		}
-		if placeholder(&info) {
+		if info.NotLocal() {
 			o.Outcome, o.Reason = store.Placeholder, "its content is only in the cloud"
 			return r.add(p)
 		}
@@ -446,22 +448,21 @@ func (r *reader) large(p piece, s winfs.Stream) error {
 		return err
 	}
 	// A hive of that size is no SAM, but the check costs one look.
-	if head := buf[:min(int64(len(buf)), l.size)]; len(l.holes) == 0 {
-		if _, err := s.ReadAt(head[:4], 0); err == nil && string(head[:4]) == "regf" && l.size <= maxSecretHive {
-			whole := make([]byte, l.size)
-			if _, err := s.ReadAt(whole, 0); err == nil && secretHive(whole) {
-				p.o.Outcome, p.o.Reason = store.Excluded, secretReason
-				return r.send(&batch{buf: buf, pieces: []piece{p}})
-			}
+	if _, err := s.ReadAt(buf[:4], 0); err == nil && string(buf[:4]) == "regf" {
+		whole := make([]byte, min(l.size, MaxSecretHive))
+		readBad(s, whole, 0, int64(len(whole)))
+		if SecretHive(whole) {
+			p.o.Outcome, p.o.Reason = store.Excluded, secretReason
+			return r.send(&batch{buf: buf, pieces: []piece{p}})
 		}
-		if r.same[l.size] {
-			known, err := r.duplicate(l, s, buf)
-			if err != nil || known {
-				return err
-			}
-			if buf, err = r.buffer(); err != nil {
-				return err
-			}
+	}
+	if len(l.holes) == 0 && r.same[l.size] && p.o.Outcome == store.Captured {
+		known, err := r.duplicate(l, s, buf)
+		if err != nil || known {
+			return err
+		}
+		if buf, err = r.buffer(); err != nil {
+			return err
 		}
 	}
 	data := dataRanges(l.size, l.holes)

@@ -131,7 +131,7 @@ func TestSecretHive(t *testing.T) {
 		{"regf and nothing", append([]byte("regf"), make([]byte, 8000)...), false},
 		{"short", []byte("regf"), false},
 	} {
-		if got := secretHive(tt.b); got != tt.want {
+		if got := SecretHive(tt.b); got != tt.want {
 			t.Errorf("%s: %v", tt.name, got)
 		}
 	}

@@ -72,7 +72,7 @@ func groupOf(k *plan.KeyPath) (group, root string) {
 		return strings.NewReplacer("|", "-", `\`, "-", "/", "-").Replace(k.User), k.Root
 	}
 	names := strings.SplitN(k.Path, `\`, 3)
-	if len(names) > 1 {
+	if len(names) > 1 && k.Root != "HKCR" {
 		return k.Root + "-" + wstr.Upper(names[1]), k.Root
 	}
 	return k.Root, k.Root

@@ -40,7 +40,7 @@ func hashBatch(b *batch) {
 				if p.content == nil || !p.o.Outcome.Stored() {
 					continue
 				}
-				if secretHive(p.content) {
+				if SecretHive(p.content) {
 					p.o.Outcome, p.o.Reason = store.Excluded, secretReason
 					continue
 				}
@@ -95,7 +95,7 @@ func (r *run) piece(p *piece) error {
 		return r.put(p.o, nil)
 	}
 	if err := r.w.PutLink(p.o, f); err != nil {
-		return err
+		return r.refusedByStore(p.o, err)
 	}
 	if f.Outcome == store.Damaged || f.Outcome == store.Changed {
 		// The store calls it a link; the person must hear of the damage.
@@ -108,6 +108,9 @@ func (r *run) piece(p *piece) error {
 	return nil
 }
 
+// badDescriptor stands for a security descriptor that cannot be read.
+const badDescriptor = -1
+
 // describe adds what only the storing goroutine may ask the store for.
 func (r *run) describe(p *piece) error {
 	if p.item == nil || p.sec.id == 0 {
@@ -119,13 +122,17 @@ func (r *run) describe(p *piece) error {
 		// are shared by thousands.
 		b, err := r.Volumes[p.item.Volume].FS.Security(p.item.Entry)
 		if err != nil {
-			if p.o.Reason == "" {
-				p.o.Reason = "its owner and permissions cannot be read: " + err.Error()
-			}
+			n = badDescriptor
 		} else if n, err = r.w.Security(b); err != nil {
 			return err
 		}
 		r.security[p.sec] = n
+	}
+	if n == badDescriptor {
+		if p.o.Reason == "" {
+			p.o.Reason = "its owner and permissions cannot be read"
+		}
+		return nil
 	}
 	p.o.SD = n
 	return nil
@@ -152,13 +159,17 @@ func (r *run) storeLarge(b *batch) error {
 		l.answer <- ok
 		return nil
 	}
+	if l.refused {
+		return nil
+	}
 	if l.member == nil {
 		if err := r.describe(&l.piece); err != nil {
 			return err
 		}
 		m, err := r.w.Start(l.o, l.size, l.holes)
 		if err != nil {
-			return err
+			l.refused = true
+			return r.refusedByStore(l.o, err)
 		}
 		l.member = m
 	}
@@ -183,12 +194,13 @@ func (r *run) storeLarge(b *batch) error {
 
 const secretReason = "it is a registry hive of accounts or secrets (SAM, SECURITY); password material is never captured, whatever a rule says"
 
-// maxSecretHive is far above the size of any SAM or SECURITY hive.
-const maxSecretHive = 64 << 20
+// MaxSecretHive is far above the size of any SAM or SECURITY hive; of a larger
+// hive that much is looked at.
+const MaxSecretHive = 64 << 20
 
-// secretHive says whether b is a SAM or SECURITY hive, or a log of one, under
+// SecretHive says whether b is a SAM or SECURITY hive, or a log of one, under
 // whatever name it lies: people keep copies.
-func secretHive(b []byte) bool {
+func SecretHive(b []byte) bool {
 	if len(b) < 512 || string(b[:4]) != "regf" {
 		return false
 	}

@@ -132,11 +132,14 @@ type KeyPath struct {
 // Refused is an object in scope that cannot be captured.
 type Refused struct {
 	Path, User string
-	Stream     string // for streams: its name, AllStreams for those that cannot be listed
-	Kind       Kind
-	Outcome    string
-	Reason     string
-	Owner      int16
+	// Names are the names that Path joins, when one of them holds a
+	// backslash, so that Path alone is ambiguous.
+	Names   []string
+	Stream  string // for streams: its name, AllStreams for those that cannot be listed
+	Kind    Kind
+	Outcome string
+	Reason  string
+	Owner   int16
 }
 
 // Outcomes that a plan can give.
@@ -263,13 +266,27 @@ type volumeWalk struct {
 
 func (v *volumeWalk) path() string { return v.prefix + `\` + strings.Join(v.names, `\`) }
 
+// refuseAt records an object that cannot be captured: the folder at hand, or
+// with a name what is in it.
+func (v *volumeWalk) refuseAt(name string, r Refused) {
+	names := v.names
+	if name != "" {
+		names = append(slices.Clip(names), name)
+	}
+	r.Path = v.prefix + `\` + strings.Join(names, `\`)
+	if slices.ContainsFunc(names, func(n string) bool { return strings.Contains(n, `\`) }) {
+		r.Names = slices.Clone(names)
+	}
+	v.refuse(r)
+}
+
 // folder plans what is in dir; its own entry is decided here as well.
 func (v *volumeWalk) folder(dir volumes.Entry, w *rules.Walk, owner int16, depth int) error {
 	if err := v.ctx.Err(); err != nil {
 		return err
 	}
 	if depth > maxDepth {
-		v.refuse(Refused{Path: v.path(), Kind: Folder, Outcome: Unreadable, Reason: "the folders below are nested deeper than Windows allows; the volume is damaged", Owner: owner})
+		v.refuseAt("", Refused{Kind: Folder, Outcome: Unreadable, Reason: "the folders below are nested deeper than Windows allows; the volume is damaged", Owner: owner})
 		return nil
 	}
 	if owner == 0 && len(v.profiles) > 0 && depth <= 4 {
@@ -279,13 +296,11 @@ func (v *volumeWalk) folder(dir volumes.Entry, w *rules.Walk, owner int16, depth
 	}
 	if d := w.Self(); d.Take {
 		v.add(dir, Folder, d, owner)
-		if err := v.streams(dir, d, owner); err != nil {
-			return err
-		}
+		v.streams(dir, "", d, owner)
 	}
 	children, err := v.fs.Children(dir)
 	if err != nil {
-		v.refuse(Refused{Path: v.path(), Kind: Folder, Outcome: Unreadable, Reason: "its entries cannot be listed: " + err.Error(), Owner: owner})
+		v.refuseAt("", Refused{Kind: Folder, Outcome: Unreadable, Reason: "its entries cannot be listed: " + err.Error(), Owner: owner})
 		return nil
 	}
 	for _, e := range children {
@@ -296,7 +311,7 @@ func (v *volumeWalk) folder(dir volumes.Entry, w *rules.Walk, owner int16, depth
 		info, err := v.fs.Info(e)
 		if err != nil {
 			if d := w.Leaf(name); d.Take {
-				v.refuse(Refused{Path: winpath.Join(v.path(), name), Kind: File, Outcome: Unreadable, Reason: err.Error(), Owner: owner})
+				v.refuseAt(name, Refused{Kind: File, Outcome: Unreadable, Reason: err.Error(), Owner: owner})
 			}
 			continue
 		}
@@ -306,7 +321,12 @@ func (v *volumeWalk) folder(dir volumes.Entry, w *rules.Walk, owner int16, depth
 				continue
 			}
 			if forbiddenFile(v.names, name, v.fs, e, &info) {
-				v.refuse(Refused{Path: winpath.Join(v.path(), name), Kind: File, Outcome: Policy, Reason: policyReason, Owner: owner})
+				v.refuseAt(name, Refused{Kind: File, Outcome: Policy, Reason: policyReason, Owner: owner})
+				if ss, err := v.fs.Streams(e); err == nil {
+					for _, st := range ss {
+						v.refuseAt(name, Refused{Stream: st.Name, Kind: Stream, Outcome: Policy, Reason: policyReason, Owner: owner})
+					}
+				}
 				continue
 			}
 			kind := File
@@ -315,9 +335,7 @@ func (v *volumeWalk) folder(dir volumes.Entry, w *rules.Walk, owner int16, depth
 			}
 			v.add(e, kind, d, owner)
 			if info.Streams > 0 {
-				if err := v.streams(e, d, owner); err != nil {
-					return err
-				}
+				v.streams(e, name, d, owner)
 			}
 			continue
 		}
@@ -328,6 +346,9 @@ func (v *volumeWalk) folder(dir volumes.Entry, w *rules.Walk, owner int16, depth
 		if winfs.IsNameSurrogate(info.Reparse) {
 			if d := cw.Self(); d.Take {
 				v.add(e, Link, d, owner)
+				if info.Streams > 0 {
+					v.streams(e, name, d, owner)
+				}
 			}
 			continue
 		}
@@ -343,20 +364,21 @@ func (v *volumeWalk) folder(dir volumes.Entry, w *rules.Walk, owner int16, depth
 	return nil
 }
 
-func (v *volumeWalk) streams(e volumes.Entry, d rules.Decision, owner int16) error {
+// streams plans the named streams of e; name is its own in the folder at hand,
+// "" for that folder.
+func (v *volumeWalk) streams(e volumes.Entry, name string, d rules.Decision, owner int16) {
 	ss, err := v.fs.Streams(e)
 	if err != nil {
-		v.refuse(Refused{Path: v.Path(&Item{Entry: e, Volume: v.vol}), Stream: AllStreams, Kind: Stream, Outcome: Unreadable, Reason: "its streams cannot be listed: " + err.Error(), Owner: owner})
-		return nil
+		v.refuseAt(name, Refused{Stream: AllStreams, Kind: Stream, Outcome: Unreadable, Reason: "its streams cannot be listed: " + err.Error(), Owner: owner})
+		return
 	}
 	for i := range ss {
 		if i > 0xffff {
-			v.refuse(Refused{Path: v.Path(&Item{Entry: e, Volume: v.vol}), Stream: ss[i].Name, Kind: Stream, Outcome: "unsupported", Reason: "more than 65,536 streams in one file", Owner: owner})
+			v.refuseAt(name, Refused{Stream: ss[i].Name, Kind: Stream, Outcome: "unsupported", Reason: "more than 65,536 streams in one file", Owner: owner})
 			continue
 		}
 		v.Items = append(v.Items, Item{Entry: e, Rule: d.Rule, Context: d.Context, Owner: owner, Stream: uint16(i), Volume: v.vol, Kind: Stream})
 	}
-	return nil
 }
 
 func (v *volumeWalk) add(e volumes.Entry, kind Kind, d rules.Decision, owner int16) {

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"io"
 	"strings"
 
 	"github.com/coldstate/coldstate/internal/winpath"
@@ -11,10 +12,32 @@ import (
 // policyReason says why a file is never captured, whatever a rule says.
 const policyReason = "it holds password material or memory of the old machine; it is never captured, whatever a rule says"
 
-// secretFolders hold the hives of accounts and secrets, and Windows' own
-// copies of them: config, config\RegBack, repair (XP), the snapshots of
-// System Restore.
-var secretFolders = []string{"CONFIG", "REGBACK", "REPAIR", "SNAPSHOT", "NTDS"}
+// inSecretFolder says whether folders are a place where Windows keeps the
+// hives of accounts and secrets, or copies of them: config, config\RegBack,
+// repair (XP), the snapshots of System Restore.
+func inSecretFolder(folders []string) bool {
+	up := func(i int) string { // counted from the innermost
+		if i >= len(folders) {
+			return ""
+		}
+		return wstr.Upper(folders[len(folders)-1-i])
+	}
+	switch up(0) {
+	case "CONFIG":
+		return up(1) == "SYSTEM32" || up(1) == "SYSTEM"
+	case "REGBACK":
+		return up(1) == "CONFIG" && up(2) == "SYSTEM32"
+	case "REPAIR":
+		return up(1) == "WINDOWS" || up(1) == "WINNT"
+	case "SNAPSHOT":
+		for i := range folders {
+			if up(i) == "SYSTEM VOLUME INFORMATION" {
+				return true
+			}
+		}
+	}
+	return false
+}
 
 // forbiddenFile says whether policy keeps the file out of every store: hives
 // and databases of secrets, and the files that hold the memory of the machine.
@@ -38,13 +61,8 @@ func SecretFile(folders []string, name string, fs volumes.FS, e volumes.Entry, i
 	if !isSecretHiveName(up) {
 		return false
 	}
-	if len(folders) > 0 {
-		parent := wstr.Upper(folders[len(folders)-1])
-		for _, f := range secretFolders {
-			if parent == f {
-				return true
-			}
-		}
+	if inSecretFolder(folders) {
+		return true
 	}
 	// A file of that name anywhere else is a person's own, unless it is a hive.
 	return info.Size >= 512 && startsWithRegf(fs, e)
@@ -68,6 +86,9 @@ func startsWithRegf(fs volumes.FS, e volumes.Entry) bool {
 	s, err := fs.Open(e, "")
 	if err != nil {
 		return false
+	}
+	if c, ok := s.(io.Closer); ok {
+		defer c.Close()
 	}
 	var b [4]byte
 	if _, err := s.ReadAt(b[:], 0); err != nil {

@@ -91,6 +91,13 @@ type Info struct {
 // IsDir says whether the entry is a folder (a junction is one as well).
 func (i *Info) IsDir() bool { return i.Attr&AttrDirectory != 0 }
 
+// NotLocal says whether the content is only in the cloud, or partly: reading
+// it would give zeros. Where runs and attributes disagree, either is enough.
+func (i *Info) NotLocal() bool {
+	return IsCloudTag(i.Reparse) && !i.IsDir() &&
+		(i.Mode&(Absent|Partial) != 0 || i.Attr&(AttrRecallOnDataAccess|AttrOffline) != 0)
+}
+
 // Mode tells how a stream is kept on the medium; bits.
 type Mode uint8
 
