@@ -297,3 +297,105 @@ func write(t *testing.T, name string, b []byte) {
 		t.Fatal(err)
 	}
 }
+
+// A file of a host folder that is written to while it is read says so.
+func TestChangedWhileReading(t *testing.T) {
+	dir := t.TempDir()
+	sys := planOf(t, sampleDisk(t)).System
+	for _, f := range []string{"SYSTEM", "SOFTWARE"} {
+		b, err := sys.ReadFile(`C:\Windows\System32\config\`+f, 1<<26)
+		if err != nil {
+			t.Fatal(err)
+		}
+		write(t, filepath.Join(dir, "Windows/System32/config", f), b)
+	}
+	for name, change := range map[string]func(string) error{
+		"grows":   func(p string) error { return os.Truncate(p, 100<<20) },
+		"shrinks": func(p string) error { return os.Truncate(p, 1<<20) },
+		"stays":   func(string) error { return nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			big := filepath.Join(dir, "Data", "big")
+			write(t, big, slices.Repeat([]byte("0123456789abcdef"), 96<<16))
+			p := planOf(t, dir)
+			w, err := store.Create(store.Memory(), store.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			done := false
+			res, err := capture.Run(context.Background(), p, w, capture.Options{Progress: func(pr capture.Progress) {
+				if pr.Doing == `C:\Data\big` && !done {
+					done = true
+					if err := change(big); err != nil {
+						t.Error(err)
+					}
+				}
+			}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := w.Seal(); err != nil {
+				t.Fatal(err)
+			}
+			got := res.Counts[store.Changed].Objects
+			if want := int64(1); name == "stays" && got != 0 || name != "stays" && got != want {
+				t.Errorf("%d objects changed while they were read; failures %+v", got, res.Failures)
+			}
+		})
+	}
+}
+
+// A content that is damaged, and whose bytes are stored already, is no
+// duplicate and ends no run; names with backslashes are told apart.
+func TestOddObjects(t *testing.T) {
+	if os.PathSeparator == '\\' {
+		t.Skip("needs a host whose names may hold backslashes")
+	}
+	dir := t.TempDir()
+	sys := planOf(t, sampleDisk(t)).System
+	for _, f := range []string{"SYSTEM", "SOFTWARE"} {
+		b, err := sys.ReadFile(`C:\Windows\System32\config\`+f, 1<<26)
+		if err != nil {
+			t.Fatal(err)
+		}
+		write(t, filepath.Join(dir, "old disk/PC/Windows/System32/config", f), b)
+	}
+	for _, name := range []string{`old disk/PC/we\ird.txt`, `old disk/PC/d\\e/SAM`, `old disk/PC/a\b`, `old disk/PC/a/b`, `old disk/PC/..\up`, `old disk/PC/we\ird/x\y`} {
+		write(t, dir+"/"+name, append([]byte("regf"), make([]byte, 600)...))
+	}
+	p := planOf(t, filepath.Join(dir, "old disk", "PC"))
+	d := store.Memory()
+	w, err := store.Create(d, store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := capture.Run(context.Background(), p, w, capture.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Seal(); err != nil {
+		t.Fatal(err)
+	}
+	if n := res.Counts[store.Excluded].Objects; n < 1 {
+		t.Errorf("%d objects are excluded by policy", n)
+	}
+	s, err := store.Open(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := map[string]bool{}
+	for o, err := range s.Objects() {
+		if err != nil {
+			t.Fatal(err)
+		}
+		key := string(o.Path)
+		for _, n := range o.Names {
+			key += "|" + string(n)
+		}
+		key += "/" + string(o.Kind) + o.User + string(o.Stream)
+		if names[key] {
+			t.Errorf("two objects are called %q", key)
+		}
+		names[key] = true
+	}
+}

@@ -28,6 +28,9 @@ type batch struct {
 	// negative, is where a file ended that had become shorter.
 	bad   badRanges
 	short int64
+	// changed says what happened to the file while it was read, "" for
+	// nothing.
+	changed string
 }
 
 // piece is one object whose content, if any, is whole in memory.
@@ -293,8 +296,12 @@ func (r *reader) fill() {
 	}
 	r.readMerged(medium)
 	for i := range r.b.pieces {
-		closeStream(r.b.pieces[i].stream)
-		r.b.pieces[i].stream = nil
+		p := &r.b.pieces[i]
+		if p.stream != nil {
+			rewritten(p.o, p.stream)
+			closeStream(p.stream)
+			p.stream = nil
+		}
 	}
 }
 
@@ -342,7 +349,7 @@ func (r *reader) readAlone(p *piece) {
 	if err == nil || errors.Is(err, io.EOF) && n == len(p.content) {
 		return
 	}
-	if errors.Is(err, io.EOF) {
+	if shrunk(err) {
 		r.changed(p.o, int64(n))
 		clear(p.content[n:])
 		return
@@ -357,6 +364,19 @@ func (r *reader) readAlone(p *piece) {
 		return
 	}
 	r.damage(p.o, 0, bad)
+}
+
+// shrunk says whether a read ended because the file of a host folder became
+// shorter. On a raw volume the end of the medium is damage.
+func shrunk(err error) bool { return errors.Is(err, io.EOF) || errors.Is(err, winfs.ErrShrunk) }
+
+// rewritten notes that a file was written to while it was read.
+func rewritten(o *store.Object, s winfs.Stream) {
+	if c, ok := s.(winfs.Changer); ok && o.Outcome == store.Captured {
+		if what := c.Changed(); what != "" {
+			o.Outcome, o.Reason = store.Changed, what
+		}
+	}
 }
 
 func (r *run) changed(o *store.Object, n int64) {
@@ -475,10 +495,13 @@ func (r *reader) large(p piece, s winfs.Stream) error {
 			last := i == len(data)-1 && at+n == d.Off+d.Len
 			b := &batch{buf: buf, large: l, n: int(n), last: last, short: -1}
 			b.bad = readBad(s, buf[:n], at, n)
-			if _, raw := r.Volumes[p.item.Volume].FS.(winfs.Medium); !raw && errors.Is(b.bad.err, io.EOF) {
-				// The end of a host file that became shorter. On a raw volume
-				// the end of the medium is damage.
+			if _, raw := r.Volumes[p.item.Volume].FS.(winfs.Medium); !raw && shrunk(b.bad.err) {
 				b.short, b.bad = b.bad.ranges[0].Off, badRanges{}
+			}
+			if last {
+				if c, ok := s.(winfs.Changer); ok {
+					b.changed = c.Changed()
+				}
 			}
 			if err := r.send(b); err != nil {
 				return err

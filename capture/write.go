@@ -177,6 +177,9 @@ func (r *run) storeLarge(b *batch) error {
 	if b.short >= 0 && l.o.Outcome != store.Changed {
 		r.changed(l.o, b.short)
 	}
+	if b.changed != "" && l.o.Outcome == store.Captured {
+		l.o.Outcome, l.o.Reason = store.Changed, b.changed
+	}
 	if _, err := l.member.Write(b.buf[:b.n]); err != nil {
 		return err
 	}

@@ -147,6 +147,7 @@ const (
 	Policy        = "excluded-by-policy"
 	Unreadable    = "unreadable"
 	VolumeMissing = "volume-missing"
+	Unsupported   = "unsupported"
 )
 
 // AllStreams stands for the streams of a file that cannot be listed.
@@ -374,7 +375,7 @@ func (v *volumeWalk) streams(e volumes.Entry, name string, d rules.Decision, own
 	}
 	for i := range ss {
 		if i > 0xffff {
-			v.refuseAt(name, Refused{Stream: ss[i].Name, Kind: Stream, Outcome: "unsupported", Reason: "more than 65,536 streams in one file", Owner: owner})
+			v.refuseAt(name, Refused{Stream: ss[i].Name, Kind: Stream, Outcome: Unsupported, Reason: "more than 65,536 streams in one file", Owner: owner})
 			continue
 		}
 		v.Items = append(v.Items, Item{Entry: e, Rule: d.Rule, Context: d.Context, Owner: owner, Stream: uint16(i), Volume: v.vol, Kind: Stream})

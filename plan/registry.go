@@ -8,6 +8,7 @@ import (
 	"github.com/coldstate/coldstate/internal/wstr"
 	"github.com/coldstate/coldstate/profile"
 	"github.com/coldstate/coldstate/rules"
+	"github.com/coldstate/coldstate/volumes"
 )
 
 // maxKeyDepth is Windows' own limit of registry levels.
@@ -28,6 +29,9 @@ func (b *builder) registry() error {
 		if err := b.systemHive(w.Enter("SYSTEM")); err != nil {
 			return err
 		}
+	}
+	if err := b.otherHives(); err != nil {
+		return err
 	}
 	if w := b.Rules.Keys("System", "HKCR"); w != nil {
 		k, err := b.System.Software.Root().Key("Classes")
@@ -59,14 +63,74 @@ func (b *builder) registry() error {
 		// Asked for so that UsrClass.dat is loaded; a user without one has
 		// no classes.
 		var classes *hive.Hive
-		if k, err := c.User.HKCU(`Software\Classes`); err == nil && k.Hive() != root.Hive() {
+		switch k, err := c.User.HKCU(`Software\Classes`); {
+		case err == nil && k.Hive() != root.Hive():
 			classes = k.Hive()
+		case err != nil && !errors.Is(err, hive.ErrNotFound) && w.Enter("Software").Enter("Classes") != nil:
+			b.refuse(Refused{Path: `HKCU\Software\Classes`, User: c.Name, Kind: Key, Outcome: Unreadable, Owner: owner,
+				Reason: fmt.Sprintf("the classes of %s cannot be read: %v", Label(c.User), err)})
 		}
 		if err := b.keys(root, w, at, owner, classes); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// otherHives plans what rules rarely name: further hives of HKLM, and HKU.
+func (b *builder) otherHives() error {
+	if w := b.Rules.Keys("System", "HKLM"); w != nil {
+		for _, name := range []string{"COMPONENTS", "DRIVERS"} {
+			if err := b.hiveFile(b.System.Config(name), w.Enter(name), &KeyPath{Root: "HKLM", Path: `HKLM\` + name}); err != nil {
+				return err
+			}
+		}
+		// The boot configuration lies on a partition of its own.
+		if w.Enter("BCD00000000") != nil {
+			b.refuse(Refused{Path: `HKLM\BCD00000000`, Kind: Key, Outcome: Unsupported, Reason: "the boot configuration belongs to the disk, not to its people; it is not captured"})
+		}
+	}
+	w := b.Rules.Keys("System", "HKU")
+	if w == nil {
+		return nil
+	}
+	for _, name := range []string{".DEFAULT", "S-1-5-18"} {
+		if err := b.hiveFile(b.System.Config("DEFAULT"), w.Enter(name), &KeyPath{Root: "HKU", Path: `HKU\` + name}); err != nil {
+			return err
+		}
+	}
+	for _, u := range b.Users {
+		cw := w.Enter(u.SID)
+		if cw == nil || u.SID == "" || !u.Person() {
+			continue
+		}
+		at := &KeyPath{Root: "HKU", Path: `HKU\` + u.ID}
+		root, err := u.HKCU("")
+		if err != nil {
+			b.refuse(Refused{Path: at.Path, Kind: Key, Outcome: Unreadable, Reason: fmt.Sprintf("the settings of %s cannot be read: %v", Label(u), err), Owner: b.ownerOf(u)})
+			continue
+		}
+		if err := b.keys(root, cw, at, b.ownerOf(u), nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// hiveFile plans the hive of a file; one that is not there has no keys.
+func (b *builder) hiveFile(path string, w *rules.Walk, at *KeyPath) error {
+	if w == nil {
+		return nil
+	}
+	h, err := b.System.Hive(path)
+	if errors.Is(err, volumes.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		b.refuse(Refused{Path: at.Path, Kind: Key, Outcome: Unreadable, Reason: err.Error()})
+		return nil
+	}
+	return b.keys(h.Root(), w, at, 0, nil)
 }
 
 // systemHive plans HKLM\SYSTEM. CurrentControlSet does not exist offline:

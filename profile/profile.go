@@ -122,7 +122,8 @@ func (u *User) HKCU(path string) (hive.Key, error) {
 		return hive.Key{}, u.HiveError
 	}
 	h := u.Hive
-	if len(names) >= 2 && wstr.EqualFold(names[0], "Software") && wstr.EqualFold(names[1], "Classes") {
+	classes := len(names) >= 2 && wstr.EqualFold(names[0], "Software") && wstr.EqualFold(names[1], "Classes")
+	if classes {
 		if u.Classes == nil && u.classesErr == nil && u.classesPath != "" {
 			u.Classes, u.classesErr = u.sys.Hive(u.classesPath)
 		}
@@ -135,6 +136,9 @@ func (u *User) HKCU(path string) (hive.Key, error) {
 		return h.Root(), nil
 	}
 	k, err := h.Root().Key(strings.Join(names, `\`))
+	if err != nil && classes && u.Classes == nil && u.classesErr != nil {
+		return hive.Key{}, fmt.Errorf(`%s: %w`, u.classesPath, u.classesErr)
+	}
 	if err != nil {
 		return hive.Key{}, fmt.Errorf(`HKCU\%s: %w`, strings.Join(names, `\`), err)
 	}

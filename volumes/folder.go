@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/coldstate/coldstate/internal/wstr"
 	"github.com/coldstate/coldstate/volumes/winfs"
@@ -256,6 +257,10 @@ func (f *folder) Open(e Entry, stream string) (Stream, error) {
 	}
 	defer f.files.release(h)
 	s.size, s.holes = h.file.Size(), h.file.Holes()
+	s.modified, err = h.file.Modified()
+	if err != nil {
+		return nil, f.wrap(e, err)
+	}
 	return s, nil
 }
 
@@ -267,6 +272,8 @@ type hostFile interface {
 	io.Closer
 	Size() int64
 	Holes() []Extent
+	// Modified is the time of the last write, as the host has it by now.
+	Modified() (time.Time, error)
 }
 
 // hostStream reads a stream through the open files of its folder, so that a
@@ -276,6 +283,25 @@ type hostStream struct {
 	key   fileKey
 	size  int64
 	holes []Extent
+	// modified is the time of the last write when the stream was opened.
+	modified time.Time
+}
+
+// Changed tells whether the file was written to since it was opened.
+func (s *hostStream) Changed() string {
+	h, err := s.f.files.acquire(s.f, s.key)
+	if err != nil {
+		return "it is not there any more: " + err.Error()
+	}
+	defer s.f.files.release(h)
+	now, err := h.file.Modified()
+	switch {
+	case err != nil:
+		return "its time cannot be read any more: " + err.Error()
+	case !now.Equal(s.modified):
+		return "it was written to while it was read; its parts may not belong together"
+	}
+	return ""
 }
 
 func (s *hostStream) Size() int64       { return s.size }
@@ -306,12 +332,10 @@ func (s *hostStream) ReadAt(p []byte, off int64) (int, error) {
 		return n, end
 	}
 	if err == nil || err == io.EOF {
-		err = errShrunk
+		err = winfs.ErrShrunk
 	}
 	return n, &ReadError{Off: off + int64(n), Len: int64(len(p) - n), Pos: -1, Err: s.f.wrap(s.key.entry, err)}
 }
-
-var errShrunk = errors.New("the file became shorter while it was read")
 
 // maxOpenFiles is how many files stay open for the next read: enough for the
 // workers of a capture, far from any host's limit.

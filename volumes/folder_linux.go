@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -409,6 +410,9 @@ type memoryFile struct{ *bytes.Reader }
 
 func (memoryFile) Close() error    { return nil }
 func (memoryFile) Holes() []Extent { return nil }
+
+// Modified never changes: the content was read whole.
+func (memoryFile) Modified() (time.Time, error) { return time.Time{}, nil }
 
 // regular is an open file.
 type regular struct {

@@ -196,6 +196,16 @@ type Problem struct {
 
 func (p Problem) String() string { return p.Where + ": " + p.What }
 
+// Changer is implemented by a Stream whose file may be written to while it is
+// read. Changed gives what is different from when it was opened, "" for
+// nothing.
+type Changer interface {
+	Changed() string
+}
+
+// ErrShrunk is wrapped when a file became shorter while it was read.
+var ErrShrunk = errors.New("the file became shorter while it was read")
+
 // ErrNotFound is wrapped by errors about paths and streams that do not exist.
 var ErrNotFound = errors.New("not found")
 
