@@ -5,6 +5,13 @@ import (
 	"strings"
 )
 
+// HostBelow says whether the host path p, which need not exist, lies below the
+// host folder root, through symbolic links as well.
+func HostBelow(root, p string) bool {
+	_, ok := relHost(root, p)
+	return ok
+}
+
 // relHost gives the path of host folder p below host folder root, separated
 // by backslashes; ok is false when it is not below it.
 func relHost(root, p string) (rel string, ok bool) {

@@ -73,7 +73,8 @@ func (c *captureCmd) run(a *app, start time.Time) error {
 	if err != nil || segment < 64<<10 {
 		return usagef("--segment-size %s: a size from 64K to 2G is wanted", c.SegmentSize)
 	}
-	if err := c.limitMemory(); err != nil {
+	window, room, err := c.limitMemory()
+	if err != nil {
 		return err
 	}
 	if !c.DryRun {
@@ -106,6 +107,9 @@ func (c *captureCmd) run(a *app, start time.Time) error {
 			a.message("note", plan.Label(u)+": "+plan.UserProblem(u, p))
 		}
 	}
+	if err := c.checkUsers(a, users); err != nil {
+		return err
+	}
 	pr := a.newProgress(c.Progress)
 	p, err := plan.Build(a.ctx, sys, src.set, users, docs, plan.Options{
 		Selected:    c.selected,
@@ -124,26 +128,31 @@ func (c *captureCmd) run(a *app, start time.Time) error {
 	for _, w := range p.Warnings {
 		a.message("warning", w.String())
 	}
-	if len(c.User) > 0 && len(p.Contexts) == 1 {
-		a.message("warning", "no user fits --user "+strings.Join(c.User, " ")+"; inspect lists the users")
-	}
 	if p.Count() == 0 {
 		a.message("warning", "the rules choose nothing on this source")
 	}
 	if c.DryRun {
 		return c.dryRun(a, p)
 	}
-	return c.store(a, p, pr, segment, start)
+	return c.store(a, p, pr, store.Options{SegmentSize: segment, Memory: room}, window, start)
 }
 
-// limitMemory bounds the heap. The room of the volume's index comes on top
-// and is known only later; the runtime's limit is soft.
-func (c *captureCmd) limitMemory() error {
-	limit := int64(224 << 20)
+// Room of the parts of a capture, when --memory does not say less. The rest is
+// the index of the volume: some 110 bytes a file.
+const (
+	defaultMemory = 224 << 20
+	windowRoom    = 8 << 20  // three of them
+	storeRoom     = 40 << 20 // frames and encoders
+)
+
+// limitMemory bounds the heap, and gives the window and the store's share. The
+// runtime's limit is soft.
+func (c *captureCmd) limitMemory() (window int, room int64, err error) {
+	limit := int64(defaultMemory)
 	if c.Memory != "" {
 		n, err := parseSize(c.Memory)
 		if err != nil || n < 64<<20 {
-			return usagef("--memory %s: a size of at least 64M is wanted", c.Memory)
+			return 0, 0, usagef("--memory %s: a size of at least 64M is wanted", c.Memory)
 		}
 		limit = n - n/8
 	}
@@ -151,7 +160,7 @@ func (c *captureCmd) limitMemory() error {
 	// The buffers are few and large and live as long as the run: a heap that
 	// may double before it is swept would be mostly waste.
 	debug.SetGCPercent(25)
-	return nil
+	return int(min(windowRoom, limit/16)), min(storeRoom, limit/4), nil
 }
 
 func (c *captureCmd) selected(u *profile.User) bool {
@@ -161,8 +170,41 @@ func (c *captureCmd) selected(u *profile.User) bool {
 	return u.Person() && (len(c.User) == 0 || fits(c.User)) && !fits(c.NotUser)
 }
 
+// checkUsers refuses a --user that fits nobody: whoever mistyped it would have
+// a store without that person.
+func (c *captureCmd) checkUsers(a *app, users []*profile.User) error {
+	fits := func(pattern string) bool {
+		return slices.ContainsFunc(users, func(u *profile.User) bool { return u.Person() && profile.Match(u, pattern) })
+	}
+	names := func() string {
+		var list []string
+		for _, u := range users {
+			if u.Person() {
+				list = append(list, plan.Label(u))
+			}
+		}
+		return strings.Join(list, ", ")
+	}
+	for _, p := range c.User {
+		if !fits(p) {
+			return fail(statusUsage, fmt.Errorf("--user %s fits nobody on this Windows", p), "the users are "+names())
+		}
+	}
+	for _, p := range c.NotUser {
+		if !fits(p) {
+			a.message("warning", fmt.Sprintf("--not-user %s fits nobody on this Windows; the users are %s", p, names()))
+		}
+	}
+	return nil
+}
+
 // checkTarget refuses a destination before the work of looking is done.
 func checkTarget(to string, sources []string) error {
+	for _, src := range sources {
+		if fi, err := os.Stat(src); err == nil && fi.IsDir() && plan.HostBelow(src, to) {
+			return fail(statusUsage, fmt.Errorf("--to %s: it lies in the source %s, which is never written to", to, src), "name a folder on another disk")
+		}
+	}
 	es, err := os.ReadDir(to)
 	switch {
 	case errors.Is(err, os.ErrNotExist):
@@ -362,19 +404,17 @@ func freeAt(dir string) (int64, error) {
 }
 
 // store runs the capture and tells its end.
-func (c *captureCmd) store(a *app, p *plan.Plan, pr *progress, segment int64, start time.Time) error {
+func (c *captureCmd) store(a *app, p *plan.Plan, pr *progress, opt store.Options, window int, start time.Time) error {
 	if err := c.checkSpace(a, p); err != nil {
 		return err
 	}
 	sys := p.System
-	w, err := store.Create(store.OS(c.To), store.Options{
-		SameSize:    capture.SameSize(p),
-		SegmentSize: segment,
-		Source: store.SourceInfo{
-			Machine: sys.ComputerName, System: sys.Product, Version: fmt.Sprintf("%s.%d", sys.Version, sys.Build),
-			Architecture: sys.Arch, Program: "coldstate " + version,
-		},
-	})
+	opt.SameSize = capture.SameSize(p)
+	opt.Source = store.SourceInfo{
+		Machine: sys.ComputerName, System: sys.Product, Version: fmt.Sprintf("%s.%d", sys.Version, sys.Build),
+		Architecture: sys.Arch, Program: "coldstate " + version,
+	}
+	w, err := store.Create(store.OS(c.To), opt)
 	if err != nil {
 		return fail(statusUsage, fmt.Errorf("--to: %w", err), "name a new folder on a disk that can be written to")
 	}
@@ -385,6 +425,7 @@ func (c *captureCmd) store(a *app, p *plan.Plan, pr *progress, segment int64, st
 	var res *capture.Result
 	if err == nil {
 		res, err = capture.Run(a.ctx, p, w, capture.Options{
+			Window: window,
 			Progress: func(cp capture.Progress) {
 				pr.update(progressLine{Doing: "capturing", Path: cp.Doing, Objects: cp.Objects, AllFiles: cp.AllObjects, Bytes: cp.Bytes, AllBytes: cp.AllBytes})
 			},
