@@ -3,6 +3,9 @@
 // times, hard links and symbolic links whose target lies inside; it cannot
 // keep owners, ACLs and Windows attributes, and it never touches anything
 // outside of the folder, whatever an entry is called.
+//
+// Paths that are given to a Target hold names as Name writes them, so that a
+// backslash only ever stands between two names.
 package folder
 
 import (
@@ -52,6 +55,14 @@ type Target struct {
 	streams *os.Root
 	dirs    map[string]bool // folders known to exist, by host path
 	times   []folderTime
+	links   []link
+}
+
+// link is a symbolic link that is still to be placed.
+type link struct {
+	path string // as it was given
+	name string // host path
+	to   string // relative POSIX path
 }
 
 type folderTime struct {
@@ -250,7 +261,7 @@ func allZero(b []byte) bool {
 // NTFS, in Options.Streams when that is set; elsewhere it is counted.
 func (t *Target) Stream(p, stream string, r io.Reader) error {
 	if t.streams != nil {
-		name := path.Join(t.HostName(p), escape(stream, runtime.GOOS == "windows"))
+		name := path.Join(t.HostName(p), escape(Name(stream), runtime.GOOS == "windows"))
 		n, err := t.write(t.streams, name, r, 0)
 		t.Bytes += n
 		if err == nil {
@@ -297,22 +308,58 @@ func (t *Target) HardLink(p, first string) error {
 	return err
 }
 
-// Symlink places a symbolic link or junction whose Windows target text is
-// target. Links that leave the folder, and links on hosts that refuse them,
-// are counted as left.
+// Symlink notes a symbolic link or junction whose Windows target text is
+// target, for PlaceLinks. Links that leave the folder, and links on hosts that
+// refuse them, are counted as left.
 func (t *Target) Symlink(p, target string) error {
 	to, ok := LinkTarget(p, target)
 	if !ok || runtime.GOOS == "windows" {
 		t.LinksLeft++
 		return nil
 	}
-	name := t.HostName(p)
-	if err := t.mkdir(t.root, path.Dir(name)); err != nil {
+	t.links = append(t.links, link{p, t.HostName(p), to})
+	return nil
+}
+
+// PlaceLinks places the links that Symlink has noted. They come behind all
+// else, so that nothing is written through one; and a link whose own place is
+// behind another link is left out, for its target was reckoned from the path
+// it has, not from where it would come to lie. Close calls it. fn gets what
+// fails with a single link; an error of fn ends it.
+func (t *Target) PlaceLinks(fn func(p string, err error) error) error {
+	links := t.links
+	t.links = nil
+	for _, l := range links {
+		if t.behindLink(l.name) {
+			t.LinksLeft++
+			continue
+		}
+		err := t.placeLink(l)
+		if err == nil {
+			continue
+		}
+		if err := fn(l.path, err); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *Target) placeLink(l link) error {
+	if err := t.mkdir(t.root, path.Dir(l.name)); err != nil {
 		return err
 	}
-	err := t.root.Symlink(to, name)
+	err := t.root.Symlink(l.to, l.name)
 	if errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("%s: %w", name, ErrExists)
+		if fi, serr := t.root.Lstat(l.name); serr == nil && !fi.IsDir() && t.opt.Overwrite {
+			if err := t.root.Remove(l.name); err != nil {
+				return err
+			}
+			err = t.root.Symlink(l.to, l.name)
+		}
+	}
+	if errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("%s: %w", filepath.Join(t.root.Name(), filepath.FromSlash(l.name)), ErrExists)
 	}
 	if err != nil {
 		t.LinksLeft++
@@ -320,6 +367,59 @@ func (t *Target) Symlink(p, target string) error {
 	}
 	t.Symlinks++
 	return nil
+}
+
+// behindLink says whether a folder on the way to name is a symbolic link on
+// the host. Folders that are not there yet are none.
+func (t *Target) behindLink(name string) bool {
+	for i := 0; i < len(name); i++ {
+		if name[i] != '/' {
+			continue
+		}
+		fi, err := t.root.Lstat(name[:i])
+		if errors.Is(err, fs.ErrNotExist) {
+			return false
+		}
+		if err != nil || fi.Mode()&fs.ModeSymlink != 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// Name writes a name of Windows as the tar of a store has it (docs/format.md,
+// Names): NUL, slash and backslash, the names "." and "..", and a percent sign
+// that would look like one of these as %XX.
+func Name(name string) string {
+	if name == "." || name == ".." {
+		return strings.ReplaceAll(name, ".", "%2E")
+	}
+	if !strings.ContainsAny(name, "\x00/\\%") {
+		return name
+	}
+	var b strings.Builder
+	for i := range len(name) {
+		switch c := name[i]; {
+		case c == 0 || c == '/' || c == '\\':
+			fmt.Fprintf(&b, "%%%02X", c)
+		case c == '%' && isEscape(name[i+1:]):
+			b.WriteString("%25")
+		default:
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
+}
+
+func isEscape(s string) bool {
+	if len(s) < 2 {
+		return false
+	}
+	switch s[:2] {
+	case "00", "25", "2E", "2F", "5C":
+		return true
+	}
+	return false
 }
 
 // LinkTarget translates the target text of a Windows link at p to a relative
@@ -352,7 +452,7 @@ func LinkTarget(p, target string) (rel string, ok bool) {
 			}
 			to = to[:len(to)-1]
 		default:
-			to = append(to, escape(n, false))
+			to = append(to, Name(n))
 		}
 	}
 	same := 0
@@ -382,9 +482,14 @@ func (t *Target) mkdir(root *os.Root, name string) error {
 	return nil
 }
 
-// Close sets the times of the folders and releases the target.
+// Close places the links, sets the times of the folders and releases the
+// target.
 func (t *Target) Close() error {
 	var errs []error
+	_ = t.PlaceLinks(func(p string, err error) error {
+		errs = append(errs, fmt.Errorf("%s: %w", p, err))
+		return nil
+	})
 	for _, ft := range t.times {
 		if err := t.root.Chtimes(ft.name, ft.at.Time(), ft.at.Time()); err != nil {
 			errs = append(errs, err)

@@ -124,3 +124,84 @@ func TestLinkTarget(t *testing.T) {
 		}
 	}
 }
+
+// Chains of links, however they are put together, resolve below the target.
+func TestLinksStayInside(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("needs a host where links are placed")
+	}
+	type link struct{ at, target string }
+	for _, chain := range [][]link{
+		{{`C:\l`, `C:\`}, {`C:\l\l\x`, `D:\outside`}},
+		{{`C:\l\l\x`, `D:\outside`}, {`C:\l`, `C:\`}},
+		{{`C:\a\b\c\up`, `C:\`}, {`C:\a\b\c\up\deep\er\x`, `..\..\..\..\..\..\outside`}},
+		{{`C:\a\b\up`, `C:\`}, {`C:\a\b\up\a\b\up\x`, `D:\outside\secret`}},
+		{{`C:\a`, `C:\b`}, {`C:\b`, `C:\c\d`}, {`C:\a\x`, `D:\outside`}, {`C:\b\y`, `D:\outside`}},
+		{{`C:\a`, `D:\`}, {`D:\b`, `C:\a\b\..\..\..`}, {`C:\a\b\x`, `..\..\outside`}},
+		{{`C:\l`, `.`}, {`C:\l\l\l\l\x`, `D:\outside\secret`}},
+		{{`C:\l`, `C:\L`}, {`C:\L`, `C:\`}, {`C:\l\l\l\x`, `D:\outside`}},
+		{{`C:\x/y`, `C:\`}, {`C:\x\y\z\w`, `D:\outside`}},
+	} {
+		outer := t.TempDir()
+		// What a chain that leads out would find, at every height.
+		for _, d := range []string{"outside", "D/outside", "x/outside", "x/D/outside", "x/y/outside", "x/y/D/outside"} {
+			if err := os.MkdirAll(filepath.Join(outer, d), 0o777); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(filepath.Join(outer, d, "secret"), nil, 0o666); err != nil {
+				t.Fatal(err)
+			}
+		}
+		dir := filepath.Join(outer, "x", "y", "to")
+		// Twice: links of an earlier run are there already in the second.
+		for range 2 {
+			tg, err := folder.Open(dir, folder.Options{Overwrite: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, f := range []string{`C:\inside`, `D:\outside\secret`, `C:\outside\secret`} {
+				if err := tg.File(f, strings.NewReader("x"), 0); err != nil {
+					t.Error(err)
+				}
+			}
+			for _, l := range chain {
+				if err := tg.Symlink(l.at, l.target); err != nil {
+					t.Errorf("%v: %v", l, err)
+				}
+			}
+			if err := tg.Close(); err != nil && !errors.Is(err, folder.ErrExists) {
+				t.Errorf("%v: %v", chain, err)
+			}
+			if int(tg.Symlinks+tg.LinksLeft) > len(chain) || tg.Symlinks == 0 && tg.LinksLeft == 0 {
+				t.Errorf("%v: %d links placed, %d left", chain, tg.Symlinks, tg.LinksLeft)
+			}
+		}
+		real, err := filepath.EvalSymlinks(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = filepath.WalkDir(dir, func(name string, d os.DirEntry, err error) error {
+			if err != nil || d.Type()&os.ModeSymlink == 0 {
+				return err
+			}
+			to, err := filepath.EvalSymlinks(name)
+			if err == nil && to != real && !strings.HasPrefix(to, real+string(filepath.Separator)) {
+				t.Errorf("%v: %s leads to %s", chain, name, to)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestName(t *testing.T) {
+	for in, want := range map[string]string{
+		"plain": "plain", `a\b`: "a%5Cb", "a/b": "a%2Fb", "a%5Cb": "a%255Cb", "100%": "100%", "%20": "%20", "a\x00": "a%00", ".": "%2E", "..": "%2E%2E", "...": "...", "%2525": "%252525",
+	} {
+		if got := folder.Name(in); got != want {
+			t.Errorf("Name(%q) = %q, want %q", in, got, want)
+		}
+	}
+}
