@@ -36,6 +36,9 @@ func (c *demoCmd) Run(a *app) error {
 		return err
 	}
 	image, to := filepath.Join(dir, "disk.img"), filepath.Join(dir, "store")
+	if err := reserve(image, to); err != nil {
+		return err
+	}
 	if err := testimages.WriteDisk(image); err != nil {
 		return fmt.Errorf("the sample disk cannot be written: %w", err)
 	}
@@ -80,4 +83,21 @@ func (c *demoCmd) Run(a *app) error {
 		to, kinds[store.File], kinds[store.Folder], kinds[store.Stream], kinds[store.Link], kinds[store.Key], kinds[store.Value], filepath.Join(to, "data.tar.zst"))
 	a.result("the demo ran to its end; " + dir + " can be deleted")
 	return nil
+}
+
+// reserve creates the file image, and makes sure that nothing is called to:
+// whatever is in a folder that a person named is left as it is.
+func reserve(image, to string) error {
+	const hint = "name a new folder with --to, or none for one among the temporary files"
+	if _, err := os.Lstat(to); err == nil {
+		return fail(statusUsage, fmt.Errorf("%s exists already; nothing is overwritten", to), hint)
+	}
+	f, err := os.OpenFile(image, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	if errors.Is(err, os.ErrExist) {
+		return fail(statusUsage, fmt.Errorf("%s exists already; nothing is overwritten", image), hint)
+	}
+	if err != nil {
+		return fail(statusFailed, fmt.Errorf("the sample disk cannot be written: %w", err), hint)
+	}
+	return f.Close()
 }

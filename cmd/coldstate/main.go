@@ -21,6 +21,8 @@ import (
 	"io/fs"
 	"os"
 	"os/signal"
+	"path/filepath"
+	"reflect"
 	"runtime/debug"
 	"strings"
 	"syscall"
@@ -90,6 +92,8 @@ func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 func run(args []string, stdout, stderr io.Writer) (status int) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	// The first interrupt asks the job to end; a second one ends the program.
+	context.AfterFunc(ctx, stop)
 	a := &app{ctx: ctx, stdout: stdout, stderr: stderr}
 	defer func() {
 		if a.log != nil {
@@ -138,6 +142,9 @@ func run(args []string, stdout, stderr io.Writer) (status int) {
 		return statusUsage
 	}
 	if c.Log != "" {
+		if err := checkLog(c.Log, kctx); err != nil {
+			return a.finish(err)
+		}
 		f, err := os.OpenFile(c.Log, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
 		if err != nil {
 			a.message("error", fmt.Sprintf("the log cannot be written: %v", err))
@@ -146,9 +153,104 @@ func run(args []string, stdout, stderr io.Writer) (status int) {
 			return statusUsage
 		}
 		a.log = f
-		fmt.Fprintf(f, "%s coldstate %s\n", time.Now().UTC().Format(time.RFC3339), strings.Join(args, " "))
+		fmt.Fprintf(f, "%s coldstate %s\n", time.Now().UTC().Format(time.RFC3339), printable(strings.Join(args, " ")))
 	}
 	return a.finish(kctx.Run())
+}
+
+// checkLog refuses a log that is one of the things the command is about, or
+// lies in one of them: writing it would change a source or break a store.
+func checkLog(log string, kctx *kong.Context) error {
+	refuse := func(format string, args ...any) error {
+		return fail(statusUsage, fmt.Errorf("--log "+format, args...), "name a file on another disk; nothing was written")
+	}
+	if strings.HasPrefix(log, `\\.\`) || strings.HasPrefix(log, `\\?\GLOBALROOT`) {
+		return refuse("%s: a device is no log file", log)
+	}
+	fi, err := os.Stat(log)
+	if err == nil && fi.Mode()&(fs.ModeDevice|fs.ModeCharDevice) == fs.ModeDevice {
+		return refuse("%s: a device is no log file", log)
+	}
+	var values []*kong.Value
+	for _, f := range kctx.Selected().Flags {
+		values = append(values, f.Value)
+	}
+	for n := kctx.Selected(); n != nil; n = n.Parent {
+		values = append(values, n.Positional...)
+	}
+	for _, v := range values {
+		for _, text := range texts(v.Target) {
+			names := []string{text}
+			if _, name, ok := strings.Cut(text, "="); ok {
+				names = append(names, name) // --map D=/dev/sdb1
+			}
+			for _, name := range names {
+				other, oerr := os.Stat(name)
+				switch {
+				case name == "" || oerr != nil:
+				case err == nil && os.SameFile(fi, other):
+					return refuse("%s is %s, which the command is about", log, name)
+				case other.IsDir() && (v.Name == "source" || v.Name == "store") && inside(log, name):
+					return refuse("%s lies in %s, in which nothing is written", log, name)
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// texts are the strings of a flag or argument.
+func texts(v reflect.Value) []string {
+	switch x := v.Interface().(type) {
+	case string:
+		return []string{x}
+	case []string:
+		return x
+	}
+	return nil
+}
+
+// inside says whether the host path name, which need not exist, is dir or
+// lies below it, links resolved.
+func inside(name, dir string) bool {
+	want, err := os.Stat(dir)
+	if err != nil {
+		return false
+	}
+	name, err = filepath.Abs(name)
+	if err != nil {
+		return false
+	}
+	// The part that exists, as the host has it.
+	for {
+		real, err := filepath.EvalSymlinks(name)
+		if err == nil {
+			name = real
+			break
+		}
+		up := filepath.Dir(name)
+		if up == name {
+			return false
+		}
+		if to, err := os.Readlink(name); err == nil {
+			// A link to what is not there yet.
+			if !filepath.IsAbs(to) {
+				to = filepath.Join(up, to)
+			}
+			return inside(filepath.Dir(to), dir)
+		}
+		name = up
+	}
+	for {
+		if fi, err := os.Stat(name); err == nil && os.SameFile(fi, want) {
+			return true
+		}
+		up := filepath.Dir(name)
+		if up == name {
+			return false
+		}
+		name = up
+	}
 }
 
 // finish tells the person how a command ended and gives the exit status.
@@ -184,11 +286,14 @@ func (a *app) finish(err error) int {
 	return status
 }
 
-// message prints a line for people: "coldstate: error: …".
+// message prints a line for people: "coldstate: error: …". A text of several
+// lines, as joined errors are, becomes as many messages.
 func (a *app) message(kind, text string) {
-	line := "coldstate: " + kind + ": " + printable(text)
-	fmt.Fprintln(a.stderr, line)
-	a.logLine(line)
+	for text := range strings.SplitSeq(text, "\n") {
+		line := "coldstate: " + kind + ": " + printable(text)
+		fmt.Fprintln(a.stderr, line)
+		a.logLine(line)
+	}
 }
 
 // result sets the last line of a job; conclude prints it.
@@ -211,17 +316,11 @@ func (a *app) logLine(line string) {
 	}
 }
 
-// printable keeps names from a disk from driving the terminal: control
-// characters and broken bytes are written \xNN.
+// printable keeps names from a disk from driving the terminal, and from
+// looking like lines of the program: control characters and broken bytes are
+// written \xNN, marks that turn the direction of writing \uNNNN.
 func printable(s string) string {
-	clean := true
-	for _, r := range s {
-		if r < ' ' && r != '\n' && r != '\t' || r == 0x7f || r >= 0x80 && r < 0xa0 || r == 0xfffd {
-			clean = false
-			break
-		}
-	}
-	if clean {
+	if strings.IndexFunc(s, unprintable) < 0 {
 		return s
 	}
 	var b strings.Builder
@@ -229,11 +328,23 @@ func printable(s string) string {
 		switch {
 		case r == 0xfffd && s[i] != 0xef:
 			fmt.Fprintf(&b, `\x%02x`, s[i])
-		case r < ' ' && r != '\n' && r != '\t' || r == 0x7f || r >= 0x80 && r < 0xa0:
+		case r == 0xfffd || !unprintable(r):
+			b.WriteRune(r)
+		case r < 0x100:
 			fmt.Fprintf(&b, `\x%02x`, r)
 		default:
-			b.WriteRune(r)
+			fmt.Fprintf(&b, `\u%04x`, r)
 		}
 	}
 	return b.String()
+}
+
+func unprintable(r rune) bool {
+	switch {
+	case r < ' ', 0x7f <= r && r < 0xa0, r == 0xfffd:
+		return true
+	case r == 0x61c, r == 0x200e, r == 0x200f, 0x2028 <= r && r <= 0x202e, 0x2066 <= r && r <= 0x2069:
+		return true // marks of direction, separators of lines
+	}
+	return false
 }

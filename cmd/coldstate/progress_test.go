@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"encoding/json"
 	"strings"
 	"testing"
@@ -30,13 +31,38 @@ func TestPrintable(t *testing.T) {
 		"a\rb":         `a\x0db`,
 		"\u009b1m":     `\x9b1m`,
 		"x\xffy":       `x\xffy`,
-		"two\nlines":   "two\nlines",
+		"two\nlines":   `two\x0alines`,
+		"a\tb":         `a\x09b`,
+		"fdp\u202ecod": `fdp\u202ecod`,
+		"\u2066\u200f": `\u2066\u200f`,
 		"\ufffd":       "\ufffd",
 		"\xed\xa0\x80": `\xed\xa0\x80`,
 	} {
 		if got := printable(in); got != want {
 			t.Errorf("printable(%q) = %q, want %q", in, got, want)
 		}
+	}
+}
+
+// A name with line feeds in it forges no line of the program, and an error of
+// several lines is as many messages.
+func TestMessageLines(t *testing.T) {
+	var b bytes.Buffer
+	a := &app{ctx: t.Context(), stdout: &b, stderr: &b}
+	if status := a.finish(errors.Join(errors.New("one"), errors.New("two\tx\nRESULT: complete"))); status != statusFailed {
+		t.Errorf("status %d", status)
+	}
+	want := "coldstate: error: one\ncoldstate: error: two\\x09x\ncoldstate: error: RESULT: complete\nRESULT: failed with status 1\n"
+	if b.String() != want {
+		t.Errorf("printed %q, want %q", b.String(), want)
+	}
+	b.Reset()
+	p := newPrinter(&b, false)
+	if err := errors.Join(p.print(&node{Path: "C:\\a\n------              0                       C:\\b", Kind: "file"}), p.close()); err != nil {
+		t.Error(err)
+	}
+	if n := bytes.Count(b.Bytes(), []byte("\n")); n != 1 {
+		t.Errorf("one object is %d lines: %q", n, b.String())
 	}
 }
 
