@@ -5,7 +5,6 @@ import (
 	"io"
 
 	"github.com/coldstate/coldstate/internal/winpath"
-	"github.com/coldstate/coldstate/store"
 )
 
 type catCmd struct {
@@ -27,16 +26,20 @@ func (c *catCmd) Run(a *app) error {
 	}
 	defer t.Close()
 	_, stream := winpath.CutStream(c.Path)
-	done := false
+	done, below := false, false
 	err = t.each(c.Path, false, func(n *node) error {
+		if !n.exact {
+			below = true
+			return nil
+		}
 		if n.Kind == "stream" && stream == "" || done {
 			return nil
 		}
 		if n.open == nil {
-			if n.Outcome != "" && !n.Outcome.Stored() {
+			if n.Reason != "" {
 				return fail(statusFailed, fmt.Errorf("%s: it has no content here: %s: %s", c.Path, n.Outcome, n.Reason), "")
 			}
-			return fail(statusUsage, fmt.Errorf("%s: this is a %s, which has no content", c.Path, n.Kind), "ls lists folders, reg prints registry keys")
+			return errNoContent(c.Path, n.Kind)
 		}
 		done = true
 		r, err := n.open()
@@ -47,7 +50,7 @@ func (c *catCmd) Run(a *app) error {
 		if _, err := io.Copy(a.stdout, &ctxReader{a, r}); err != nil {
 			return fmt.Errorf("%s: %w", c.Path, err)
 		}
-		if n.Outcome == store.Damaged || n.Outcome == store.Changed {
+		if n.damaged() {
 			return fail(statusIncomplete, fmt.Errorf("%s: %s: %s", c.Path, n.Outcome, n.Reason), "")
 		}
 		return errStop
@@ -55,10 +58,17 @@ func (c *catCmd) Run(a *app) error {
 	if err == errStop {
 		return nil
 	}
+	if err == nil && below && !done {
+		return errNoContent(c.Path, "folder")
+	}
 	if err == nil && !done {
 		return notFound(c.Path)
 	}
 	return err
+}
+
+func errNoContent(path, kind string) error {
+	return fail(statusUsage, fmt.Errorf("%s: this is a %s, which has no content", path, kind), "ls lists folders, reg prints registry keys")
 }
 
 // ctxReader ends a copy when the person interrupts it.

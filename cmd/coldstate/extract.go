@@ -1,11 +1,16 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"hash/maphash"
+	"io"
+	"os"
 	"path/filepath"
 	"strings"
 
+	"github.com/coldstate/coldstate/capture"
 	"github.com/coldstate/coldstate/restore/folder"
 	"github.com/coldstate/coldstate/store"
 )
@@ -30,19 +35,24 @@ Example:
 }
 
 func (c *extractCmd) Run(a *app) error {
-	if isStore(c.To) {
-		return usagef("%s is a store; files are not put among its own: choose another folder for --to", c.To)
+	for _, dir := range []string{c.To, c.Streams} {
+		if dir != "" && isStore(dir) {
+			return usagef("%s is a store; files are not put among its own: choose another folder", dir)
+		}
 	}
 	t, err := a.openTree(c.Source, c.sourceFlags)
 	if err != nil {
 		return err
 	}
 	defer t.Close()
+	if err := c.checkPlaces(t); err != nil {
+		return err
+	}
 	tg, err := folder.Open(c.To, folder.Options{Overwrite: c.Overwrite, Streams: c.Streams})
 	if err != nil {
 		return fail(statusUsage, fmt.Errorf("--to %s: %w", c.To, err), "choose a folder that can be written to")
 	}
-	x := &extraction{a: a, tg: tg, done: map[string]bool{}}
+	x := &extraction{a: a, tg: tg, done: map[uint64]struct{}{}, seed: maphash.MakeSeed()}
 	paths := c.Path
 	if len(paths) == 0 {
 		paths = []string{""}
@@ -64,6 +74,9 @@ func (c *extractCmd) Run(a *app) error {
 	if err == nil {
 		err = x.hardLinks()
 	}
+	if err == nil {
+		err = tg.PlaceLinks(x.check)
+	}
 	if cerr := tg.Close(); err == nil {
 		err = cerr
 	}
@@ -74,12 +87,43 @@ func (c *extractCmd) Run(a *app) error {
 	return x.report(c.To)
 }
 
+// checkPlaces refuses destinations that would change the source.
+func (c *extractCmd) checkPlaces(t tree) error {
+	dirs := []string{c.Source}
+	prefixes := []string{""}
+	if st, ok := t.(*sourceTree); ok {
+		for _, v := range st.src.set.Volumes {
+			if v.HostPath != "" {
+				dirs = append(dirs, v.HostPath)
+			}
+			// The folder of each volume in the destination, too: that could
+			// be the source.
+			prefixes = append(prefixes, strings.TrimSuffix(st.src.prefix(v), ":"))
+		}
+	}
+	for _, dir := range dirs {
+		if fi, err := os.Stat(dir); err != nil || !fi.IsDir() {
+			continue
+		}
+		for _, to := range []struct{ flag, path string }{{"--to", c.To}, {"--streams", c.Streams}} {
+			for _, prefix := range prefixes {
+				if place := filepath.Join(to.path, prefix); to.path != "" && inside(place, dir) {
+					return fail(statusUsage, fmt.Errorf("%s %s: %s lies in %s, in which nothing is written", to.flag, to.path, place, dir), "choose a folder elsewhere")
+				}
+			}
+		}
+	}
+	return nil
+}
+
 // extraction places nodes in a folder and keeps the account.
 type extraction struct {
 	a  *app
 	tg *folder.Target
-	// done are the paths whose content is placed.
-	done    map[string]bool
+	// done are hashes of the paths whose content is placed: a disk has many.
+	// When two are alike, a hard link fails and the content is read again.
+	done    map[uint64]struct{}
+	seed    maphash.Seed
 	links   []*node // placed last: their first name may come later
 	absent  int64   // objects without content in the store
 	secret  int64
@@ -98,16 +142,31 @@ func (x *extraction) put(n *node) error {
 		x.keys++
 		return nil
 	}
-	if n.Outcome != "" && !n.Outcome.Stored() {
+	label := printable(p)
+	if n.Kind == "stream" {
+		label = printable(p + ":" + string(n.Stream))
+	}
+	says := func() string { return printable(fmt.Sprintf("%s: %s: %s", label, n.Outcome, n.Reason)) }
+	content := n.Kind == "file" || n.Kind == "stream" || n.Kind == "part"
+	switch {
+	case n.unmissed:
+		return nil
+	case capture.Fails(n.Outcome) && !n.Outcome.Stored(), n.Outcome.Stored() && content && n.open == nil:
+		x.failed++
+		x.a.message("not extracted", says())
+		return nil
+	case n.Outcome != "" && !n.Outcome.Stored():
 		x.absent++
 		if n.Outcome != store.Excluded {
-			x.a.message("note", fmt.Sprintf("%s: %s: %s", p, n.Outcome, n.Reason))
+			x.a.message("note", says())
 		}
 		return nil
-	}
-	if n.Outcome == store.Damaged || n.Outcome == store.Changed {
+	case n.damaged():
 		x.damaged++
-		x.a.message("note", fmt.Sprintf("%s: %s: %s", p, n.Outcome, n.Reason))
+		x.a.message("note", says())
+	}
+	if n.name != "" {
+		x.tg.Renamed++
 	}
 	switch n.Kind {
 	case "folder":
@@ -115,42 +174,68 @@ func (x *extraction) put(n *node) error {
 	case "link":
 		return x.check(p, x.tg.Symlink(p, string(n.Target)))
 	}
-	if n.secret {
-		x.secret++
-		return nil
-	}
 	if n.linkTo != "" && n.Kind == "file" {
 		x.links = append(x.links, n)
 		return nil
 	}
-	r, err := n.open()
+	return x.place(n)
+}
+
+// place writes the content of n.
+func (x *extraction) place(n *node) error {
+	p := string(n.Path)
+	r, secret, err := n.content()
+	if secret {
+		x.secret++
+		return nil
+	}
 	if err != nil {
 		return x.check(p, err)
 	}
 	defer r.Close()
 	if n.Kind == "stream" {
-		return x.check(p+":"+string(n.Stream), x.tg.Stream(p, string(n.Stream), r))
+		return x.check(p+":"+string(n.Stream), x.tg.Stream(p, string(n.Stream), &ctxReader{x.a, r}))
 	}
-	if err := x.check(p, x.tg.File(p, r, n.modified)); err != nil {
-		return err
+	if err := x.tg.File(p, &ctxReader{x.a, r}, n.modified); err != nil {
+		return x.check(p, err)
 	}
-	x.done[p] = true
+	x.done[maphash.String(x.seed, p)] = struct{}{}
 	return nil
+}
+
+// content opens n. Where its path was not named, secret says that it is a
+// hive of password material, whatever it is called.
+func (n *node) content() (r io.ReadCloser, secret bool, err error) {
+	if n.secret {
+		return nil, true, nil
+	}
+	if r, err = n.open(); err != nil || !n.guarded {
+		return r, false, err
+	}
+	head := make([]byte, 4)
+	k, err := io.ReadFull(r, head)
+	if err == nil && string(head) == "regf" {
+		var rest []byte
+		rest, err = io.ReadAll(io.LimitReader(r, capture.MaxSecretHive-4))
+		head = append(head, rest...)
+		k, secret = len(head), err == nil && capture.SecretHive(head)
+	}
+	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF || secret {
+		return nil, secret, errors.Join(err, r.Close())
+	}
+	return &streamReader{Reader: io.MultiReader(bytes.NewReader(head[:k]), r), c: r}, false, nil
 }
 
 func (x *extraction) hardLinks() error {
 	for _, n := range x.links {
-		p := string(n.Path)
-		if x.done[n.linkTo] && x.tg.HardLink(p, n.linkTo) == nil {
+		if err := x.a.ctx.Err(); err != nil {
+			return err
+		}
+		if _, ok := x.done[maphash.String(x.seed, n.linkTo)]; ok && !n.secret && x.tg.HardLink(string(n.Path), n.linkTo) == nil {
 			continue
 		}
 		// The first name was not asked for, or the host has no hard links.
-		r, err := n.open()
-		if err == nil {
-			err = x.tg.File(p, r, n.modified)
-			r.Close()
-		}
-		if err := x.check(p, err); err != nil {
+		if err := x.place(n); err != nil {
 			return err
 		}
 	}
@@ -170,7 +255,7 @@ func (x *extraction) check(path string, err error) error {
 		return fail(statusFailed, fmt.Errorf("%s: %w", path, err), "the destination is full: free room there, or extract fewer paths")
 	}
 	x.failed++
-	x.a.message("error", fmt.Sprintf("%s: %v", path, err))
+	x.a.message("error", fmt.Sprintf("%s: %v", printable(path), err))
 	return nil
 }
 

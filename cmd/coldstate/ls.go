@@ -2,7 +2,9 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -22,7 +24,10 @@ type lsCmd struct {
 }
 
 func (lsCmd) Help() string {
-	return `Example:
+	return `A backslash, a slash or a NUL in a name is shown as %5C, %2F, %00, as in the
+tar of a store; a % that would look like one of these as %25.
+
+Example:
   coldstate ls disk.img 'C:\Users'
   coldstate ls /media/stick/store 'C:\Users\anna\Documents' --json`
 }
@@ -35,13 +40,13 @@ func (c *lsCmd) Run(a *app) error {
 	defer t.Close()
 	p := newPrinter(a.stdout, c.JSON)
 	var nodes []*node
-	bad := 0
+	gaps := 0
 	err = t.each(c.Path, c.Recursive, func(n *node) error {
 		if err := a.ctx.Err(); err != nil {
 			return err
 		}
-		if n.Reason != "" && n.Outcome != "placeholder" && n.Outcome != "excluded-by-policy" {
-			bad++
+		if n.gap {
+			gaps++
 		}
 		if c.Recursive {
 			return p.print(n)
@@ -49,31 +54,29 @@ func (c *lsCmd) Run(a *app) error {
 		nodes = append(nodes, n)
 		return nil
 	})
-	if err != nil {
-		return errorsJoin(err, p.close())
-	}
-	if !c.Recursive {
-		// The folder itself is not one of its entries.
-		if root := winpath.Clean(c.Path); root != "" {
-			nodes = slices.DeleteFunc(nodes, func(n *node) bool {
-				return (n.Kind == "folder" || n.Kind == "key") && wstr.EqualFold(winpath.Clean(string(n.Path)), root)
-			})
-		}
-		slices.SortStableFunc(nodes, func(a, b *node) int { return wstr.Compare(string(a.Path), string(b.Path)) })
-		for _, n := range nodes {
-			if err := p.print(n); err != nil {
-				return err
-			}
+	// The folder itself is not one of its entries.
+	nodes = slices.DeleteFunc(nodes, func(n *node) bool { return n.exact && !n.gap && (n.Kind == "folder" || n.Kind == "key") })
+	slices.SortStableFunc(nodes, func(a, b *node) int {
+		return cmp.Or(wstr.Compare(string(a.Path), string(b.Path)), strings.Compare(a.User, b.User))
+	})
+	for _, n := range nodes {
+		if perr := p.print(n); err == nil {
+			err = perr
 		}
 	}
-	return p.close()
+	return a.shown(p, gaps, err)
 }
 
-func errorsJoin(err, second error) error {
-	if err != nil {
-		return err
+// shown ends a list: what was found is printed whatever happened.
+func (a *app) shown(p *printer, gaps int, err error) error {
+	if cerr := p.close(); err == nil {
+		err = cerr
 	}
-	return second
+	if err == nil && gaps > 0 {
+		a.result(fmt.Sprintf("incomplete: %d files, folders or volumes could not be listed or read", gaps))
+		return fail(statusIncomplete, errors.New(""), "")
+	}
+	return err
 }
 
 type findCmd struct {
@@ -100,9 +103,14 @@ func (c *findCmd) Run(a *app) error {
 	defer t.Close()
 	p := newPrinter(a.stdout, c.JSON)
 	whole := strings.Contains(c.Name, `\`)
+	gaps := 0
 	err = t.each("", true, func(n *node) error {
 		if err := a.ctx.Err(); err != nil {
 			return err
+		}
+		if n.gap {
+			gaps++
+			a.message("note", fmt.Sprintf("%s: %s: %s", printable(string(n.Path)), n.Outcome, n.Reason))
 		}
 		s := string(n.Path)
 		if !whole {
@@ -111,15 +119,12 @@ func (c *findCmd) Run(a *app) error {
 				s = string(n.Stream)
 			}
 		}
-		if !winpath.Match(c.Name, s, true) {
+		if !winpath.Match(c.Name, s, true) && !(n.name != "" && n.Stream == "" && winpath.Match(c.Name, n.name, true)) {
 			return nil
 		}
 		return p.print(n)
 	})
-	if err != nil {
-		return errorsJoin(err, p.close())
-	}
-	return p.close()
+	return a.shown(p, gaps, err)
 }
 
 // printer prints nodes as text lines or as a JSON array, one node a line.
@@ -171,8 +176,11 @@ func (p *printer) print(n *node) error {
 		size = "-"
 	}
 	note := ""
+	if n.User != "" {
+		note = "  [user " + n.User + "]"
+	}
 	if n.Outcome != "" && n.Outcome != "captured" {
-		note = "  [" + string(n.Outcome)
+		note += "  [" + string(n.Outcome)
 		if n.Reason != "" {
 			note += ": " + string(n.Reason)
 		}

@@ -4,13 +4,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/coldstate/coldstate/internal/winpath"
 	"github.com/coldstate/coldstate/internal/wstr"
 	"github.com/coldstate/coldstate/plan"
+	"github.com/coldstate/coldstate/restore/folder"
 	"github.com/coldstate/coldstate/store"
 	"github.com/coldstate/coldstate/volumes"
+	"github.com/coldstate/coldstate/volumes/partition"
 	"github.com/coldstate/coldstate/volumes/winfs"
 )
 
@@ -34,10 +38,39 @@ type node struct {
 	// linkTo is the path of the object whose content this one shares, as a
 	// further name of the same file.
 	linkTo string
+	// name is the last name of the path as the source has it, when Path shows
+	// it with escapes; "" else.
+	name string
+	// exact marks what was asked for by its own path, and its streams.
+	exact bool
+	// gap marks what this run could not list or read: more may be there.
+	gap bool
+	// unmissed marks volumes that cannot be read and hold nothing of people.
+	unmissed bool
+	// lossy marks further names of a file whose content is damaged.
+	lossy bool
 	// open opens the content; nil when there is none.
 	open func() (io.ReadCloser, error)
-	// secret marks files that are only given out under their exact path.
-	secret bool
+	// secret marks files that are only given out under their exact path;
+	// guarded those whose content has to be looked at to know.
+	secret, guarded bool
+}
+
+// damaged says whether the content is there, but not as it was.
+func (n *node) damaged() bool {
+	return n.Outcome == store.Damaged || n.Outcome == store.Changed || n.lossy
+}
+
+// shownPath joins names behind dir as trees show them: each as the tar of a
+// store has it (docs/format.md), so that no name can look like two.
+func shownPath(dir string, names ...string) string {
+	for _, n := range names {
+		if !strings.HasSuffix(dir, `\`) {
+			dir += `\`
+		}
+		dir += folder.Name(n)
+	}
+	return dir
 }
 
 // tree is a store or a source to look into.
@@ -83,70 +116,188 @@ type sourceTree struct{ src *source }
 
 func (t *sourceTree) Close() error { t.src.Close(); return nil }
 
-func (t *sourceTree) volume(prefix string) *volumes.Volume {
-	for _, v := range t.src.set.Volumes {
-		if t.src.prefix(v) == prefix || fmt.Sprintf("%d:", v.Number) == prefix {
-			return v
+// place is what a path of a source names, or would be below: an entry, and
+// the volume prefix or drive it is shown under.
+type place struct {
+	v    *volumes.Volume
+	fs   volumes.FS
+	root volumes.Entry // of the drive
+	at   string        // `C:\`, as the root of the drive is shown
+}
+
+// drive finds the drive of a volume prefix: a letter of the only
+// installation, or the number of a volume.
+func (t *sourceTree) drive(path, prefix string) (place, error) {
+	var v *volumes.Volume
+	base := ""
+	if winpath.Letter(prefix) != 0 {
+		switch len(t.src.systems) {
+		case 0:
+		case 1:
+			v, base, _ = t.src.systems[0].Locate(prefix + `\`)
+		default:
+			return place{}, fail(statusDecision, fmt.Errorf("%s: %d installations of Windows are here, each with letters of its own", path, len(t.src.systems)), "choose one with --windows, as inspect prints it, or write the number of the volume")
+		}
+	} else {
+		for _, o := range t.src.set.Volumes {
+			if fmt.Sprintf("%d:", o.Number) == prefix {
+				v = o
+			}
 		}
 	}
-	return nil
+	if v == nil {
+		return place{}, notFound(path)
+	}
+	fs, err := v.FS()
+	if err != nil {
+		return place{}, fail(statusDecision, fmt.Errorf("%s: volume %d (%s): %w", path, v.Number, v.Kind, err), "")
+	}
+	p := place{v: v, fs: fs, root: fs.Root(), at: prefix + `\`}
+	if base != "" {
+		if p.root, err = fs.Lookup(base); err != nil {
+			return place{}, fmt.Errorf("%s: %w", path, err)
+		}
+	}
+	return p, nil
+}
+
+// lookup finds the entry of names below the root of the drive. Names may be
+// written as they are shown, or as they are.
+func (p place) lookup(names []string) (volumes.Entry, error) {
+	if !strings.Contains(strings.Join(names, ""), "%") {
+		return p.fs.Lookup(winpath.Join(winfs.Path(p.fs, p.root), names...))
+	}
+	e := p.root
+	for _, want := range names {
+		children, err := p.fs.Children(e)
+		best := 0
+		for _, c := range children {
+			name := p.fs.Name(c)
+			shown, rank := folder.Name(name), 0
+			switch {
+			case shown == want:
+				rank = 4
+			case wstr.EqualFold(shown, want):
+				rank = 3
+			case name == want:
+				rank = 2
+			case wstr.EqualFold(name, want):
+				rank = 1
+			}
+			if rank > best {
+				best, e = rank, c
+			}
+		}
+		if best == 0 {
+			if err != nil {
+				return 0, err
+			}
+			return 0, winfs.ErrNotFound
+		}
+	}
+	return e, nil
+}
+
+// show is the path of e below the drive.
+func (p place) show(e volumes.Entry) string {
+	var names []string
+	for n := 0; e != p.root && e != p.fs.Root() && n < 1024; n++ {
+		names = append(names, p.fs.Name(e))
+		e = p.fs.Parent(e)
+	}
+	slices.Reverse(names)
+	return shownPath(p.at, names...)
 }
 
 func (t *sourceTree) each(path string, deep bool, fn func(*node) error) error {
 	path = winpath.Clean(path)
 	if path == "" {
-		for _, v := range t.src.set.Volumes {
-			prefix := t.src.prefix(v)
-			fs, err := v.FS()
-			if err != nil {
-				if !deep {
-					n := &node{Path: wstr.Text(prefix + `\`), Kind: "folder", Outcome: store.Unreadable, Reason: wstr.Text(err.Error())}
-					if err := fn(n); err != nil {
-						return err
-					}
-				}
-				continue
+		return t.volumes(deep, fn)
+	}
+	file, stream := winpath.CutStream(path)
+	prefix, names := winpath.Split(file)
+	if prefix == "" {
+		return notFound(path)
+	}
+	p, err := t.drive(path, prefix)
+	if err != nil {
+		return err
+	}
+	e, err := p.lookup(names)
+	if errors.Is(err, winfs.ErrNotFound) {
+		return notFound(path)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	w := sourceWalk{fs: p.fs, deep: deep, fn: fn, named: e, hasNamed: true}
+	if stream != "" {
+		return w.stream(e, p.show(e), stream)
+	}
+	return w.walk(e, p.show(e), 0)
+}
+
+// volumes shows the level above the volumes.
+func (t *sourceTree) volumes(deep bool, fn func(*node) error) error {
+	for _, v := range t.src.set.Volumes {
+		at := t.src.prefix(v) + `\`
+		fs, err := v.FS()
+		if err != nil {
+			missed := isMissed(v)
+			if err := fn(&node{Path: wstr.Text(at), Kind: "folder", Outcome: store.Unreadable, Reason: wstr.Text(err.Error()), gap: missed, unmissed: !missed}); err != nil {
+				return err
 			}
-			w := sourceWalk{fs: fs, deep: deep, fn: fn}
-			if !deep {
-				n, err := w.node(fs.Root(), prefix+`\`)
-				if err == nil {
-					err = fn(n)
+			continue
+		}
+		w := sourceWalk{fs: fs, deep: deep, fn: fn}
+		// Drives of an installation that lies below a folder of this volume
+		// are shown under their letters.
+		drives := map[volumes.Entry]string{}
+		if len(t.src.systems) == 1 {
+			for _, d := range t.src.systems[0].Drives {
+				if d.Volume != v || d.Base == "" {
+					continue
 				}
-				if err != nil {
-					return err
+				if e, err := fs.Lookup(d.Base); err == nil {
+					drives[e] = string(rune(d.Letter)) + `:\`
 				}
-				continue
 			}
-			if err := w.walk(fs.Root(), prefix+`\`, 0); err != nil {
+		}
+		if deep {
+			w.drives = drives
+			if err := w.walk(fs.Root(), at, 0); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := fn(w.node(fs.Root(), at)); err != nil {
+			return err
+		}
+		for _, e := range slices.Sorted(maps.Keys(drives)) {
+			if err := fn(w.node(e, drives[e])); err != nil {
 				return err
 			}
 		}
-		return nil
 	}
-	file, stream := winpath.CutStream(path)
-	prefix, rest := winpath.Volume(file)
-	v := t.volume(prefix)
-	if v == nil {
-		return notFound(path)
+	return nil
+}
+
+// isMissed says whether people can have anything on a volume that cannot be
+// read: not on those with which a machine starts.
+func isMissed(v *volumes.Volume) bool {
+	if v.Kind == partition.TypeReserved {
+		return false
 	}
-	fs, err := v.FS()
-	if err != nil {
-		return fail(statusDecision, fmt.Errorf("%s: volume %d (%s): %w", path, v.Number, v.Kind, err), "")
+	if v.Partition == nil {
+		return true
 	}
-	e, err := fs.Lookup(strings.TrimPrefix(rest, `\`))
-	if err != nil {
-		if errors.Is(err, winfs.ErrNotFound) {
-			return notFound(path)
-		}
-		return err
+	switch v.Partition.Type {
+	case partition.TypeReserved, partition.TypeBIOSBoot, partition.TypeLDMMetadata:
+		return false
+	case "EFI system", "Windows RE", "maker's recovery", "maker's tools":
+		return v.Kind == volumes.NTFS
 	}
-	exact := prefix + `\` + winfs.Path(fs, e)
-	w := sourceWalk{fs: fs, deep: deep, fn: fn, named: e, hasNamed: true}
-	if stream != "" {
-		return w.stream(e, exact, stream)
-	}
-	return w.walk(e, exact, 0)
+	return true
 }
 
 // sourceWalk walks one volume.
@@ -158,16 +309,17 @@ type sourceWalk struct {
 	named    volumes.Entry
 	hasNamed bool
 	links    map[winfs.FileID]string
+	// drives are folders that are shown as drives.
+	drives map[volumes.Entry]string
 }
 
+func (w *sourceWalk) isNamed(e volumes.Entry) bool { return w.hasNamed && w.named == e }
+
 func (w *sourceWalk) walk(e volumes.Entry, path string, depth int) error {
-	if depth > 16384 {
-		return fmt.Errorf("%s: the folders are nested too deep; the volume is damaged", path)
+	if at, ok := w.drives[e]; ok {
+		path = at
 	}
-	n, err := w.node(e, path)
-	if err != nil {
-		n = &node{Path: wstr.Text(path), Kind: "file", Outcome: store.Unreadable, Reason: wstr.Text(err.Error())}
-	}
+	n := w.node(e, path)
 	if err := w.fn(n); err != nil {
 		return err
 	}
@@ -180,29 +332,43 @@ func (w *sourceWalk) walk(e volumes.Entry, path string, depth int) error {
 		return nil
 	}
 	children, err := w.fs.Children(e)
+	if err == nil && depth > 16384 && len(children) > 0 {
+		children, err = nil, errors.New("the folders are nested too deep; the volume is damaged")
+	}
 	if err != nil {
-		return w.fn(&node{Path: wstr.Text(path), Kind: "folder", Outcome: store.Unreadable, Reason: wstr.Text("its entries cannot be listed: " + err.Error())})
+		if err := w.fn(&node{Path: wstr.Text(path), Kind: "folder", Outcome: store.Unreadable, Reason: wstr.Text("its entries cannot be listed: " + err.Error()), gap: true}); err != nil {
+			return err
+		}
 	}
 	for _, c := range children {
-		if err := w.walk(c, winpath.Join(path, w.fs.Name(c)), depth+1); err != nil {
+		if err := w.walk(c, shownPath(path, w.fs.Name(c)), depth+1); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+// What is not given out of a source, and why.
+const (
+	cloudReason     = "its content is only in the cloud"
+	encryptedReason = "it is encrypted with EFS: only its own Windows, or the keys of its user, can open it"
+)
+
 // node describes an entry.
-func (w *sourceWalk) node(e volumes.Entry, path string) (*node, error) {
+func (w *sourceWalk) node(e volumes.Entry, path string) *node {
+	n := &node{Path: wstr.Text(path), Kind: "file", exact: w.isNamed(e)}
+	if name := w.fs.Name(e); folder.Name(name) != name {
+		n.name = name
+	}
 	info, err := w.fs.Info(e)
 	if err != nil {
-		return nil, err
+		n.Outcome, n.Reason, n.gap = store.Unreadable, wstr.Text(err.Error()), true
+		return n
 	}
-	n := &node{
-		Path: wstr.Text(path), Kind: "file", Size: info.Size, Modified: info.Modified.String(), modified: info.Modified,
-		Attr: info.Attr, Links: info.Links,
-	}
+	n.Size, n.Attr, n.Links = info.Size, info.Attr, info.Links
+	n.modified, n.Modified = info.Modified, info.Modified.String()
 	if info.Damage != "" {
-		n.Outcome, n.Reason = store.Damaged, wstr.Text(info.Damage)
+		n.Outcome, n.Reason, n.gap = store.Damaged, wstr.Text(info.Damage), true
 	}
 	switch {
 	case winfs.IsNameSurrogate(info.Reparse):
@@ -213,14 +379,15 @@ func (w *sourceWalk) node(e volumes.Entry, path string) (*node, error) {
 		}
 	case info.IsDir():
 		n.Kind, n.Size = "folder", 0
+	case info.NotLocal():
+		n.Outcome, n.Reason = store.Placeholder, cloudReason
+	case info.Mode&winfs.Encrypted != 0:
+		n.Outcome, n.Reason = store.EncryptedSkipped, encryptedReason
 	default:
-		if winfs.IsCloudTag(info.Reparse) && info.Mode&(winfs.Absent|winfs.Partial) != 0 {
-			n.Outcome, n.Reason = store.Placeholder, "its content is only in the cloud"
-		}
 		n.open = func() (io.ReadCloser, error) { return w.open(e, "") }
-		if !(w.hasNamed && w.named == e) {
+		if !n.exact {
 			_, folders := winpath.Split(winpath.Dir(path))
-			n.secret = plan.SecretFile(folders, w.fs.Name(e), w.fs, e, &info)
+			n.secret, n.guarded = plan.SecretFile(folders, w.fs.Name(e), w.fs, e, &info), true
 		}
 		if info.Links > 1 {
 			if w.links == nil {
@@ -236,43 +403,51 @@ func (w *sourceWalk) node(e volumes.Entry, path string) (*node, error) {
 	if info.Streams > 0 {
 		ss, err := w.fs.Streams(e)
 		if err != nil {
-			n.Outcome, n.Reason = store.Damaged, wstr.Text("its streams cannot be listed: "+err.Error())
+			n.gap = true
+			if n.Outcome == "" {
+				n.Outcome, n.Reason = store.Damaged, wstr.Text("its streams cannot be listed: "+err.Error())
+			}
 		}
 		for _, s := range ss {
 			n.Streams = append(n.Streams, wstr.Text(s.Name))
 		}
 	}
-	return n, nil
+	return n
 }
 
 func (w *sourceWalk) streams(e volumes.Entry, of *node) error {
 	if len(of.Streams) == 0 {
 		return nil
 	}
-	ss, err := w.fs.Streams(e)
-	if err != nil {
-		return nil // node has said so
-	}
+	ss, _ := w.fs.Streams(e) // node has said when some are missing
 	for _, s := range ss {
-		n := &node{Path: of.Path, Stream: wstr.Text(s.Name), Kind: "stream", Size: s.Size}
-		n.open = func() (io.ReadCloser, error) { return w.open(e, s.Name) }
-		if err := w.fn(n); err != nil {
+		if err := w.fn(w.streamNode(e, string(of.Path), &s)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+func (w *sourceWalk) streamNode(e volumes.Entry, path string, s *volumes.StreamInfo) *node {
+	n := &node{Path: wstr.Text(path), Stream: wstr.Text(s.Name), Kind: "stream", Size: s.Size, exact: w.isNamed(e)}
+	if s.Mode&winfs.Encrypted != 0 {
+		n.Outcome, n.Reason = store.EncryptedSkipped, encryptedReason
+		return n
+	}
+	n.guarded = !n.exact
+	n.open = func() (io.ReadCloser, error) { return w.open(e, s.Name) }
+	return n
+}
+
 func (w *sourceWalk) stream(e volumes.Entry, path, name string) error {
 	ss, err := w.fs.Streams(e)
-	if err != nil {
-		return err
-	}
 	for _, s := range ss {
 		if wstr.EqualFold(s.Name, name) {
-			return w.fn(&node{Path: wstr.Text(path), Stream: wstr.Text(s.Name), Kind: "stream", Size: s.Size,
-				open: func() (io.ReadCloser, error) { return w.open(e, s.Name) }})
+			return w.fn(w.streamNode(e, path, &s))
 		}
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
 	}
 	return notFound(path + ":" + name)
 }
@@ -307,31 +482,60 @@ func (t *storeTree) Close() error { return t.s.Close() }
 
 func (t *storeTree) each(path string, deep bool, fn func(*node) error) error {
 	file, stream := winpath.CutStream(path)
-	// Registry paths have no volume, and colons in them are names.
-	if vol, _ := winpath.Volume(path); vol == "" {
-		file, stream = path, ""
-	}
 	root := winpath.Clean(file)
-	found := root == ""
-	volumesSeen := map[string]bool{}
+	vol, names := winpath.Split(file)
+	if vol == "" {
+		// A registry path: colons and slashes in it are names.
+		stream = ""
+		if root = strings.Trim(path, `\`); !strings.Contains(root, `\`) {
+			root = winpath.Clean(root)
+		}
+	}
+	found, err := t.scan(root, stream, deep, fn)
+	if escaped := shownPath(vol+`\`, names...); !found && err == nil && vol != "" && escaped != root {
+		// The names may have been written as they are.
+		found, err = t.scan(escaped, stream, deep, fn)
+	}
+	if err == nil && !found {
+		return notFound(path)
+	}
+	return err
+}
+
+// scan goes through the catalog; root is as paths are shown.
+func (t *storeTree) scan(root, stream string, deep bool, fn func(*node) error) (found bool, err error) {
+	found = root == ""
+	// What is shown once though many objects are in it; users have registries
+	// of their own.
+	type place struct{ user, path string }
+	seen := map[place]bool{}
+	once := func(o *store.Object, path, kind string) error {
+		at := place{o.User, wstr.Upper(path)}
+		if seen[at] {
+			return nil
+		}
+		seen[at] = true
+		return fn(&node{Path: wstr.Text(path), Kind: kind, User: o.User})
+	}
 	var damage error
 	for o, err := range t.s.Objects() {
 		if err != nil {
 			damage = err
 			continue
 		}
-		p := string(o.Path)
+		p := objectPath(o)
+		implied := "folder"
+		if o.Kind == store.Key || o.Kind == store.Value {
+			implied = "key"
+		}
 		if root == "" && !deep {
 			// The level above the volumes: C:, registry roots, parts.
 			head, _, _ := strings.Cut(p, `\`)
 			if vol, _ := winpath.Volume(p); vol != "" {
 				head = vol + `\`
 			}
-			if !volumesSeen[head] {
-				volumesSeen[head] = true
-				if err := fn(&node{Path: wstr.Text(head), Kind: "folder"}); err != nil {
-					return err
-				}
+			if err := once(o, head, "folder"); err != nil {
+				return true, err
 			}
 			continue
 		}
@@ -345,50 +549,87 @@ func (t *storeTree) each(path string, deep bool, fn func(*node) error) error {
 			continue
 		}
 		found = true
-		if !deep && rel != "" && (o.Kind == store.Stream || o.Kind == store.Value) {
-			continue
-		}
-		if !deep && strings.Contains(rel, `\`) {
-			// A folder that is no object itself shows as the folder it is.
-			head, _, _ := strings.Cut(rel, `\`)
-			at := winpath.Join(root, head)
-			if !volumesSeen[wstr.Upper(at)] {
-				volumesSeen[wstr.Upper(at)] = true
-				if err := fn(&node{Path: wstr.Text(at), Kind: "folder"}); err != nil {
-					return err
+		if !deep && rel != "" {
+			head, _, below := strings.Cut(rel, `\`)
+			switch {
+			case below || o.Kind == store.Value:
+				// A folder that is no object itself shows as the folder it is.
+				if err := once(o, strings.TrimSuffix(root, `\`)+`\`+head, implied); err != nil {
+					return true, err
 				}
-			}
-			continue
-		}
-		if !deep && (o.Kind == store.Folder || o.Kind == store.Key) {
-			if volumesSeen[wstr.Upper(p)] {
 				continue
+			case o.Kind == store.Stream:
+				continue
+			case o.Kind == store.Folder || o.Kind == store.Key:
+				at := place{o.User, wstr.Upper(p)}
+				if seen[at] {
+					continue
+				}
+				seen[at] = true
 			}
-			volumesSeen[wstr.Upper(p)] = true
 		}
-		if err := fn(t.node(o)); err != nil {
-			return err
+		n := t.node(o, p)
+		n.exact = root != "" && rel == ""
+		if err := fn(n); err != nil {
+			return true, err
 		}
 	}
 	if damage != nil {
-		return fail(statusIncomplete, fmt.Errorf("the catalog of the store is damaged, objects are missing here: %w", damage), "coldstate verify tells what is damaged; the segments can be unpacked with zstd and tar")
+		return found, fail(statusIncomplete, fmt.Errorf("the catalog of the store is damaged, objects are missing here: %w", damage), "coldstate verify tells what is damaged; the segments can be unpacked with zstd and tar")
 	}
-	if !found {
-		return notFound(path)
-	}
-	return nil
+	return found, nil
 }
 
-func (t *storeTree) node(o *store.Object) *node {
+// objectPath is the path of o as it is shown.
+func objectPath(o *store.Object) string {
+	switch o.Kind {
+	case store.File, store.Folder, store.Stream, store.Link:
+		return catalogPath(string(o.Path), o.Names)
+	}
+	return string(o.Path)
+}
+
+// catalogPath is a path of the catalog as it is shown. names are given when
+// one of them holds a backslash.
+func catalogPath(path string, names []wstr.Text) string {
+	vol, rest := winpath.Volume(path)
+	if vol == "" || names == nil && !strings.ContainsAny(rest, "%/\x00") && !strings.Contains(rest, `\.`) {
+		return path
+	}
+	var list []string
+	for _, n := range names {
+		list = append(list, string(n))
+	}
+	if rest = strings.TrimPrefix(rest, `\`); names == nil && rest != "" {
+		list = strings.Split(rest, `\`)
+	}
+	return shownPath(vol+`\`, list...)
+}
+
+func (t *storeTree) node(o *store.Object, path string) *node {
 	n := &node{
-		Path: o.Path, Stream: o.Stream, Kind: string(o.Kind), User: o.User, Size: o.Size,
+		Path: wstr.Text(path), Stream: o.Stream, Kind: string(o.Kind), User: o.User, Size: o.Size,
 		Modified: o.Modified.String(), modified: o.Modified, Attr: o.Attr, Target: o.Target,
 		Outcome: o.Outcome, Reason: wstr.Text(o.Reason),
 	}
-	if o.Outcome == store.Linked && o.Kind == store.File {
-		n.linkTo = string(o.LinkTo)
+	if path != string(o.Path) {
+		n.name = winpath.Base(string(o.Path))
+		if len(o.Names) > 0 {
+			n.name = string(o.Names[len(o.Names)-1])
+		}
 	}
-	if o.Outcome.Stored() && (o.Kind == store.File || o.Kind == store.Stream || o.Kind == store.Part) {
+	if o.Outcome == store.Linked {
+		n.lossy = len(o.Ranges) > 0 || o.Reason != ""
+		if o.Kind == store.File {
+			n.linkTo = catalogPath(string(o.LinkTo), o.LinkToNames)
+		}
+	}
+	switch {
+	case o.Raw || o.Outcome == store.EncryptedRaw:
+		if n.Reason == "" {
+			n.Reason = "it is kept in the raw form of EFS; the tar has it below efs"
+		}
+	case o.Outcome.Stored() && (o.Kind == store.File || o.Kind == store.Stream || o.Kind == store.Part):
 		n.open = func() (io.ReadCloser, error) { return t.s.Content(o) }
 	}
 	return n
