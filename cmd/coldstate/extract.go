@@ -52,7 +52,7 @@ func (c *extractCmd) Run(a *app) error {
 	if err != nil {
 		return fail(statusUsage, fmt.Errorf("--to %s: %w", c.To, err), "choose a folder that can be written to")
 	}
-	x := &extraction{a: a, tg: tg, done: map[uint64]struct{}{}, seed: maphash.MakeSeed()}
+	x := newExtraction(a, tg)
 	paths := c.Path
 	if len(paths) == 0 {
 		paths = []string{""}
@@ -130,6 +130,10 @@ type extraction struct {
 	keys    int64
 	failed  int64
 	damaged int64
+}
+
+func newExtraction(a *app, tg *folder.Target) *extraction {
+	return &extraction{a: a, tg: tg, done: map[uint64]struct{}{}, seed: maphash.MakeSeed()}
 }
 
 func (x *extraction) put(n *node) error {
