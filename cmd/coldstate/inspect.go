@@ -289,7 +289,7 @@ func (in *inspection) print(out io.Writer) error {
 		if s.ServicePack != "" {
 			fmt.Fprintf(w, ", %s", printable(s.ServicePack))
 		}
-		fmt.Fprintf(w, ", %s, computer %s", s.Architecture, printable(s.Computer))
+		fmt.Fprintf(w, ", %s, computer %s", printable(s.Architecture), printable(s.Computer))
 		if s.Installed != "" {
 			fmt.Fprintf(w, ", installed %s", s.Installed)
 		}
@@ -318,7 +318,7 @@ func (in *inspection) print(out io.Writer) error {
 			}
 			fmt.Fprintf(w, "  %-24s %-10s %-11s %-10s %s\n", printable(name), u.Kind, size(u.Size), last, printable(string(u.Folder)))
 			if string(u.Name) != u.SID && u.SID != "" {
-				fmt.Fprintf(w, "    %s\n", u.SID)
+				fmt.Fprintf(w, "    %s\n", printable(u.SID))
 			}
 			for _, p := range u.Problems {
 				fmt.Fprintf(w, "    %s\n", printable(p))
