@@ -217,14 +217,7 @@ func (f *failingFile) Write(p []byte) (int, error) {
 // were, from a host folder.
 func TestLargeContents(t *testing.T) {
 	dir := t.TempDir()
-	sys := planOf(t, sampleDisk(t)).System
-	for _, f := range []string{"SYSTEM", "SOFTWARE"} {
-		b, err := sys.ReadFile(`C:\Windows\System32\config\`+f, 1<<26)
-		if err != nil {
-			t.Fatal(err)
-		}
-		write(t, filepath.Join(dir, "Windows/System32/config", f), b)
-	}
+	makeWindows(t, dir)
 	noise := make([]byte, 9<<20+123)
 	rng := rand.NewChaCha8([32]byte{7})
 	rng.Read(noise)
@@ -279,6 +272,19 @@ func TestLargeContents(t *testing.T) {
 	}
 }
 
+// makeWindows makes a host folder the root of a Windows: the sample's hives.
+func makeWindows(t *testing.T, dir string) {
+	t.Helper()
+	sys := planOf(t, sampleDisk(t)).System
+	for _, f := range []string{"SYSTEM", "SOFTWARE"} {
+		b, err := sys.ReadFile(`C:\Windows\System32\config\`+f, 1<<26)
+		if err != nil {
+			t.Fatal(err)
+		}
+		write(t, filepath.Join(dir, "Windows/System32/config", f), b)
+	}
+}
+
 func lastName(p string) string {
 	for i := len(p) - 1; i >= 0; i-- {
 		if p[i] == '\\' {
@@ -301,14 +307,7 @@ func write(t *testing.T, name string, b []byte) {
 // A file of a host folder that is written to while it is read says so.
 func TestChangedWhileReading(t *testing.T) {
 	dir := t.TempDir()
-	sys := planOf(t, sampleDisk(t)).System
-	for _, f := range []string{"SYSTEM", "SOFTWARE"} {
-		b, err := sys.ReadFile(`C:\Windows\System32\config\`+f, 1<<26)
-		if err != nil {
-			t.Fatal(err)
-		}
-		write(t, filepath.Join(dir, "Windows/System32/config", f), b)
-	}
+	makeWindows(t, dir)
 	for name, change := range map[string]func(string) error{
 		"grows":   func(p string) error { return os.Truncate(p, 100<<20) },
 		"shrinks": func(p string) error { return os.Truncate(p, 1<<20) },
@@ -352,14 +351,7 @@ func TestOddObjects(t *testing.T) {
 		t.Skip("needs a host whose names may hold backslashes")
 	}
 	dir := t.TempDir()
-	sys := planOf(t, sampleDisk(t)).System
-	for _, f := range []string{"SYSTEM", "SOFTWARE"} {
-		b, err := sys.ReadFile(`C:\Windows\System32\config\`+f, 1<<26)
-		if err != nil {
-			t.Fatal(err)
-		}
-		write(t, filepath.Join(dir, "old disk/PC/Windows/System32/config", f), b)
-	}
+	makeWindows(t, filepath.Join(dir, "old disk", "PC"))
 	for _, name := range []string{`old disk/PC/we\ird.txt`, `old disk/PC/d\\e/SAM`, `old disk/PC/a\b`, `old disk/PC/a/b`, `old disk/PC/..\up`, `old disk/PC/we\ird/x\y`} {
 		write(t, dir+"/"+name, append([]byte("regf"), make([]byte, 600)...))
 	}
