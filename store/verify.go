@@ -12,6 +12,7 @@ import (
 	"io"
 	"math"
 	"slices"
+	"strings"
 )
 
 // maxProblems bounds the problems that a report lists.
@@ -38,7 +39,12 @@ type Problem struct {
 	What  string
 }
 
-func (p Problem) String() string { return p.Where + ": " + p.What }
+func (p Problem) String() string {
+	if strings.HasPrefix(p.What, p.Where+": ") {
+		return p.What // the error of a reader that names its place itself
+	}
+	return p.Where + ": " + p.What
+}
 
 func (r *Report) problem(where, format string, args ...any) {
 	if len(r.Problems) == maxProblems {

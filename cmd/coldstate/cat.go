@@ -44,11 +44,11 @@ func (c *catCmd) Run(a *app) error {
 		done = true
 		r, err := n.open()
 		if err != nil {
-			return fmt.Errorf("%s: %w", c.Path, err)
+			return at(c.Path, err)
 		}
 		defer r.Close()
 		if _, err := io.Copy(a.stdout, &ctxReader{a, r}); err != nil {
-			return fmt.Errorf("%s: %w", c.Path, err)
+			return at(c.Path, err)
 		}
 		if n.damaged() {
 			return fail(statusIncomplete, fmt.Errorf("%s: %s: %s", c.Path, n.Outcome, n.Reason), "")

@@ -256,11 +256,19 @@ func (x *extraction) check(path string, err error) error {
 		return err
 	}
 	if isFull(err) {
-		return fail(statusFailed, fmt.Errorf("%s: %w", path, err), "the destination is full: free room there, or extract fewer paths")
+		return fail(statusFailed, at(path, err), "the destination is full: free room there, or extract fewer paths")
 	}
 	x.failed++
-	x.a.message("error", fmt.Sprintf("%s: %v", printable(path), err))
+	x.a.message("error", at(path, err).Error())
 	return nil
+}
+
+// at puts the path before an error that does not name it itself.
+func at(path string, err error) error {
+	if strings.HasPrefix(err.Error(), path+": ") {
+		return err
+	}
+	return fmt.Errorf("%s: %w", path, err)
 }
 
 func (x *extraction) report(to string) error {
