@@ -41,7 +41,7 @@ type piece struct {
 	item    *plan.Item
 	// first is the object that has the content of a further hard link.
 	first *store.Object
-	// want are reads that are not done yet.
+	// stream is the content, while it still has to be read.
 	stream winfs.Stream
 }
 
