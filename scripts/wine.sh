@@ -44,6 +44,7 @@ END
 x86_64-w64-mingw32-gcc -shared -O2 -s -o "$work/bcryptprimitives.dll" "$work/prng.c" -ladvapi32
 # A server that stays: one that is about to end between two commands drops the
 # second.
+mkdir "$WINEPREFIX"
 wineserver -p
 wineboot -i >"$work/log" 2>&1 || { tail -n 5 "$work/log"; fail "wineboot"; }
 cp "$work/bcryptprimitives.dll" "$WINEPREFIX/drive_c/windows/system32/"
