@@ -51,6 +51,24 @@ func planOf(t *testing.T, path string) *plan.Plan {
 	return p
 }
 
+// captureAll captures p into a sealed store in memory.
+func captureAll(t *testing.T, p *plan.Plan) (store.Dir, *capture.Result) {
+	t.Helper()
+	d := store.Memory()
+	w, err := store.Create(d, store.Options{SameSize: capture.SameSize(p)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := capture.Run(context.Background(), p, w, capture.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Seal(); err != nil {
+		t.Fatal(err)
+	}
+	return d, res
+}
+
 func sampleDisk(t *testing.T) string {
 	t.Helper()
 	name := filepath.Join(t.TempDir(), "disk.img")
@@ -64,18 +82,7 @@ func sampleDisk(t *testing.T) string {
 // outcomes add up to the plan.
 func TestTotalsEqualThePlan(t *testing.T) {
 	p := planOf(t, sampleDisk(t))
-	d := store.Memory()
-	w, err := store.Create(d, store.Options{SameSize: capture.SameSize(p)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	res, err := capture.Run(context.Background(), p, w, capture.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := w.Seal(); err != nil {
-		t.Fatal(err)
-	}
+	d, res := captureAll(t, p)
 	if res.Total() != int64(p.Count()) {
 		t.Errorf("%d outcomes, the plan has %d objects", res.Total(), p.Count())
 	}
@@ -227,19 +234,21 @@ func TestLargeContents(t *testing.T) {
 	for name, b := range files {
 		write(t, filepath.Join(dir, "Data", name), b)
 	}
-	p := planOf(t, dir)
-	d := store.Memory()
-	w, err := store.Create(d, store.Options{SameSize: capture.SameSize(p)})
+	sparse := make([]byte, 80<<20)
+	copy(sparse[len(sparse)-4:], "tail")
+	files["sparse"] = sparse
+	write(t, filepath.Join(dir, "Data", "sparse"), nil)
+	f, err := os.OpenFile(filepath.Join(dir, "Data", "sparse"), os.O_WRONLY, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	res, err := capture.Run(context.Background(), p, w, capture.Options{})
-	if err != nil {
+	if _, err := f.WriteAt([]byte("tail"), int64(len(sparse)-4)); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.Seal(); err != nil {
+	if err := f.Close(); err != nil {
 		t.Fatal(err)
 	}
+	d, res := captureAll(t, planOf(t, dir))
 	if n := res.Counts[store.Duplicate].Objects; n != 2 {
 		t.Errorf("%d duplicates, want b or a, and one of the small ones", n)
 	}
@@ -355,19 +364,7 @@ func TestOddObjects(t *testing.T) {
 	for _, name := range []string{`old disk/PC/we\ird.txt`, `old disk/PC/d\\e/SAM`, `old disk/PC/a\b`, `old disk/PC/a/b`, `old disk/PC/..\up`, `old disk/PC/we\ird/x\y`} {
 		write(t, dir+"/"+name, append([]byte("regf"), make([]byte, 600)...))
 	}
-	p := planOf(t, filepath.Join(dir, "old disk", "PC"))
-	d := store.Memory()
-	w, err := store.Create(d, store.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	res, err := capture.Run(context.Background(), p, w, capture.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := w.Seal(); err != nil {
-		t.Fatal(err)
-	}
+	d, res := captureAll(t, planOf(t, filepath.Join(dir, "old disk", "PC")))
 	if n := res.Counts[store.Excluded].Objects; n < 1 {
 		t.Errorf("%d objects are excluded by policy", n)
 	}

@@ -104,7 +104,7 @@ func sleuthkit(t *testing.T, img, offset string) map[string]entry {
 	needProgram(t, "icat")
 	out, err := exec.Command(needProgram(t, "fls"), "-r", "-p", "-o", offset, img).Output()
 	if err != nil {
-		t.Skipf("fls cannot read %s: %v", filepath.Base(img), err)
+		t.Fatalf("fls cannot read %s: %v", filepath.Base(img), err)
 	}
 	m := map[string]entry{}
 	sc := bufio.NewScanner(bytes.NewReader(out))
@@ -230,8 +230,8 @@ func compareVolume(t *testing.T, img, prefix string, want map[string]entry) {
 	}
 }
 
-// TestTwoMiBClusters looks at a volume that sleuthkit cannot read; ntfs-3g
-// says that its root holds one folder.
+// TestTwoMiBClusters looks at a volume that sleuthkit cannot read. ntfs-3g says
+// that its root holds one folder of two files, and gives their contents.
 func TestTwoMiBClusters(t *testing.T) {
 	img := unpacked(t, filepath.Join(testData(t), "ntfs/mbr-ntfs-2m-clusters.raw.gz"))
 	status, stdout, stderr := tool(t, "inspect", img)
@@ -242,6 +242,11 @@ func TestTwoMiBClusters(t *testing.T) {
 	if status != statusOK || strings.TrimSpace(stdout) == "" || strings.Count(stdout, "\n") != 1 || !strings.Contains(stdout, `1:\System Volume Information\`) {
 		t.Errorf("ls: status %d: %q %s", status, stdout, stderr)
 	}
+	compareVolume(t, img, "1:", map[string]entry{
+		"System Volume Information":                   {},
+		"System Volume Information/IndexerVolumeGuid": {76, "ec5198c1d23bc26f83f8f9f748fd35bd1e990bb2bce36cb9f45f914932a341da"},
+		"System Volume Information/WPSettings.dat":    {12, "04611c39c131ca9055bcd1c161567fdd463e0f3be0926d63ca369c6ee2955f3c"},
+	})
 }
 
 // TestPublicHives prints every clean hive that has a truth file.

@@ -139,7 +139,11 @@ func TestNoPasswordMaterial(t *testing.T) {
 		if data := os.Getenv("COLDSTATE_TESTDATA"); data != "" {
 			for name, b := range realSAMs(t, data) {
 				hives[name] = b
-				secrets = append(secrets, samSecrets(t, b)...)
+				found := samSecrets(t, b)
+				if len(found) == 0 {
+					t.Errorf("%s gives no credential entry to look for: the test could not fail for it", name)
+				}
+				secrets = append(secrets, found...)
 			}
 		} else {
 			t.Log("COLDSTATE_TESTDATA is not set: only the generated SAM is looked for")
