@@ -28,6 +28,7 @@ type Account struct {
 type SAM struct {
 	Machine  string // SID of the machine; "" when it cannot be read
 	Accounts []Account
+	Groups   []Group  // local groups, first those of BUILTIN
 	Problems []string // sentences about what cannot be read
 
 	bySID map[string]int // index into Accounts
