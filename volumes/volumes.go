@@ -103,6 +103,9 @@ type Volume struct {
 	// Hint is the name of the Windows folder below the root when the source
 	// was given as that folder, "" otherwise.
 	Hint string
+	// DynamicID is the GUID of a volume of dynamic disks, in the byte order that
+	// it has behind "DMIO:ID:" in MountedDevices; zero for other volumes.
+	DynamicID [16]byte
 
 	once sync.Once
 	fs   FS
