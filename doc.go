@@ -13,6 +13,7 @@
 //
 //	  meaning -> a Windows      an installation that is not running
 //	offline/        volumes + hives -> System
+//	winold/         volumes + Systems -> the older Systems in Windows.old
 //	profile/        System -> Users
 //
 //	  a Windows -> decisions

@@ -33,6 +33,7 @@ var mayImport = map[string][]string{
 	"migxml":             {"internal/xmlpos"},
 	"store":              {"internal/wstr"},
 	"offline":            {"volumes", "volumes/winfs", "hive", "internal/winpath", "internal/winsec", "internal/wstr", "internal/xmlpos"},
+	"winold":             {"offline", "profile", "volumes", "volumes/winfs", "hive", "internal/winpath", "internal/wstr"}, // profile: whose files went over to the Windows that is there
 	"profile":            {"offline", "volumes", "volumes/winfs", "hive", "internal/le", "internal/winpath", "internal/winsec", "internal/wstr"},
 	"rules":              {"migxml", "internal/winpath", "internal/wstr"},
 	"rules/builtin":      {},
