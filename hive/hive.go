@@ -76,6 +76,8 @@ type Hive struct {
 	root   uint32
 	dirty  bool
 
+	recovery Recovery
+
 	mu       sync.Mutex
 	problems []Problem
 	known    map[Problem]bool
