@@ -24,6 +24,7 @@ var mayImport = map[string][]string{
 	"internal/winpath":   {"internal/wstr"},
 	"internal/winsec":    {"internal/le", "internal/wstr"},
 	"internal/xmlpos":    {},
+	"internal/pe":        {"internal/wstr"},
 	"internal/regtext":   {"internal/le", "internal/wstr"},
 	"volumes/winfs":      {"internal/wstr"},
 	"volumes/partition":  {"internal/le", "internal/wstr"}, // names in a GPT are UTF-16
@@ -32,7 +33,7 @@ var mayImport = map[string][]string{
 	"hive":               {"internal/le", "internal/wstr"},
 	"migxml":             {"internal/xmlpos"},
 	"store":              {"internal/wstr"},
-	"offline":            {"volumes", "volumes/winfs", "hive", "internal/winpath", "internal/winsec", "internal/wstr", "internal/xmlpos"},
+	"offline":            {"volumes", "volumes/winfs", "hive", "internal/pe", "internal/winpath", "internal/winsec", "internal/wstr", "internal/xmlpos"},
 	"winold":             {"offline", "profile", "volumes", "volumes/winfs", "hive", "internal/winpath", "internal/wstr"}, // profile: whose files went over to the Windows that is there
 	"profile":            {"offline", "volumes", "volumes/winfs", "hive", "internal/le", "internal/winpath", "internal/winsec", "internal/wstr"},
 	"rules":              {"migxml", "internal/winpath", "internal/wstr"},

@@ -92,6 +92,8 @@ type System struct {
 	set *volumes.Set
 	own *Env // what Windows itself expands in registry values
 	env *Env // what rules expand
+
+	states *hiveStates
 }
 
 // Errors that callers tell apart.
@@ -266,7 +268,7 @@ func hasPrefixFold(s string, prefixes []string) bool {
 
 // load reads what Find says of the Windows folder root of v.
 func load(set *volumes.Set, v *volumes.Volume, root, arch string, m map[byte]int) (*System, error) {
-	s := &System{Volume: v, Root: root, set: set}
+	s := &System{Volume: v, Root: root, set: set, states: &hiveStates{by: map[string]HiveState{}}}
 	fs, err := v.FS()
 	if err != nil {
 		return nil, err
