@@ -18,32 +18,33 @@ const module = "github.com/coldstate/coldstate"
 // of ours that it may use outside of its tests. Imports point downwards only;
 // a package that is not here does not belong here yet.
 var mayImport = map[string][]string{
-	".":                  {},
-	"internal/le":        {},
-	"internal/wstr":      {},
-	"internal/winpath":   {"internal/wstr"},
-	"internal/winsec":    {"internal/le", "internal/wstr"},
-	"internal/xmlpos":    {},
-	"internal/pe":        {"internal/wstr"},
-	"internal/regtext":   {"internal/le", "internal/wstr"},
-	"volumes/winfs":      {"internal/wstr"},
-	"volumes/partition":  {"internal/le", "internal/wstr"}, // names in a GPT are UTF-16
-	"volumes/ntfs":       {"internal/le", "internal/wstr", "volumes/winfs"},
-	"volumes":            {"internal/le", "internal/wstr", "volumes/winfs", "volumes/partition", "volumes/ntfs"},
-	"hive":               {"internal/le", "internal/wstr"},
-	"migxml":             {"internal/xmlpos"},
-	"store":              {"internal/wstr"},
-	"offline":            {"volumes", "volumes/winfs", "hive", "internal/pe", "internal/winpath", "internal/winsec", "internal/wstr", "internal/xmlpos"},
-	"winold":             {"offline", "profile", "volumes", "volumes/winfs", "hive", "internal/winpath", "internal/wstr"}, // profile: whose files went over to the Windows that is there
-	"profile":            {"offline", "volumes", "volumes/winfs", "hive", "internal/le", "internal/winpath", "internal/winsec", "internal/wstr"},
-	"rules":              {"migxml", "internal/winpath", "internal/wstr"},
-	"rules/builtin":      {},
-	"plan":               {"offline", "profile", "volumes", "volumes/winfs", "hive", "migxml", "rules", "internal/winpath", "internal/winsec", "internal/wstr"},
-	"capture":            {"plan", "offline", "profile", "volumes", "volumes/winfs", "hive", "rules", "store", "internal/regtext", "internal/winpath", "internal/winsec", "internal/wstr"},
-	"restore/folder":     {"internal/winpath", "internal/wstr"},
-	"testimages":         {"testimages/hivegen"},
-	"testimages/hivegen": {},
-	"testimages/mktree":  {"testimages", "testimages/hivegen"}, // builds the disk of testimages
+	".":                   {},
+	"internal/le":         {},
+	"internal/wstr":       {},
+	"internal/winpath":    {"internal/wstr"},
+	"internal/winsec":     {"internal/le", "internal/wstr"},
+	"internal/xmlpos":     {},
+	"internal/publicdata": {}, // for tests only: no row below names it
+	"internal/pe":         {"internal/wstr"},
+	"internal/regtext":    {"internal/le", "internal/wstr"},
+	"volumes/winfs":       {"internal/wstr"},
+	"volumes/partition":   {"internal/le", "internal/wstr"}, // names in a GPT are UTF-16
+	"volumes/ntfs":        {"internal/le", "internal/wstr", "volumes/winfs"},
+	"volumes":             {"internal/le", "internal/wstr", "volumes/winfs", "volumes/partition", "volumes/ntfs"},
+	"hive":                {"internal/le", "internal/wstr"},
+	"migxml":              {"internal/xmlpos"},
+	"store":               {"internal/wstr"},
+	"offline":             {"volumes", "volumes/winfs", "hive", "internal/pe", "internal/winpath", "internal/winsec", "internal/wstr", "internal/xmlpos"},
+	"winold":              {"offline", "profile", "volumes", "volumes/winfs", "hive", "internal/winpath", "internal/wstr"}, // profile: whose files went over to the Windows that is there
+	"profile":             {"offline", "volumes", "volumes/winfs", "hive", "internal/le", "internal/winpath", "internal/winsec", "internal/wstr"},
+	"rules":               {"migxml", "internal/winpath", "internal/wstr"},
+	"rules/builtin":       {},
+	"plan":                {"offline", "profile", "volumes", "volumes/winfs", "hive", "migxml", "rules", "internal/winpath", "internal/winsec", "internal/wstr"},
+	"capture":             {"plan", "offline", "profile", "volumes", "volumes/winfs", "hive", "rules", "store", "internal/regtext", "internal/winpath", "internal/winsec", "internal/wstr"},
+	"restore/folder":      {"internal/winpath", "internal/wstr"},
+	"testimages":          {"testimages/hivegen"},
+	"testimages/hivegen":  {},
+	"testimages/mktree":   {"testimages", "testimages/hivegen"}, // builds the disk of testimages
 }
 
 // mayImportAll are the packages that talk to people, and may use everything.

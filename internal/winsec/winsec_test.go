@@ -2,17 +2,13 @@ package winsec_test
 
 import (
 	"bytes"
-	"compress/gzip"
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
-	"io"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/coldstate/coldstate/internal/publicdata"
 	"github.com/coldstate/coldstate/internal/winsec"
 )
 
@@ -235,13 +231,10 @@ func TestParseErrors(t *testing.T) {
 
 // TestSDS parses every descriptor of the $Secure:$SDS streams of real volumes.
 func TestSDS(t *testing.T) {
-	dir := os.Getenv("COLDSTATE_TESTDATA")
-	if dir == "" {
-		t.Skip("needs COLDSTATE_TESTDATA, the folder of real data")
-	}
+	publicdata.Dir(t)
 	for name, want := range map[string]int{"sds.bin.gz": 12, "win10-Secure_SDS.bin.xz": 1730} {
 		t.Run(name, func(t *testing.T) {
-			b := unpack(t, filepath.Join(dir, "ntfs", name))
+			b := publicdata.Load(t, "ntfs/"+name)
 			n, unknown := 0, 0
 			sddl := map[string]bool{}
 			// Entries start at multiples of 16; each block of 256 KiB has a copy
@@ -294,34 +287,6 @@ func hash(b []byte) uint32 {
 		h = binary.LittleEndian.Uint32(b) + (h<<3 | h>>29)
 	}
 	return h
-}
-
-func unpack(t *testing.T, name string) []byte {
-	t.Helper()
-	if strings.HasSuffix(name, ".xz") {
-		if _, err := exec.LookPath("xz"); err != nil {
-			t.Skip("needs the program xz")
-		}
-		b, err := exec.Command("xz", "-dc", name).Output()
-		if err != nil {
-			t.Fatal(err)
-		}
-		return b
-	}
-	f, err := os.Open(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	b, err := io.ReadAll(z)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
 }
 
 func FuzzParse(f *testing.F) {
