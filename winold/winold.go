@@ -1,6 +1,6 @@
 // Package winold finds the older installations that Setup left on a disk:
-// Windows.old under all its names, and the folders of upgrades that were not
-// finished. Each is a System of its own, with its own letters: its C:\ is the
+// Windows.old under all its names, and the folders of upgrades that did not
+// end. Each is a System of its own, with letters of its own: its C:\ is the
 // folder Windows.old. The package also tells how long such a folder has to
 // live, and which of its users went over to the Windows that is there.
 //
@@ -8,8 +8,11 @@
 package winold
 
 import (
+	"strings"
 	"time"
 
+	"github.com/coldstate/coldstate/internal/winpath"
+	"github.com/coldstate/coldstate/internal/wstr"
 	"github.com/coldstate/coldstate/offline"
 	"github.com/coldstate/coldstate/volumes"
 )
@@ -19,34 +22,48 @@ type Old struct {
 	// System is the installation; nil when its registry is gone. Its Name is
 	// the path of its Windows folder: `C:\Windows.old\Windows`.
 	System *offline.System
-	// Live is the Windows that came after it, on the same volume; nil when
-	// there is none among the sources.
-	Live *offline.System
-	// LiveName is how Live is called; "" when there is none.
-	LiveName string
-	Volume   *volumes.Volume
-	// Root is the folder below the root of Volume: "Windows.old".
+	// Live is the Windows of the set that is on the same volume and that
+	// Setup put in its place; nil when there is none.
+	Live   *offline.System
+	Volume *volumes.Volume
+	// Root is the folder below the root of Volume: "Windows.old"; "" when the
+	// source was given as that folder.
 	Root string
-	// Folder is the folder with the letter that Live has for its volume, else
-	// with the number of the volume: `C:\Windows.old`, `1:\Windows.old`.
+	// Folder is how Root is called: with the letter that Live has for its
+	// volume, else with the number of the volume, else the folder of the host:
+	// `C:\Windows.old`, `1:\Windows.old`, "/mnt/c/Windows.old".
 	Folder string
 	// Kind tells who made the folder.
 	Kind Kind
 	// Gone says why there is no System; "" when there is one.
 	Gone string
+
+	// LiveName and LiveProduct tell what the Windows that is there is called,
+	// "" when there is none. They are also set when the source is the folder
+	// Windows.old of the host and the Windows beside it can be read.
+	LiveName, LiveProduct string
 	// Made is when the folder was made, and so when the old Windows was put
-	// aside; zero when it is unknown.
+	// aside; zero when that is unknown.
 	Made time.Time
-	// Until is when Windows removes the folder by itself, if it is started;
-	// zero when it does not, or that is not known. UntilFrom tells where the
-	// figure is from.
-	Until     time.Time
-	UntilFrom string
-	// Users are the people of the old installation, in the order of
-	// profile.Users.
-	Users []User
+	// Until is when the Windows that is there removes the folder by itself;
+	// zero when it does not, or that is unknown. Reason tells where that is
+	// from, or why there is no such time.
+	Until  time.Time
+	Reason string
+	// GoBack is what the Windows that is there says of going back to this
+	// one (UninstallActive): "yes", "no", or "" when it does not say.
+	GoBack string
+	// Unfinished says that Setup of the Windows that is there did not come to
+	// its end; "" when it did.
+	Unfinished string
 
 	Problems []offline.Problem
+
+	set *volumes.Set
+	opt offline.Options
+	// parent is the folder of the host that holds Windows.old, "" when the
+	// source is no such folder.
+	parent string
 }
 
 // Kind is the kind of a folder that holds an older installation.
@@ -54,46 +71,43 @@ type Kind string
 
 // Kinds of folders.
 const (
-	WindowsOld Kind = "Windows.old"    // put aside by Setup, whole
-	Unfinished Kind = "upgrade"        // $WINDOWS.~Q, $INPLACE.~TR, $UPGRADE.~OS: put aside by an upgrade that did not end
-	NewOS      Kind = "failed upgrade" // $WINDOWS.~BT\NewOS: the Windows that an upgrade was to become
+	// WindowsOld is a Windows that Setup put aside.
+	WindowsOld Kind = "Windows.old"
+	// Upgrade is a Windows that an upgrade put aside which did not end:
+	// $WINDOWS.~Q, $INPLACE.~TR, $UPGRADE.~OS.
+	Upgrade Kind = "unfinished upgrade"
+	// NewOS is the Windows that a failed upgrade was to become.
+	NewOS Kind = "failed upgrade"
 )
 
-// User is a person of an older installation.
-type User struct {
-	ID    string `json:"id"`
-	SID   string `json:"sid,omitempty"`
-	Name  string `json:"name"`
-	State State  `json:"state"`
-	// Dir is the profile folder in the letters of the old installation.
-	Dir string `json:"folder,omitempty"`
-	// LiveDir is the folder that the files were moved to, in the letters of
-	// the Windows that is there; "" when there is none.
-	LiveDir string `json:"live_folder,omitempty"`
-	// By tells how LiveDir was found: "SID" or "name".
-	By string `json:"by,omitempty"`
+// KindOf tells what the name of a folder in the root of a volume says of it,
+// "" for other names.
+func KindOf(name string) Kind {
+	up := wstr.Upper(name)
+	switch {
+	// Windows.old.000, Windows.old(1), Windows.old (1)
+	case strings.HasPrefix(up, "WINDOWS.OLD"):
+		return WindowsOld
+	case up == "$WINDOWS.~Q", up == "$INPLACE.~TR", up == "$UPGRADE.~OS":
+		return Upgrade
+	case up == "$WINDOWS.~BT":
+		return NewOS
+	}
+	return ""
 }
 
-// State is where the files of a user of an older installation are.
-type State string
-
-// States of users.
-const (
-	Here     State = "here"
-	Moved    State = "moved"
-	Skeleton State = "skeleton"
-)
-
-// Find returns the older installations on the volumes of set, in the order of
-// the volumes and of the folders' names. live are the installations that
-// offline.Find found on it.
-func Find(set *volumes.Set, live []*offline.System, opt offline.Options) ([]*Old, []offline.Problem) {
-	return nil, nil
-}
-
-// DaysLeft is the number of days until Windows removes the folder by itself;
-// zero and less mean that the next start of Windows may do so. It says
-// whether that is known.
-func (o *Old) DaysLeft(now time.Time) (int, bool) {
-	return 0, false
+// names are all that o may be called: the folder or the Windows folder in it,
+// with a letter or with the number of the volume.
+func (o *Old) names() []string {
+	list := []string{o.Folder, rawPath(o.Volume, o.Root)}
+	if o.System != nil {
+		inside, _ := winpath.Rel(o.Root, o.System.Root)
+		for _, n := range list[:len(list):len(list)] {
+			list = append(list, winpath.Join(n, inside))
+		}
+		// The letter that it had itself, for whoever reads it on the old disk.
+		own := o.System.Dir[:2] + `\`
+		list = append(list, winpath.Join(own, o.Root), winpath.Join(own, o.System.Root), o.System.Name)
+	}
+	return list
 }
