@@ -207,14 +207,22 @@ func (b *builder) volumes(set *volumes.Set) error {
 	for _, v := range set.Volumes {
 		// A volume has the drive letter of its root, and the letters of
 		// folders of it that are drives to this Windows.
-		roots := []Volume{{Volume: v, Prefix: b.System.VolumePrefix(v)}}
+		prefix := b.System.VolumePrefix(v)
+		roots := []Volume{{Volume: v, Prefix: prefix}}
 		for _, d := range b.System.Drives {
 			if d.Volume == v && d.Base != "" {
 				roots = append(roots, Volume{Volume: v, Prefix: string(rune(d.Letter)) + ":", Base: d.Base})
 			}
 		}
-		for _, r := range roots {
-			if err := b.volume(r); err != nil {
+		for i, r := range roots {
+			w := b.Rules.Files(r.Prefix)
+			if i == 0 && len(roots) > 1 && winpath.Letter(prefix) == 0 {
+				// What lies beside a Windows that was put into a folder (the
+				// Windows that came after it) is taken only when a rule
+				// names the volume.
+				w = b.Rules.NamedFiles(r.Prefix)
+			}
+			if err := b.volume(r, w); err != nil {
 				return err
 			}
 		}
@@ -222,8 +230,7 @@ func (b *builder) volumes(set *volumes.Set) error {
 	return nil
 }
 
-func (b *builder) volume(v Volume) error {
-	w := b.Rules.Files(v.Prefix)
+func (b *builder) volume(v Volume, w *rules.Walk) error {
 	fs, err := v.Volume.FS()
 	if err != nil {
 		// A volume that no rule names, and that holds no file system of

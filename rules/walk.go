@@ -108,6 +108,20 @@ func (s *Set) Files(volume string) *Walk {
 	return s.files.root(volume)
 }
 
+// NamedFiles is Files for a volume that is none of the installation's own:
+// only patterns that name it can take anything, those that begin with a
+// wildcard only exclude.
+func (s *Set) NamedFiles(volume string) *Walk {
+	if s == nil || s.files == nil {
+		return nil
+	}
+	named := *s.files
+	named.rootless = slices.DeleteFunc(slices.Clone(named.rootless), func(i int32) bool {
+		return named.pats[i].action == migxml.Include
+	})
+	return (&Set{files: &named}).Files(volume)
+}
+
 // Keys is the state at a root key (HKLM, HKCU, HKCR, HKU). HKCU is that of
 // the user whose context is named; the others are judged by the rules of all
 // contexts, whatever ctx is.
