@@ -35,9 +35,6 @@ const maxUsers = 10000
 // Hives of people have 1 to 20 MiB; a WinPE machine may have 512 MiB.
 const maxKept = 64 << 20
 
-// maxSAM is the largest SAM that is read, in bytes.
-const maxSAM = 128 << 20
-
 // reader gathers what Users needs of one installation.
 type reader struct {
 	sys      *offline.System
@@ -92,31 +89,23 @@ func (u *User) problem(where, format string, args ...any) {
 	u.Problems = append(u.Problems, Problem{Where: where, What: fmt.Sprintf(format, args...)})
 }
 
-// readSAM reads the local accounts. Nothing of the hive stays in memory.
+// readSAM reads the local accounts, nil when they cannot be.
 func (r *reader) readSAM() *SAM {
 	path := r.sys.Config("SAM")
-	b, err := r.sys.ReadFile(path, maxSAM)
+	sam, err := Accounts(r.sys)
 	if err != nil {
 		r.problem(path, "cannot be read (%s); names of local accounts are guessed from other places", why(err, path))
-		return nil
-	}
-	defer clear(b)
-	h, err := hive.Open(b)
-	if err != nil {
-		r.problem(path, "cannot be opened (%v); names of local accounts are guessed from other places", err)
-		return nil
-	}
-	sam, err := ReadSAM(h)
-	if err != nil {
-		r.problem(path, "%v", err)
 	}
 	if sam != nil {
 		for _, p := range sam.Problems {
-			r.problem(path, "%s", p)
+			r.problem(sam.From, "%s", p)
 		}
 	}
 	return sam
 }
+
+// isNotFound says that err is about a file that does not exist.
+func isNotFound(err error) bool { return errors.Is(err, volumes.ErrNotFound) }
 
 // splitSID takes the name of a key of ProfileList apart: the SID, and what
 // somebody put behind it, mostly ".bak".

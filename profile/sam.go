@@ -3,7 +3,7 @@ package profile
 import (
 	"errors"
 	"fmt"
-	"strconv"
+	"strings"
 
 	"github.com/coldstate/coldstate/hive"
 	"github.com/coldstate/coldstate/internal/le"
@@ -13,23 +13,35 @@ import (
 
 // Account is a local account of the SAM.
 type Account struct {
-	RID       uint32
-	SID       string // "" when the SID of the machine cannot be read
-	Name      string
-	FullName  string
-	Internet  string // e-mail address of the Microsoft account, "" for none
-	Disabled  bool
-	LastLogon wstr.Filetime // 0 for never; not kept for Microsoft accounts
+	RID          uint32
+	SID          string // "" when the SID of the machine cannot be read
+	Name         string
+	FullName     string
+	Comment      string
+	HomeDir      string // mostly a path on a server, "" for none
+	HomeDrive    string // the letter that HomeDir is given, with its colon
+	ProfilePath  string // of a roaming profile, "" for none
+	Internet     string // e-mail address of the Microsoft account, "" for none
+	InternetSID  string // SID of that account, S-1-11-96-…
+	PrimaryGroup uint32 // RID, 513 for all but odd ones; 0 when it cannot be read
+	Disabled     bool
+	LastLogon    wstr.Filetime // 0 for never; not kept for Microsoft accounts
 }
 
-// SAM is what is read of the hive of that name: who the local accounts are.
+// SAM is what is read of the hive of that name: who the local accounts are,
+// and which local groups they and others are in.
 // Passwords, hashes, hints and security questions are in the same values and
 // keys; none of their bytes is looked at.
 type SAM struct {
 	Machine  string // SID of the machine; "" when it cannot be read
 	Accounts []Account
-	Groups   []Group  // local groups, first those of BUILTIN
+	Groups   []Group  // local groups, first those of BUILTIN, by their RIDs
+	Global   []Group  // global groups, on a client only that of all users (RID 513)
 	Problems []string // sentences about what cannot be read
+	// From is the path of the file that was read, Recovery what its logs
+	// gave; of Accounts.
+	From     string
+	Recovery hive.Recovery
 
 	bySID map[string]int // index into Accounts
 }
@@ -38,45 +50,41 @@ type SAM struct {
 // were recommended to have fewer than 40,000.
 const maxAccounts = 100000
 
-// ReadSAM reads the accounts of a SAM hive. The values of the hive are read
-// where they lie; the caller may wipe them afterwards.
+// ReadSAM reads the accounts and groups of a SAM hive. The values of the hive
+// are read where they lie; the caller may wipe them afterwards.
 func ReadSAM(h *hive.Hive) (*SAM, error) {
-	domain, err := h.Root().Key(`SAM\Domains\Account`)
+	domains, err := h.Root().Key(`SAM\Domains`)
+	if err != nil {
+		return nil, fmt.Errorf("has no key SAM\\Domains with the local accounts: %w", err)
+	}
+	domain, err := domains.Key("Account")
 	if err != nil {
 		return nil, fmt.Errorf("has no key SAM\\Domains\\Account with the local accounts: %w", err)
 	}
 	s := &SAM{bySID: map[string]int{}}
-	if v, err := domain.Value("V"); err != nil {
-		s.problem("the SID of the machine is missing (%v); local accounts cannot be told from domain accounts", err)
-	} else if b, err := v.Data(); err != nil {
+	if b, err := data(domain, "V"); err != nil {
 		s.problem("the SID of the machine cannot be read (%v); local accounts cannot be told from domain accounts", err)
 	} else if s.Machine, err = machineSID(b); err != nil {
 		s.problem("the SID of the machine cannot be read (%v); local accounts cannot be told from domain accounts", err)
 	}
+	s.groups(domains)
 	users, err := domain.Key("Users")
 	if err != nil {
 		return s, fmt.Errorf("has no key SAM\\Domains\\Account\\Users with the local accounts: %w", err)
 	}
 	// The name of an account is also that of a key, whose default value has
 	// the RID for a type. V wins: it has the spelling of the last renaming.
-	names := map[uint32]string{}
-	if k, err := users.Key("Names"); err == nil {
-		for sub := range k.Subkeys() {
-			if v, err := sub.Value(""); err == nil && len(names) < maxAccounts {
-				names[uint32(v.Type())] = sub.Name()
-			}
-		}
-	}
+	names := ridNames(users)
 	for k := range users.Subkeys() {
 		if len(s.Accounts) == maxAccounts {
 			s.problem("there are more than %d accounts; the rest is left out", maxAccounts)
 			break
 		}
-		rid, err := strconv.ParseUint(k.Name(), 16, 32)
-		if err != nil || len(k.Name()) != 8 {
-			continue // Names
+		n, ok := rid(k.Name())
+		if !ok {
+			continue
 		}
-		a := s.account(k, uint32(rid), names[uint32(rid)])
+		a := s.account(k, n, names[n])
 		if a.SID != "" {
 			s.bySID[a.SID] = len(s.Accounts)
 		}
@@ -95,7 +103,7 @@ func (s *SAM) Find(sid string) (Account, bool) {
 		return Account{}, false
 	}
 	i, ok := s.bySID[sid]
-	if !ok {
+	if !ok || i >= len(s.Accounts) {
 		return Account{}, false
 	}
 	return s.Accounts[i], true
@@ -107,26 +115,31 @@ func (s *SAM) account(k hive.Key, rid uint32, keyName string) Account {
 	if s.Machine != "" {
 		a.SID = fmt.Sprintf("%s-%d", s.Machine, rid)
 	}
-	if v, err := k.Value("V"); err != nil {
+	if v, err := data(k, "V"); err != nil {
 		s.problem("the names of account %d cannot be read: %v", rid, err)
-	} else if b, err := v.Data(); err != nil {
+	} else if err := a.names(v); err != nil {
 		s.problem("the names of account %d cannot be read: %v", rid, err)
-	} else if name, full, err := userNames(b); err != nil {
-		s.problem("the names of account %d cannot be read: %v", rid, err)
-	} else {
-		a.Name, a.FullName = name, full
 	}
-	if v, err := k.Value("F"); err == nil {
-		if b, err := v.Data(); err == nil {
-			if f, err := userState(b); err == nil {
-				a.Disabled, a.LastLogon = f.disabled, f.lastLogon
-			}
+	if f, err := data(k, "F"); err == nil {
+		if f, err := userState(f); err == nil {
+			a.Disabled, a.LastLogon, a.PrimaryGroup = f.disabled, f.lastLogon, f.group
 		}
 	}
-	if v, err := k.Value("InternetUserName"); err == nil {
-		// A REG_BINARY that holds text; REG_SZ is seen as well.
-		if b, err := v.Data(); err == nil && len(b) <= 1024 {
-			a.Internet = cut(wstr.FromUTF16LE(b))
+	// A REG_BINARY that holds text; REG_SZ is seen as well.
+	text := func(name string) string {
+		b, err := data(k, name)
+		if err != nil || len(b) > 1024 {
+			return ""
+		}
+		return cut(wstr.FromUTF16LE(b))
+	}
+	a.Internet = text("InternetUserName")
+	if a.FullName == "" {
+		a.FullName = strings.TrimSpace(text("GivenName") + " " + text("Surname"))
+	}
+	if b, err := data(k, "InternetSID"); err == nil {
+		if sid, _, err := winsec.ParseSID(b); err == nil {
+			a.InternetSID = sid.String()
 		}
 	}
 	return a
@@ -177,25 +190,43 @@ func domainSID(b []byte) (string, bool) {
 // The V value of a user: seventeen entries of offset, length and a third
 // number, then what they point at. Entries 13 to 16 are the hashes.
 const (
-	vBase     = 0xCC // offsets count from here
-	vName     = 1
-	vFullName = 2
-	vSecret   = 13
-	vEntries  = 17
+	vBase      = 0xCC // offsets count from here
+	vName      = 1
+	vFullName  = 2
+	vComment   = 3
+	vHomeDir   = 6
+	vHomeDrive = 7
+	vProfile   = 9
+	vSecret    = 13
+	vEntries   = 17
 )
 
-// userNames reads the name and the full name of an account in its V value.
-func userNames(v []byte) (name, full string, err error) {
-	if name, err = userText(v, vName, 2*256); err != nil {
-		return "", "", fmt.Errorf("account name: %w", err)
+// names reads the texts of the V value of a user. Without a name they are
+// left as they are; of the others those that can be read are kept.
+func (a *Account) names(v []byte) error {
+	name, err := userText(v, vName, 2*256)
+	if err != nil {
+		return fmt.Errorf("account name: %w", err)
 	}
 	if name == "" {
-		return "", "", errors.New("account name: is empty")
+		return errors.New("account name: is empty")
 	}
-	if full, err = userText(v, vFullName, 2*1024); err != nil {
-		return "", "", fmt.Errorf("full name: %w", err)
+	a.Name = name
+	for _, f := range []struct {
+		to    *string
+		entry int
+		what  string
+	}{
+		{&a.FullName, vFullName, "full name"}, {&a.Comment, vComment, "comment"}, {&a.HomeDir, vHomeDir, "home folder"},
+		{&a.HomeDrive, vHomeDrive, "home drive"}, {&a.ProfilePath, vProfile, "profile path"},
+	} {
+		s, e := userText(v, f.entry, 2*1024)
+		if e != nil && err == nil {
+			err = fmt.Errorf("%s: %w", f.what, e)
+		}
+		*f.to = s
 	}
-	return name, full, nil
+	return err
 }
 
 // userText reads entry i of a V value, UTF-16 of at most max bytes. It
@@ -226,16 +257,18 @@ func userText(v []byte, i int, max int64) (string, error) {
 type state struct {
 	lastLogon wstr.Filetime
 	rid       uint32
+	group     uint32 // RID of the primary group
 	disabled  bool
 }
 
-// userState reads the F value of a user: 80 bytes, of which three fields.
+// userState reads the F value of a user: 80 bytes, of which four fields.
 func userState(f []byte) (state, error) {
 	r := le.New(f, 0x08)
 	var s state
 	s.lastLogon = wstr.Filetime(r.Uint64())
 	r.Seek(0x30)
 	s.rid = r.Uint32()
+	s.group = r.Uint32()
 	r.Seek(0x38)
 	const disabled = 0x0001
 	s.disabled = r.Uint16()&disabled != 0

@@ -13,49 +13,139 @@ import (
 	"testing"
 
 	"github.com/coldstate/coldstate/hive"
+	"github.com/coldstate/coldstate/internal/publicdata"
 	"github.com/coldstate/coldstate/internal/wstr"
 	"github.com/coldstate/coldstate/testimages/hivegen"
 )
 
-func testdata(t testing.TB) string {
-	t.Helper()
-	dir := os.Getenv("COLDSTATE_TESTDATA")
-	if dir == "" {
-		t.Skip("needs COLDSTATE_TESTDATA, the folder with real hives")
-	}
-	return dir
-}
-
-// load reads a file of the test data, unpacked when its name ends in .xz.
-func load(t testing.TB, path string) []byte {
-	t.Helper()
-	if strings.HasSuffix(path, ".xz") {
-		if _, err := exec.LookPath("xz"); err != nil {
-			t.Skip("needs the program xz to unpack ", path)
-		}
-		b, err := exec.Command("xz", "-dc", path).Output()
-		if err != nil {
-			t.Fatal(path, err)
-		}
-		return b
-	}
-	b, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
-}
-
 var realSAMs = []string{"dirty/win10-rathbun/SAM", "nt4/sam.reg", "sam-server2012.dat", "sam-win10-belkasoft.dat", "sam-win10-test.dat",
 	"sam-win7-preston.xz", "sam-win8-homegroup-bigendian.dat", "win2008_32/sam.reg", "win2012_64/sam.reg", "win2019_64/sam.reg"}
 
-// TestRealSAMs compares the SID of the machine with what chntpw says, and the
-// accounts with the names that another reader of hives found.
+// truth is what other readers found in a SAM: chntpw the machine SID and the
+// members of each group, hivex the names of accounts and groups.
+type truth struct {
+	machine string
+	// members are those of each group by its SID. Groups without members are
+	// not in it.
+	members  map[string][]string
+	accounts []string // "SID NAME"
+	groups   []string // "SID name", local ones
+	global   []string
+}
+
+// loadTruth reads the truth about the SAM of that name below the folder of
+// hives.
+func loadTruth(t *testing.T, name string) truth {
+	t.Helper()
+	stem := strings.TrimSuffix(strings.ReplaceAll(name, "/", "__"), ".xz")
+	tr := chntpwTruth(t, publicdata.Load(t, "truth/sam/"+stem+".groups.txt"))
+	names := func(line, key string) (name string, rid uint64, ok bool) {
+		f := strings.Split(line, "\t")
+		below, ok := strings.CutPrefix(line, "V\t"+`SAM\Domains\`+key+`\Names\`)
+		if !ok || len(f) < 4 {
+			return "", 0, false
+		}
+		name, _, _ = strings.Cut(below, "\t")
+		rid, err := strconv.ParseUint(f[3], 0, 32)
+		return name, rid, err == nil // a type with a name is no RID
+	}
+	for line := range strings.SplitSeq(string(publicdata.Load(t, "truth/hives/"+stem+".tsv")), "\n") {
+		if n, rid, ok := names(line, `Account\Users`); ok {
+			tr.accounts = append(tr.accounts, fmt.Sprintf("%s-%d %s", tr.machine, rid, wstr.Upper(n)))
+		}
+		if n, rid, ok := names(line, `Builtin\Aliases`); ok {
+			tr.groups = append(tr.groups, fmt.Sprintf("S-1-5-32-%d %s", rid, n))
+		}
+		if n, rid, ok := names(line, `Account\Aliases`); ok {
+			tr.groups = append(tr.groups, fmt.Sprintf("%s-%d %s", tr.machine, rid, n))
+		}
+		if n, rid, ok := names(line, `Account\Groups`); ok {
+			tr.global = append(tr.global, fmt.Sprintf("%s-%d %s", tr.machine, rid, n))
+		}
+	}
+	slices.Sort(tr.accounts)
+	slices.Sort(tr.groups)
+	slices.Sort(tr.global)
+	return tr
+}
+
+// chntpwTruth reads what samusrgrp -L prints: a line for each member, with the
+// RID of the group in hex, its name, an index, the RID of the member, its name
+// and its SID. Names may hold colons.
+func chntpwTruth(t *testing.T, out []byte) truth {
+	t.Helper()
+	tr := truth{members: map[string][]string{}}
+	for line := range strings.Lines(string(out)) {
+		line = strings.TrimSpace(line)
+		if sid, ok := strings.CutPrefix(line, "# machine SID: "); ok {
+			tr.machine = sid
+		}
+		f := strings.Split(line, ":")
+		group, err := strconv.ParseUint(f[0], 16, 32)
+		if err != nil || len(f) < 6 {
+			continue // comments, and complaints about accounts of domains
+		}
+		sid := fmt.Sprintf("S-1-5-32-%d", group)
+		if group >= 1000 {
+			sid = fmt.Sprintf("%s-%d", tr.machine, group)
+		}
+		tr.members[sid] = append(tr.members[sid], f[len(f)-1])
+	}
+	return tr
+}
+
+// compare says where sam is not what others found.
+func (tr *truth) compare(t *testing.T, sam *SAM) {
+	t.Helper()
+	if sam.Machine != tr.machine || tr.machine == "" {
+		t.Errorf("machine SID %s, want %s", sam.Machine, tr.machine)
+	}
+	var accounts, groups, global []string
+	for _, a := range sam.Accounts {
+		accounts = append(accounts, a.SID+" "+wstr.Upper(a.Name))
+	}
+	for _, g := range sam.Groups {
+		groups = append(groups, g.SID+" "+g.Name)
+		if !slices.Equal(g.Members, tr.members[g.SID]) {
+			t.Errorf("%s %s\n got %q\nwant %q", g.SID, g.Name, g.Members, tr.members[g.SID])
+		}
+		if g.Builtin != strings.HasPrefix(g.SID, "S-1-5-32-") {
+			t.Errorf("%s: builtin %v", g.SID, g.Builtin)
+		}
+		for _, m := range g.Members {
+			if !slices.ContainsFunc(sam.GroupsOf(m), func(of *Group) bool { return of.SID == g.SID }) {
+				t.Errorf("GroupsOf(%s) lacks %s", m, g.SID)
+			}
+		}
+	}
+	for _, g := range sam.Global {
+		global = append(global, g.SID+" "+g.Name)
+	}
+	for _, c := range []struct {
+		what      string
+		got, want []string
+		least     int
+	}{{"accounts", accounts, tr.accounts, 2}, {"groups", groups, tr.groups, 4}, {"global groups", global, tr.global, 1}} {
+		slices.Sort(c.got)
+		if !slices.Equal(c.got, c.want) || len(c.want) < c.least {
+			t.Errorf("%s:\n got %q\nwant %q", c.what, c.got, c.want)
+		}
+	}
+	if len(tr.members) < 3 {
+		t.Errorf("the truth has %d groups with members", len(tr.members))
+	}
+}
+
+// TestRealSAMs compares machine SID, accounts, groups and members of every
+// SAM of the public data with what chntpw and another reader of hives say.
 func TestRealSAMs(t *testing.T) {
-	dir := testdata(t)
+	names, err := filepath.Glob(filepath.Join(publicdata.Dir(t), "truth", "sam", "*.groups.txt"))
+	if err != nil || len(names) != len(realSAMs) {
+		t.Errorf("there is the truth about %d SAMs, the list has %d (%v)", len(names), len(realSAMs), err)
+	}
 	for _, name := range realSAMs {
 		t.Run(name, func(t *testing.T) {
-			b := load(t, filepath.Join(dir, "hives", filepath.FromSlash(name)))
+			b := publicdata.Load(t, "hives/"+name)
 			h, err := hive.Open(b)
 			if err != nil {
 				t.Fatal(err)
@@ -64,35 +154,8 @@ func TestRealSAMs(t *testing.T) {
 			if err != nil || len(sam.Problems) != 0 {
 				t.Fatal(err, sam.Problems)
 			}
-			stem := strings.TrimSuffix(strings.ReplaceAll(name, "/", "__"), ".xz")
-			_, sid, ok := strings.Cut(string(load(t, filepath.Join(dir, "truth", "sam", stem+".groups.txt"))), "# machine SID: ")
-			sid, _, _ = strings.Cut(sid, "\n")
-			if !ok || sam.Machine != sid {
-				t.Errorf("machine SID %s, want %s", sam.Machine, sid)
-			}
-			var want []string
-			for line := range strings.SplitSeq(string(load(t, filepath.Join(dir, "truth", "hives", stem+".tsv"))), "\n") {
-				f := strings.Split(line, "\t")
-				user, ok := strings.CutPrefix(line, "V\t"+`SAM\Domains\Account\Users\Names\`)
-				if !ok {
-					continue
-				}
-				user, _, _ = strings.Cut(user, "\t")
-				rid, err := strconv.ParseUint(f[3], 0, 32)
-				if err != nil {
-					continue // a type with a name: no RID
-				}
-				want = append(want, fmt.Sprintf("%s-%d %s", sid, rid, wstr.Upper(user)))
-			}
-			var got []string
-			for _, a := range sam.Accounts {
-				got = append(got, a.SID+" "+wstr.Upper(a.Name))
-			}
-			slices.Sort(got)
-			slices.Sort(want)
-			if !slices.Equal(got, want) || len(want) < 2 {
-				t.Errorf("\n got %q\nwant %q", got, want)
-			}
+			tr := loadTruth(t, name)
+			tr.compare(t, sam)
 			// Of the built-in accounts Guest is disabled in every sample.
 			for _, a := range sam.Accounts {
 				if a.RID == 501 && !a.Disabled {
@@ -100,8 +163,34 @@ func TestRealSAMs(t *testing.T) {
 				}
 			}
 			noSecrets(t, h, fmt.Sprintf("%+v", *sam))
+			if samusrgrp, err := exec.LookPath("samusrgrp"); err != nil {
+				t.Log("needs the program samusrgrp of chntpw for a fresh second opinion")
+			} else {
+				fresh := chntpw(t, samusrgrp, b)
+				fresh.machine, fresh.accounts, fresh.groups, fresh.global = tr.machine, tr.accounts, tr.groups, tr.global
+				fresh.compare(t, sam)
+			}
 		})
 	}
+}
+
+// chntpw has samusrgrp read a SAM.
+func chntpw(t *testing.T, program string, b []byte) truth {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "SAM")
+	if err := os.WriteFile(path, b, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	// Its status says whether the hive was changed; the output is what counts.
+	out, err := exec.Command(program, "-L", path).Output()
+	if len(out) == 0 {
+		t.Fatalf("samusrgrp gives nothing: %v", err)
+	}
+	sid, err := exec.Command(program, "-s", path).Output()
+	if err != nil || !bytes.HasPrefix(sid, []byte("S-1-5-21-")) {
+		t.Fatalf("samusrgrp -s: %q, %v", sid, err)
+	}
+	return chntpwTruth(t, fmt.Appendf(nil, "# machine SID: %s\n%s", bytes.TrimSpace(sid), out))
 }
 
 // noSecrets looks for pieces of the hash entries of every account in out.
@@ -143,7 +232,6 @@ func noSecrets(t *testing.T, h *hive.Hive, out string) {
 
 // TestNT4 reads the four hives of a Windows NT 4.0 domain controller.
 func TestNT4(t *testing.T) {
-	dir := filepath.Join(testdata(t), "hives", "nt4")
 	root := t.TempDir()
 	config := filepath.Join(root, "WINNT", "system32", "config")
 	if err := os.MkdirAll(config, 0o777); err != nil {
@@ -151,7 +239,7 @@ func TestNT4(t *testing.T) {
 	}
 	// Old installations spell the names as they like.
 	for to, from := range map[string]string{"system": "system.reg.xz", "SOFTWARE": "software.reg.xz", "Sam": "sam.reg", "SECURITY": "security.reg"} {
-		if err := os.WriteFile(filepath.Join(config, to), load(t, filepath.Join(dir, from)), 0o666); err != nil {
+		if err := os.WriteFile(filepath.Join(config, to), publicdata.Load(t, "hives/nt4/"+from), 0o666); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -180,7 +268,7 @@ func TestNT4(t *testing.T) {
 
 // TestRealNTUSER resolves the folders of real users.
 func TestRealNTUSER(t *testing.T) {
-	dir := testdata(t)
+	publicdata.Dir(t)
 	for _, tt := range []struct{ file, dir, want string }{
 		{"ntuser-win7-nfury.dat.xz", "nfury", `Documents=C:\Users\nfury\Documents Downloads=C:\Users\nfury\Downloads RoamingAppData=C:\Users\nfury\AppData\Roaming`},
 		{"ntuser-win8-bperry.dat", "bperry", `Documents=C:\Users\bperry\Documents Desktop=C:\Users\bperry\Desktop`},
@@ -189,7 +277,7 @@ func TestRealNTUSER(t *testing.T) {
 		t.Run(tt.file, func(t *testing.T) {
 			p := newPC()
 			p.profile(pcSID+"-1001", `C:\Users\`+tt.dir)
-			p.files["Users/"+tt.dir+"/NTUSER.DAT"] = load(t, filepath.Join(dir, "hives", tt.file))
+			p.files["Users/"+tt.dir+"/NTUSER.DAT"] = publicdata.Load(t, "hives/"+tt.file)
 			users, _ := p.users(t)
 			if users[0].Hive == nil {
 				t.Fatal(users[0].HiveError)
@@ -246,7 +334,9 @@ func TestUserNames(t *testing.T) {
 		{"full name reaches into the hashes", put(2, secret-4, 16), "never read"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			name, _, err := userNames(tt.change(bytes.Clone(v)))
+			var a Account
+			err := a.names(tt.change(bytes.Clone(v)))
+			name := a.Name
 			if tt.err == "" && (err != nil || name != "anna") || tt.err != "" && (err == nil || !strings.Contains(err.Error(), tt.err)) {
 				t.Errorf("name %q, error %v; want %q", name, err, tt.err)
 			}
@@ -288,9 +378,10 @@ func FuzzSAMV(f *testing.F) {
 	f.Fuzz(func(t *testing.T, v, state []byte) {
 		userState(state)
 		machineSID(v)
-		name, full, err := userNames(v)
-		if err == nil && (name == "" || len(name) > 3*256 || len(full) > 3*1024) {
-			t.Fatalf("names of %d and %d bytes", len(name), len(full))
+		var a, b Account
+		err := a.names(v)
+		if err == nil && (a.Name == "" || len(a.Name) > 3*256 || len(a.FullName) > 3*1024) {
+			t.Fatalf("names of %d and %d bytes", len(a.Name), len(a.FullName))
 		}
 		if len(v) < vBase {
 			return
@@ -302,8 +393,8 @@ func FuzzSAMV(f *testing.F) {
 				other[at] = ^v[at]
 			}
 		}
-		name2, full2, err2 := userNames(other)
-		if name != name2 || full != full2 || (err == nil) != (err2 == nil) {
+		err2 := b.names(other)
+		if a != b || (err == nil) != (err2 == nil) {
 			t.Fatal("the names depend on the hashes")
 		}
 	})

@@ -14,6 +14,7 @@ type SAM struct {
 	Users      []User
 	Builtin    []Group // of the domain S-1-5-32
 	Aliases    []Group // of the machine's own domain
+	AllUsers   string  // name of the global group of all accounts, "" is "None"
 	Time       uint64  // FILETIME, 0 is DefaultTime
 }
 
@@ -36,6 +37,7 @@ type User struct {
 	LogonScript  string
 	Profile      string
 	InternetName string // mail address of a Microsoft account, or ""
+	InternetSID  string // SID of that account, S-1-11-96-…, or ""
 	Control      uint16 // account control bits; 0 is NormalAccount|PasswordNeverExpires
 	LastLogon    uint64 // FILETIME, 0 is never
 	PasswordSet  uint64
@@ -108,10 +110,13 @@ func (s *SAM) Root() *Key {
 		if u.InternetName != "" {
 			k.Add(B("InternetUserName", UTF16(u.InternetName)))
 		}
+		if u.InternetSID != "" {
+			k.Add(B("InternetSID", SID(u.InternetSID)))
+		}
 		users.Add(k)
 		names.Add(K(u.Name, V("", u.RID, nil)))
 	}
-	groups := K("Groups", K(hexRID(513), B("C", s.noneGroup())), K("Names", K("None", V("", 513, nil))))
+	groups := K("Groups", K(hexRID(513), B("C", s.noneGroup())), K("Names", K(s.allUsers(), V("", 513, nil))))
 	account.Add(users, groups, aliases(s.Aliases))
 	builtin := K("Builtin", B("F", make([]byte, 240)), B("V", make([]byte, 200)), aliases(s.Builtin),
 		K("Groups", K("Names")), K("Users", K("Names")))
@@ -203,6 +208,13 @@ func (u *User) v() []byte {
 	return v
 }
 
+func (s *SAM) allUsers() string {
+	if s.AllUsers == "" {
+		return "None"
+	}
+	return s.AllUsers
+}
+
 // noneGroup is the C value of the machine's only global group.
 func (s *SAM) noneGroup() []byte {
 	const base = 68
@@ -216,7 +228,7 @@ func (s *SAM) noneGroup() []byte {
 		c = append(c, data...)
 	}
 	put(16, defaultSecurity)
-	put(32, UTF16("None"))
+	put(32, UTF16(s.allUsers()))
 	put(44, UTF16("Ordinary users"))
 	var members []byte
 	for _, u := range s.Users {
