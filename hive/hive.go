@@ -78,6 +78,13 @@ type Hive struct {
 
 	recovery Recovery
 
+	lostOnce sync.Once
+	lost     map[uint32][]uint32 // see findLost
+
+	homeMu          sync.Mutex // see atHome
+	homeKnown, home bitmap
+	homeLeft        int
+
 	mu       sync.Mutex
 	problems []Problem
 	known    map[Problem]bool
@@ -86,8 +93,8 @@ type Hive struct {
 
 // Open opens the hive in b, which it keeps and does not change: names and data
 // that it gives out may share its memory. A hive that was not written out
-// completely opens as it is on the disk, see [Hive.Dirty]. The error is a
-// *FormatError.
+// completely opens as it is on the disk, see [Hive.Dirty] and [OpenWithLogs].
+// The error is a *FormatError.
 func Open(b []byte) (*Hive, error) {
 	if len(b) < 4 || string(b[:4]) != "regf" {
 		return nil, notHive(b)
@@ -98,7 +105,12 @@ func Open(b []byte) (*Hive, error) {
 	if int64(len(b)) > maxFile {
 		return nil, &FormatError{maxFile, fmt.Sprintf("the file has %d bytes, no hive has more than 2 GiB", len(b)), "make sure that it is a registry hive"}
 	}
-	h := &Hive{base: b[:512:512], bins: b[baseSize:]}
+	return open(b[:512:512], b[baseSize:])
+}
+
+// open opens a hive of the first 512 bytes of its base block and its bins.
+func open(base, bins []byte) (*Hive, error) {
+	h := &Hive{base: base, bins: bins}
 	sumOK := checksum(h.base) == h.u32(508)
 	h.dirty = !sumOK || h.u32(4) != h.u32(8)
 	if sumOK && h.u32(28) != 0 {
@@ -357,8 +369,9 @@ func (h *Hive) ProblemCount() int {
 // Root is the root key.
 func (h *Hive) Root() Key { return Key{h: h, off: h.root} }
 
-// Dirty says whether Windows was interrupted while it wrote the hive: newer
-// values are in its transaction logs.
+// Dirty says whether newer values than those of the hive are, or were, in its
+// transaction logs: Windows was interrupted while it wrote the hive, and the
+// logs were not given to OpenWithLogs or could not be applied.
 func (h *Hive) Dirty() bool { return h.dirty }
 
 // Sequence returns the two sequence numbers of the base block, which differ

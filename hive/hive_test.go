@@ -3,6 +3,7 @@ package hive_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -327,6 +328,66 @@ func TestMixedLists(t *testing.T) {
 	wantProblem(t, h)
 }
 
+// TestKinds reads the keys that are not like the others.
+func TestKinds(t *testing.T) {
+	for _, minor := range []uint32{5, 6} {
+		m := newImage()
+		m.minor = minor
+		m.root = m.nk("root", none)
+		var keys []uint32
+		for i := range 4 {
+			k := m.nk(fmt.Sprint("layer ", i), m.root)
+			m.body(k)[13] = byte(i) | byte(i<<6&0x80) // 2 and 3 inherit the class
+			keys = append(keys, k)
+		}
+		handle := m.nk("predefined", m.root)
+		m.put16(handle, 2, 0x40|0x20)
+		m.put32(handle, 36, 0x80000001)
+		volatile := m.nk("volatile", m.root)
+		m.put16(volatile, 2, 0x01|0x20)
+		m.subkeys(m.root, m.list("li", append(keys, handle, volatile)...), 6)
+		gone := m.vk("gone", 0, 0, none)
+		m.put16(gone, 16, 3)
+		m.values(m.root, gone, m.vk("here", 3, 0x80000001, 7))
+		h := open(t, m.bytes())
+
+		want := []hive.Layer{hive.LayerMerge, hive.LayerTombstone, hive.LayerSupersedeLocal, hive.LayerSupersedeTree, 0, 0}
+		i := 0
+		for k := range h.Root().Subkeys() {
+			layer, inherit := want[i], i == 2 || i == 3
+			if minor == 5 {
+				layer, inherit = hive.LayerMerge, false
+			}
+			if k.Layer() != layer || k.InheritClass() != inherit {
+				t.Errorf("1.%d %s: %v, inherits its class %v", minor, k.Name(), k.Layer(), k.InheritClass())
+			}
+			n, ok := k.Predefined()
+			if ok != (k.Name() == "predefined") || ok && (n != 0x80000001 || k.NumValues() != 0) {
+				t.Errorf("%s: predefined %#x %v, %d values", k.Name(), n, ok, k.NumValues())
+			}
+			if k.Volatile() != (k.Name() == "volatile") {
+				t.Errorf("%s: volatile %v", k.Name(), k.Volatile())
+			}
+			i++
+		}
+		if i != 6 {
+			t.Errorf("%d subkeys", i)
+		}
+		for v := range h.Root().Values() {
+			if v.Tombstone() != (minor == 6 && v.Name() == "gone") {
+				t.Errorf("1.%d %s: tombstone %v", minor, v.Name(), v.Tombstone())
+			}
+			if _, err := v.Data(); err != nil {
+				t.Errorf("%s: %v", v.Name(), err)
+			}
+		}
+		wantProblem(t, h)
+	}
+	if s := hive.LayerSupersedeTree.String(); s != "supersede-tree" {
+		t.Error(s)
+	}
+}
+
 // TestDamage has one wrong thing a row; everything else stays readable.
 func TestDamage(t *testing.T) {
 	for _, tt := range []struct {
@@ -339,10 +400,10 @@ func TestDamage(t *testing.T) {
 			ri := m.list("ri", 0)
 			m.put32(ri, 4, ri)
 			m.subkeys(root, ri, 2)
-		}, "", []string{"this is no list of subkeys", "claims 2 subkeys, its list has 0"}},
+		}, "a b", []string{"this is no list of subkeys", "claims 2 subkeys, its list has 0", "in no list name the key as their parent, and are read below it: 2"}},
 		{"an ri list below an ri list", func(m *image, root, a, b uint32) {
 			m.subkeys(root, m.list("ri", m.list("ri", m.list("li", a)), m.list("li", b)), 2)
-		}, "b", []string{"this is no list of subkeys", "its list has 1"}},
+		}, "b a", []string{"this is no list of subkeys", "its list has 1", "read below it: 1"}},
 		{"a count of 0xffffffff", func(m *image, root, a, b uint32) { m.put32(root, 20, none) },
 			"a b", []string{"claims 4294967295 subkeys, its list has 2"}},
 		{"a list that claims 65535", func(m *image, root, a, b uint32) {
@@ -350,13 +411,13 @@ func TestDamage(t *testing.T) {
 			m.put16(le.Uint32(m.body(root)[28:]), 2, 0xffff)
 		}, "a b", []string{"claims 65535 entries, its cell has room for 2"}},
 		{"a list that lies outside", func(m *image, root, a, b uint32) { m.put32(root, 28, 0x7ffffff8) },
-			"", []string{"no cell can start here: a list of subkeys is left out", "its list has 0"}},
+			"a b", []string{"no cell can start here: a list of subkeys is left out", "its list has 0", "read below it: 2"}},
 		{"a list that is no list", func(m *image, root, a, b uint32) { m.put32(root, 28, m.cell([]byte("zz"))) },
-			"", []string{"this is no list of subkeys", "its list has 0"}},
+			"a b", []string{"this is no list of subkeys", "its list has 0", "read below it: 2"}},
 		{"a list in a cell of four bytes", func(m *image, root, a, b uint32) {
 			m.put32(root, 28, uint32(len(m.bins)))
 			m.bins = append(m.bins, 0xfc, 0xff, 0xff, 0xff, 0, 0, 0, 0)
-		}, "", []string{"this is no list of subkeys", "its list has 0"}},
+		}, "a b", []string{"this is no list of subkeys", "its list has 0", "read below it: 2"}},
 		{"a key below itself", func(m *image, root, a, b uint32) { m.subkeys(root, m.list("lh", a, root, b), 3) },
 			"a b", []string{"below itself"}},
 		{"a free key", func(m *image, root, a, b uint32) {
@@ -376,6 +437,28 @@ func TestDamage(t *testing.T) {
 			" b", []string{"an odd number for UTF-16"}},
 		{"another parent", func(m *image, root, a, b uint32) { m.put32(a, 16, b) },
 			"a b", []string{"as its parent"}},
+		{"in the list of another, and of its parent", func(m *image, root, a, b uint32) {
+			m.put32(b, 16, a)
+			m.subkeys(a, m.list("li", b), 1)
+		}, "a", []string{"in that of its parent", "read there"}},
+		{"a key cut out of the list", func(m *image, root, a, b uint32) { m.subkeys(root, m.list("li", a), 2) },
+			"a b", []string{"claims 2 subkeys, its list has 1", "read below it: 1"}},
+		{"a key cut out of the list and free", func(m *image, root, a, b uint32) {
+			m.subkeys(root, m.list("li", a), 2)
+			le.PutUint32(m.bins[b:], uint32(-int32(le.Uint32(m.bins[b:]))))
+		}, "a", []string{"claims 2 subkeys, its list has 1"}},
+		{"a lost key behind a broken chain of cells", func(m *image, root, a, b uint32) {
+			m.cell(make([]byte, 12))
+			le.PutUint32(m.bins[len(m.bins)-16:], 0x7fffffff)
+			c := m.nk("c", root)
+			m.subkeys(root, m.list("li", a, b, c+8), 3)
+		}, "a b c", []string{"a subkey is left out", "read below it: 1"}},
+		{"a lost key that is in the list of another", func(m *image, root, a, b uint32) {
+			m.subkeys(root, m.list("li", b), 2)
+			m.subkeys(b, m.list("li", a), 1)
+		}, "b", []string{"claims 2 subkeys, its list has 1"}},
+		{"a deleted key", func(m *image, root, a, b uint32) { m.subkeys(root, m.list("li", a), 1) },
+			"a", nil},
 		{"volatile subkeys", func(m *image, root, a, b uint32) {
 			m.put32(root, 24, 5)
 			m.put32(root, 32, 0x12345678)

@@ -18,13 +18,14 @@ const (
 	FlagNoDelete   = 0x0008
 	FlagLink       = 0x0010 // a symbolic link, see [Key.Link]
 	FlagLatin1     = 0x0020 // how the name is kept
-	FlagPredefined = 0x0040 // stands for a handle; has no values of its own
+	FlagPredefined = 0x0040 // see [Key.Predefined]
 )
 
 // Places in a key node, behind the cell's header.
 const (
 	nkFlags     = 2
 	nkTime      = 4
+	nkLayer     = 13
 	nkParent    = 16
 	nkSubkeys   = 20
 	nkList      = 28
@@ -173,6 +174,51 @@ func (k Key) Security() ([]byte, error) {
 	return b[:len(b):len(b)], nil
 }
 
+// Volatile says that the key is gone when Windows shuts down. No such key
+// should be in a file; in hives of a running Windows they occur.
+func (k Key) Volatile() bool { return k.Flags()&FlagVolatile != 0 }
+
+// Predefined is the handle, such as 0x80000001 for HKEY_CURRENT_USER, that the
+// key stands for; ok is false for keys that are not of this kind, which is all
+// but a few under Perflib. Such a key has no values: the handle is kept in the
+// place of their number.
+func (k Key) Predefined() (handle uint32, ok bool) {
+	if k.Flags()&FlagPredefined == 0 {
+		return 0, false
+	}
+	return k.u32(nkValues), true
+}
+
+// Layer is what a key of a differencing hive does to the key of the same path
+// in the hive below it. Windows 10 and later use such hives for containers.
+type Layer uint8
+
+const (
+	LayerMerge          Layer = iota // both keys are one; in ordinary hives all are such
+	LayerTombstone                   // the key is deleted
+	LayerSupersedeLocal              // the key replaces the other one, subkeys are merged
+	LayerSupersedeTree               // the key replaces the other one and all below it
+)
+
+var layerNames = [...]string{"merge", "tombstone", "supersede-local", "supersede-tree"}
+
+func (l Layer) String() string { return layerNames[l&3] }
+
+// Layer is what the key does to that of a hive below. Only version 1.6 has
+// layers; in hives of other versions it is LayerMerge.
+func (k Key) Layer() Layer {
+	if !k.h.layered() {
+		return LayerMerge
+	}
+	return Layer(k.u16(nkLayer) & 3)
+}
+
+// InheritClass says that the class name is that of the key of the same path in
+// the hive below.
+func (k Key) InheritClass() bool { return k.h.layered() && k.u16(nkLayer)&0x80 != 0 }
+
+func (h *Hive) layered() bool { return h.u32(24) >= 6 }
+
 // Link is the target of a symbolic link, an absolute path of the NT object
 // manager such as \Registry\Machine\System\CurrentControlSet; ok is false
 // when k is no link.
@@ -202,7 +248,8 @@ func clampInt(n uint32) int { return int(min(n, 1<<31-1)) }
 
 // Subkeys iterates over the keys below k, in the order of the hive, which is
 // that of their upper-cased names. A subkey that cannot be read is left out
-// and noted in the hive's Problems, as is one that is also above k.
+// and noted in the hive's Problems, as is one that is also above k. When the
+// list is damaged, keys that name k as their parent and are in no list follow.
 func (k Key) Subkeys() iter.Seq[Key] {
 	return func(yield func(Key) bool) {
 		n := k.u32(nkSubkeys)
@@ -214,8 +261,15 @@ func (k Key) Subkeys() iter.Seq[Key] {
 			return
 		}
 		l := list{Key: k, up: &k, yield: yield, room: uint32(len(k.h.bins)/nkSize) + 1}
-		if l.read(k.u32(nkList), true) && l.seen != n {
+		if !l.read(k.u32(nkList), true) {
+			return
+		}
+		if l.seen != n {
+			l.bad = true
 			k.h.problem(k.Offset(), "the key claims %d subkeys, its list has %d", n, l.seen)
+		}
+		if l.bad {
+			l.adopt()
 		}
 	}
 }
@@ -227,6 +281,7 @@ type list struct {
 	yield func(Key) bool
 	seen  uint32 // entries met
 	room  uint32 // entries that the hive can hold
+	bad   bool   // subkeys are missing
 }
 
 // read goes through the list at off. It is false when the reader wants no
@@ -236,6 +291,7 @@ func (l *list) read(off uint32, index bool) bool {
 	b, err := h.cell(off)
 	if err != nil {
 		h.skipped(err, "a list of subkeys is left out")
+		l.bad = true
 		return true
 	}
 	elem := 8
@@ -258,6 +314,7 @@ func (l *list) read(off uint32, index bool) bool {
 	}
 	if elem == 0 {
 		h.problem(int64(off)+baseSize, "this is no list of subkeys: it is left out")
+		l.bad = true
 		return true
 	}
 	n := h.fit(off, int(binary.LittleEndian.Uint16(b[2:])), len(b)-4, elem)
@@ -277,6 +334,24 @@ func (l *list) read(off uint32, index bool) bool {
 
 // child checks one entry of a list.
 func (l *list) child(off uint32) (Key, bool) {
+	sub, ok := l.key(off)
+	if !ok {
+		l.bad = true
+		return Key{}, false
+	}
+	if p := sub.u32(nkParent); p != l.off {
+		if l.h.atHome(off, p) {
+			l.h.problem(sub.Offset(), "the key is in the list of %#x and in that of its parent %#x: it is read there", l.Offset(), int64(p)+baseSize)
+			l.bad = true
+			return Key{}, false
+		}
+		l.h.problem(sub.Offset(), "the key names %#x as its parent, and is in the list of %#x", int64(p)+baseSize, l.Offset())
+	}
+	return sub, true
+}
+
+// key is the subkey at off.
+func (l *list) key(off uint32) (Key, bool) {
 	h := l.h
 	b, err := h.node(off)
 	if err != nil {
@@ -291,9 +366,6 @@ func (l *list) child(off uint32) (Key, bool) {
 		}
 	}
 	h.checkName(off, int(sub.u16(nkNameLen)), len(b)-nkSize, sub.u16(nkFlags)&FlagLatin1 != 0)
-	if p := sub.u32(nkParent); p != l.off {
-		h.problem(sub.Offset(), "the key names %#x as its parent, and is in the list of %#x", int64(p)+baseSize, l.Offset())
-	}
 	return sub, true
 }
 
@@ -381,8 +453,8 @@ var ErrBudget = errors.New("hive: the lists of the hive lead to the same cells a
 
 // walk is what one Walk has done and may do.
 type walk struct {
-	been   []uint64 // one bit for each 8 bytes of bins: keys visited
-	left   int64    // bytes
+	been   bitmap // keys visited
+	left   int64  // bytes
 	broken bool
 }
 
@@ -397,16 +469,6 @@ func (w *walk) spend(n int) bool {
 	return !w.broken
 }
 
-// visit says whether the key at off is met for the first time.
-func (w *walk) visit(off uint32) bool {
-	word, bit := &w.been[off>>9], uint64(1)<<(off>>3&63)
-	if *word&bit != 0 {
-		return false
-	}
-	*word |= bit
-	return true
-}
-
 // Walk calls fn for k and all keys below it, each before its subkeys and each
 // once. It ends with the first error of fn but SkipKey. What may be read
 // through the keys given to fn (list entries, values, data) is limited to
@@ -414,12 +476,12 @@ func (w *walk) visit(off uint32) bool {
 // walk ends with ErrBudget.
 func Walk(k Key, fn func(Key) error) error {
 	size := len(k.h.bins)
-	k.w = &walk{been: make([]uint64, size>>9+1), left: 16*int64(size) + 1<<20}
+	k.w = &walk{been: make(bitmap, size>>9+1), left: 16*int64(size) + 1<<20}
 	return k.w.key(k, fn)
 }
 
 func (w *walk) key(k Key, fn func(Key) error) error {
-	if !w.visit(k.off) {
+	if !w.been.set(k.off) {
 		k.h.problem(k.Offset(), "the key is in more than one list: it is read where it was met first")
 		return nil
 	}

@@ -50,8 +50,9 @@ const (
 	vkType    = 12
 	vkFlags   = 16
 
-	vkLatin1 = 1       // of the flags
-	vkInline = 1 << 31 // of the length: the data is in the place of its offset
+	vkLatin1    = 1       // of the flags
+	vkTombstone = 2       // of the flags
+	vkInline    = 1 << 31 // of the length: the data is in the place of its offset
 )
 
 // Value is a value of a key, itself a small value.
@@ -166,6 +167,10 @@ func (v Value) Type() uint32 { return v.u32(vkType) }
 
 // Size is the length of the data that the value claims, in bytes.
 func (v Value) Size() int { return clampInt(v.u32(vkLen) &^ vkInline) }
+
+// Tombstone says that the value deletes that of the same name in the hive
+// below, see [Layer]. It has no data.
+func (v Value) Tombstone() bool { return v.h.layered() && v.u16(vkFlags)&vkTombstone != 0 }
 
 // Offset is the place of the value's cell in the file.
 func (v Value) Offset() int64 { return int64(v.off) + baseSize }
