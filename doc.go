@@ -6,7 +6,8 @@
 //
 //	  bytes -> meaning          formats; each knows only its own
 //	volumes/        disk, image or folder -> file systems with Windows metadata
-//	                winfs/ the vocabulary; partition/ tables; ntfs/ the file system
+//	                winfs/ the vocabulary; partition/ tables; ldm/ dynamic
+//	                disks; ntfs/ the file system
 //	hive/           registry files -> keys and values
 //	migxml/         rule files -> syntax trees with positions
 //	store/          entries and contents <-> archive
@@ -15,6 +16,7 @@
 //	offline/        volumes + hives -> System
 //	winold/         volumes + Systems -> the older Systems in Windows.old
 //	profile/        System -> Users
+//	inventory/      System + Users -> what a rebuild needs
 //
 //	  a Windows -> decisions
 //	rules/          syntax trees + variables -> which objects, and why;

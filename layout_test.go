@@ -30,7 +30,8 @@ var mayImport = map[string][]string{
 	"volumes/winfs":       {"internal/wstr"},
 	"volumes/partition":   {"internal/le", "internal/wstr"}, // names in a GPT are UTF-16
 	"volumes/ntfs":        {"internal/le", "internal/wstr", "volumes/winfs"},
-	"volumes":             {"internal/le", "internal/wstr", "volumes/winfs", "volumes/partition", "volumes/ntfs"},
+	"volumes/ldm":         {},
+	"volumes":             {"internal/le", "internal/wstr", "volumes/winfs", "volumes/partition", "volumes/ldm", "volumes/ntfs"},
 	"hive":                {"internal/le", "internal/wstr"},
 	"migxml":              {"internal/xmlpos"},
 	"store":               {"internal/wstr"},
@@ -39,6 +40,7 @@ var mayImport = map[string][]string{
 	"profile":             {"offline", "volumes", "volumes/winfs", "hive", "internal/le", "internal/winpath", "internal/winsec", "internal/wstr"},
 	"rules":               {"migxml", "internal/winpath", "internal/wstr"},
 	"rules/builtin":       {},
+	"inventory":           {"offline", "profile", "hive", "volumes", "internal/winpath", "internal/wstr"},
 	"plan":                {"offline", "profile", "volumes", "volumes/winfs", "hive", "migxml", "rules", "internal/winpath", "internal/winsec", "internal/wstr"},
 	"capture":             {"plan", "offline", "profile", "volumes", "volumes/winfs", "hive", "rules", "store", "internal/regtext", "internal/winpath", "internal/winsec", "internal/wstr"},
 	"restore/folder":      {"internal/winpath", "internal/wstr"},
