@@ -18,7 +18,7 @@ type device struct {
 	kind      deviceKind
 	signature uint32   // deviceMBR: the disk signature
 	offset    int64    // deviceMBR: the first byte of the partition
-	guid      [16]byte // deviceGPT: the partition's GUID, bytes as in the table
+	guid      [16]byte // deviceGPT: the GUID of the partition, or of a volume of a dynamic disk
 }
 
 type deviceKind byte
@@ -46,10 +46,13 @@ func parseDevice(b []byte) device {
 
 // is says whether v is the volume that d describes.
 func (d device) is(v *volumes.Volume) bool {
-	p, t := v.Partition, v.Source.Table
-	if p == nil || t == nil {
+	if v.DynamicID != [16]byte{} {
+		return d.kind == deviceGPT && d.guid == v.DynamicID
+	}
+	if v.Partition == nil || v.Source == nil || v.Source.Table == nil {
 		return false
 	}
+	p, t := v.Partition, v.Source.Table
 	switch d.kind {
 	case deviceMBR:
 		// Disks without a signature would all be one.
@@ -60,11 +63,14 @@ func (d device) is(v *volumes.Volume) bool {
 	return false
 }
 
-func (d device) how() string {
-	if d.kind == deviceGPT {
-		return "partition GUID"
+func (d device) how(v *volumes.Volume) string {
+	switch {
+	case d.kind == deviceMBR:
+		return "disk signature"
+	case v.DynamicID != [16]byte{}:
+		return "dynamic volume GUID"
 	}
-	return "disk signature"
+	return "partition GUID"
 }
 
 // mountedLetter is the letter in the name `\DosDevices\C:`, 0 for other names.
@@ -76,9 +82,9 @@ func mountedLetter(name string) byte {
 	return winpath.Letter(name[len(prefix):])
 }
 
-// checkMap refuses letters that are none and volumes that are not in set.
-func checkMap(set *volumes.Set, m map[byte]int) error {
-	for letter, n := range m {
+// checkPlaces refuses letters that are none and volumes that are not in set.
+func checkPlaces(set *volumes.Set, opt Options) error {
+	for letter, n := range opt.Map {
 		if letter < 'A' || letter > 'Z' {
 			return fmt.Errorf("%q is no drive letter; map one of A to Z to a volume", string(rune(letter)))
 		}
@@ -86,48 +92,75 @@ func checkMap(set *volumes.Set, m map[byte]int) error {
 			return fmt.Errorf("drive %c: cannot be volume %d: the given sources have %d volumes", letter, n, len(set.Volumes))
 		}
 	}
+	for _, p := range opt.Places {
+		if vol, _ := winpath.Split(p.Path); winpath.Letter(vol) == 0 || strings.HasPrefix(p.Path, `\\`) {
+			return fmt.Errorf(`%q is no path of a Windows; write it like D:\ or C:\Data`, p.Path)
+		}
+		if p.Volume == nil || !slices.Contains(set.Volumes, p.Volume) {
+			return fmt.Errorf("%s: its volume is not among the sources", p.Path)
+		}
+	}
 	return nil
 }
 
-// findDrives fills Dir, Drives and Missing. The letter of the system volume
-// is the one that Windows used for itself; those of the others are in
+// findDrives fills Dir, Drives, Missing and Mounts. The letter of the system
+// volume is the one that Windows used for itself; those of the others are in
 // MountedDevices, which also holds stale ones: an entry counts when its
-// partition exists. m overrides both, but the system volume keeps its own
-// letter, with which every path in the registry begins.
-func (s *System) findDrives(m map[byte]int) {
+// partition exists. What a person says overrides both, but the system volume
+// keeps its own letter, with which every path in the registry begins.
+func (s *System) findDrives(opt Options) {
 	system := s.placeSystem()
 	s.Drives = []Drive{system}
-	if k, err := s.SystemHive.Root().Key("MountedDevices"); err == nil {
-		for v := range k.Values() {
-			letter := mountedLetter(v.Name())
-			if letter == 0 {
-				continue
+	s.mountedDevices()
+	if opt.Replace {
+		found := s.Drives
+		s.Drives, s.Missing = s.Drives[:1:1], nil
+		for _, p := range opt.Places {
+			s.place(p, system)
+		}
+		for _, d := range found[1:] {
+			if now, ok := s.drive(d.Letter); !ok || now.Volume != d.Volume {
+				s.problem(s.Dir, "drive %c: is volume %d by its %s, but the mappings of offline.xml replace all drives and do not say so", d.Letter, d.Volume.Number, d.How)
 			}
-			data, err := v.Data()
-			if err != nil {
-				s.problem(`HKLM\SYSTEM\MountedDevices`, "the entry of drive %c: cannot be read (%v); name its volume with --map %c=NUMBER", letter, err, letter)
-				continue
-			}
-			dev := parseDevice(data)
-			if dev.kind == deviceOther {
-				continue
-			}
-			s.addDrive(letter, dev)
+		}
+	} else {
+		for _, p := range opt.Places {
+			s.place(p, system)
 		}
 	}
-	for letter, n := range m {
-		v := s.set.Volumes[n-1]
-		switch {
-		case letter != system.Letter:
-			s.setDrive(Drive{Letter: letter, Volume: v, How: "--map"})
-		case v != s.Volume:
-			s.problem(s.Dir, "drive %c: is the drive of this Windows, on volume %d; --map %c=%d is ignored", letter, s.Volume.Number, letter, n)
-		}
+	for letter, n := range opt.Map {
+		s.place(Place{Path: string(rune(letter)) + `:\`, Volume: s.set.Volumes[n-1], How: "--map"}, system)
 	}
 	slices.SortFunc(s.Drives, func(a, b Drive) int { return int(a.Letter) - int(b.Letter) })
 	s.Missing = slices.DeleteFunc(s.Missing, func(letter byte) bool { _, ok := s.drive(letter); return ok })
 	slices.Sort(s.Missing)
 	s.Missing = slices.Compact(s.Missing)
+	s.sortMounts()
+	if !opt.Replace {
+		s.findMounts()
+	}
+}
+
+// mountedDevices enters the drives that MountedDevices names.
+func (s *System) mountedDevices() {
+	k, err := s.SystemHive.Root().Key("MountedDevices")
+	if err != nil {
+		return
+	}
+	for v := range k.Values() {
+		letter := mountedLetter(v.Name())
+		if letter == 0 {
+			continue
+		}
+		data, err := v.Data()
+		if err != nil {
+			s.problem(`HKLM\SYSTEM\MountedDevices`, "the entry of drive %c: cannot be read (%v); name its volume with --map %c=NUMBER", letter, err, letter)
+			continue
+		}
+		if dev := parseDevice(data); dev.kind != deviceOther {
+			s.addDrive(letter, dev)
+		}
+	}
 }
 
 // placeSystem tells the drive of the system volume and sets Dir.
@@ -197,7 +230,7 @@ func (s *System) addDrive(letter byte, dev device) {
 	switch {
 	case letter == system.Letter:
 		if slices.Contains(found, s.Volume) && system.Base == "" {
-			s.Drives[0].How += ", " + dev.how()
+			s.Drives[0].How += ", " + dev.how(s.Volume)
 		}
 		if len(found) > 0 && !slices.Contains(found, s.Volume) {
 			s.problem(`HKLM\SYSTEM\MountedDevices`, "gives drive %c: to volume %d, but this Windows is on volume %d and calls its own drive %c:; volume %d is shown by its number",
@@ -212,7 +245,7 @@ func (s *System) addDrive(letter byte, dev device) {
 			s.problem(`HKLM\SYSTEM\MountedDevices`, "drive %c: fits %d volumes, as clones of a disk do; volume %d is taken, --map %c=NUMBER names another",
 				letter, len(found), found[i].Number, letter)
 		}
-		s.setDrive(Drive{Letter: letter, Volume: found[i], How: dev.how()})
+		s.setDrive(Drive{Letter: letter, Volume: found[i], How: dev.how(found[i])})
 	}
 }
 
@@ -245,14 +278,19 @@ func (s *System) volumeByName(name string) *volumes.Volume {
 			devices = append(devices, device{kind: deviceMBR, signature: le.Uint32(guid[:]), offset: int64(le.Uint64(guid[8:]))})
 		}
 	}
+	var first *volumes.Volume
 	for _, d := range devices {
 		for _, v := range s.set.Volumes {
-			if d.is(v) {
+			switch {
+			case !d.is(v):
+			case v.Source == s.Volume.Source: // and not on a clone of its disk
 				return v
+			case first == nil:
+				first = v
 			}
 		}
 	}
-	return nil
+	return first
 }
 
 // parseGUID reads {xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx} into the byte order

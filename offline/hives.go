@@ -1,8 +1,12 @@
 package offline
 
 import (
+	"cmp"
+	"errors"
+	"fmt"
 	"slices"
 	"sync"
+	"weak"
 
 	"github.com/coldstate/coldstate/hive"
 	"github.com/coldstate/coldstate/internal/winpath"
@@ -14,18 +18,54 @@ import (
 type HiveState struct {
 	Path string `json:"path"` // the file that was asked for: `C:\Windows\System32\config\SYSTEM`
 	// From is the file that was read: Path, unless Path is of no use and
-	// another file stands in for it.
+	// another file stands in for it; "" when there is none.
 	From string `json:"from,omitempty"`
 	// Fallback names what From is, "" for Path itself: "RegBack", "backup
-	// copy", "repair".
+	// copy", "repair", "mandatory profile".
 	Fallback string `json:"fallback,omitempty"`
+	// Modified is when a fallback was last written, as far as its file system
+	// tells: 2024-05-14T08:00:00Z.
+	Modified string `json:"from_modified,omitempty"`
 	// Recovery tells what the transaction logs gave.
 	Recovery hive.Recovery `json:"recovery,omitzero"`
-	// Problems counts what is damaged in it, First is the first of these.
+	// Problems counts what was found damaged in it so far, First is the first
+	// of these.
 	Problems int    `json:"problems,omitempty"`
 	First    string `json:"first_problem,omitempty"`
-	// Error says why Path itself could not be opened, "" when it was.
+	// Error says why Path itself could not be used, "" when it was.
 	Error string `json:"error,omitempty"`
+
+	open weak.Pointer[hive.Hive]
+}
+
+// Lost says whether something of the registry file is missing: newer changes,
+// or all of it.
+func (st HiveState) Lost() bool {
+	return st.Fallback != "" || st.Error != "" || st.Recovery.Unrecovered != ""
+}
+
+// Tell is what people have to know of the registry file; ok is false when it
+// was whole by itself.
+func (st HiveState) Tell() (p Problem, ok bool) {
+	p.Where = st.Path
+	switch more := st.Recovery.String(); {
+	case st.Fallback != "":
+		date := ""
+		if st.Modified != "" {
+			date = " of " + st.Modified[:10]
+		}
+		p.What = fmt.Sprintf("cannot be used (%s); %s (%s%s) is read in its place: what changed since then is missing", st.Error, st.From, st.Fallback, date)
+		if more != "" {
+			p.What += "; " + more
+		}
+	case st.Error != "":
+		p.What = fmt.Sprintf("cannot be used (%s), and no copy of it was found that can be", st.Error)
+	case more != "":
+		p.What = more
+	default:
+		return p, false
+	}
+	return p, true
 }
 
 // hiveStates remembers the registry files of a System that were opened.
@@ -34,13 +74,32 @@ type hiveStates struct {
 	by map[string]HiveState // by path in upper case
 }
 
+func newHiveStates() *hiveStates { return &hiveStates{by: map[string]HiveState{}} }
+
+// refreshed is st with the damage that its hive has met so far.
+func (st HiveState) refreshed() HiveState {
+	if h := st.open.Value(); h != nil {
+		st.count(h)
+	}
+	return st
+}
+
+func (st *HiveState) count(h *hive.Hive) {
+	if n := h.ProblemCount(); n > st.Problems {
+		st.Problems = n
+		st.First = h.Problems()[0].String()
+	}
+}
+
 // HiveStates tells how each registry file was opened that was opened so far,
 // in the order of their paths.
 func (s *System) HiveStates() []HiveState {
 	s.states.mu.Lock()
 	defer s.states.mu.Unlock()
 	out := make([]HiveState, 0, len(s.states.by))
-	for _, st := range s.states.by {
+	for key, st := range s.states.by {
+		st = st.refreshed()
+		s.states.by[key] = st
 		out = append(out, st)
 	}
 	slices.SortFunc(out, func(a, b HiveState) int { return wstr.Compare(a.Path, b.Path) })
@@ -53,25 +112,181 @@ func (s *System) HiveState(path string) (HiveState, bool) {
 	s.states.mu.Lock()
 	defer s.states.mu.Unlock()
 	st, ok := s.states.by[wstr.Upper(winpath.Clean(path))]
-	return st, ok
+	return st.refreshed(), ok
 }
 
-// OpenAt loads the installation whose Windows folder is root, a path below
-// the root of v: `Windows.old\Windows`. The folder above it is the root of
-// the drive that it calls its own, as `Windows.old` is C:\ to a Windows that
-// was put aside; its other letters are the volumes of set. Name is Dir.
-func OpenAt(set *volumes.Set, v *volumes.Volume, root string, opt Options) (*System, error) {
-	arch, err := parseArch(opt.Arch)
+// remember keeps the state of the registry file at path, a hive on v.
+func (s *System) remember(v *volumes.Volume, path string, st HiveState) {
+	st.Path = path
+	switch {
+	case st.From != "" && st.Fallback == "":
+		st.From = path
+	case st.From != "":
+		st.From = s.Path(v, st.From)
+	}
+	s.states.mu.Lock()
+	defer s.states.mu.Unlock()
+	key := wstr.Upper(path)
+	if old, ok := s.states.by[key]; ok && old.From == st.From {
+		old = old.refreshed()
+		if old.Problems > st.Problems {
+			st.Problems, st.First = old.Problems, old.First
+		}
+	}
+	s.states.by[key] = st
+}
+
+// Hive opens the registry file at path. The changes in its transaction logs
+// are applied to a copy in memory. When the file does not open, a copy that
+// Windows or a person made of it is read in its place; HiveState tells. The
+// error is that of the file itself.
+func (s *System) Hive(path string) (*hive.Hive, error) {
+	v, rel, err := s.Locate(path)
 	if err != nil {
 		return nil, err
 	}
-	if err := checkMap(set, opt.Map); err != nil {
-		return nil, err
+	fs, err := v.FS()
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	s, err := load(set, v, root, arch, opt.Map)
+	h, st, err := openHive(fs, rel, nil)
+	if err == nil || !errors.Is(err, volumes.ErrNotFound) { // most users lack one hive or another
+		s.remember(v, winpath.Clean(path), st)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return h, nil
+}
+
+// HiveFiles reads the registry file at path, of at most max bytes, with the
+// transaction logs beside it, for callers that have to do with its bytes. It
+// knows no fallback.
+func (s *System) HiveFiles(path string, max int64) ([]byte, []hive.Log, error) {
+	v, rel, err := s.Locate(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	fs, err := v.FS()
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", path, err)
+	}
+	b, err := readFile(fs, rel, max)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return b, readLogs(fs, rel), nil
+}
+
+// readLogs reads the transaction logs of the hive at rel. One that cannot be
+// read is as good as none: what the hive lacks for it is told by its Recovery.
+func readLogs(fs volumes.FS, rel string) []hive.Log {
+	var logs []hive.Log
+	for _, suffix := range hive.LogSuffixes {
+		e, err := lookup(fs, rel+suffix)
+		if err != nil {
+			continue
+		}
+		if b, err := readFile(fs, rel+suffix, MaxHive); err == nil && len(b) > 0 {
+			logs = append(logs, hive.Log{Name: fs.Name(e), Data: b})
+		}
+	}
+	return logs
+}
+
+// readHive opens the registry file at rel with its logs. usable, unless nil,
+// says what a hive that opens lacks.
+func readHive(fs volumes.FS, rel string, usable func(*hive.Hive) error) (*hive.Hive, error) {
+	b, err := readFile(fs, rel, MaxHive)
 	if err != nil {
 		return nil, err
 	}
-	s.Name = s.Dir
-	return s, nil
+	h, err := hive.OpenWithLogs(b, readLogs(fs, rel))
+	if err != nil {
+		return nil, err
+	}
+	if usable != nil {
+		if err := usable(h); err != nil {
+			return nil, err
+		}
+	}
+	return h, nil
+}
+
+// openHive opens the registry file at rel, or what stands in for it. In the
+// state Path is missing, and From is a path below the root of fs.
+func openHive(fs volumes.FS, rel string, usable func(*hive.Hive) error) (*hive.Hive, HiveState, error) {
+	st := HiveState{From: rel}
+	h, err := readHive(fs, rel, usable)
+	if err == nil {
+		st.opened(h)
+		return h, st, nil
+	}
+	st.From, st.Error = "", err.Error()
+	for _, f := range fallbacks(fs, rel) {
+		h, ferr := readHive(fs, f.path, usable)
+		if ferr != nil {
+			continue
+		}
+		st.From, st.Fallback = f.path, f.what
+		if f.modified > 0 {
+			st.Modified = f.modified.Time().UTC().Format("2006-01-02T15:04:05Z")
+		}
+		st.opened(h)
+		return h, st, nil
+	}
+	return nil, st, err
+}
+
+func (st *HiveState) opened(h *hive.Hive) {
+	st.Recovery = h.Recovery()
+	st.open = weak.Make(h)
+	st.count(h)
+}
+
+// fallback is a file that may stand in for a hive.
+type fallback struct {
+	path     string // below the root of the volume
+	what     string
+	modified wstr.Filetime
+}
+
+// copySuffixes are what people and programs put behind the name of a hive
+// when they put a copy aside.
+var copySuffixes = []string{".bak", ".old", ".backup", ".copy", ".orig", "_bak", "_old"}
+
+// fallbacks lists the files that may stand in for the hive at rel, best first:
+// RegBack, which Windows filled every ten days up to Windows 10 1803 (and
+// leaves empty since); copies beside the hive, the newest first; the mandatory
+// form of a user's hive; and last what Setup left when Windows was installed:
+// the folder repair and the .sav files of XP.
+func fallbacks(fs volumes.FS, rel string) []fallback {
+	dir, name := winpath.Dir(rel), winpath.Base(rel)
+	var out []fallback
+	add := func(path, what string) {
+		e, err := lookup(fs, path)
+		if err != nil {
+			return
+		}
+		if info, err := fs.Info(e); err == nil && !info.IsDir() && info.Size > 0 {
+			out = append(out, fallback{path, what, info.Modified})
+		}
+	}
+	config := wstr.EqualFold(winpath.Base(dir), "config")
+	if config {
+		add(winpath.Join(dir, "RegBack", name), "RegBack")
+	}
+	beside := len(out)
+	for _, suffix := range copySuffixes {
+		add(rel+suffix, "backup copy")
+	}
+	slices.SortStableFunc(out[beside:], func(a, b fallback) int { return cmp.Compare(b.modified, a.modified) })
+	switch {
+	case config:
+		add(winpath.Join(winpath.Dir(winpath.Dir(dir)), "repair", name), "repair")
+		add(rel+".sav", "backup copy of Setup")
+	case wstr.EqualFold(name, "NTUSER.DAT"):
+		add(winpath.Join(dir, "NTUSER.MAN"), "mandatory profile")
+	}
+	return out
 }

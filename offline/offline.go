@@ -5,6 +5,7 @@
 package offline
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -22,8 +23,22 @@ type Options struct {
 	// Map overrides drive letters: upper-case letter to the number of a
 	// volume. It counts for every installation.
 	Map map[byte]int
+	// Places say what paths of the installation are, drives and folders. They
+	// override what is found out; with Replace they are all there is beside
+	// the drive of the installation itself.
+	Places  []Place
+	Replace bool
 	// Arch overrides the architecture: "32", "64" or "arm64"; "" detects it.
-	Arch string
+	// ArchFrom names who says so, "" for "--arch".
+	Arch, ArchFrom string
+}
+
+// Place says what a path of the installation is.
+type Place struct {
+	Path   string // `D:\`, or a folder in which a volume is mounted: `C:\Data`
+	Volume *volumes.Volume
+	Base   string // the folder of the volume that it is, "" for the root
+	How    string // who says so: "offline.xml", "--map"
 }
 
 // Problem is something wrong with an installation or a profile, told for
@@ -73,6 +88,7 @@ type System struct {
 	Display          string // "22H2", "1909"; "" before Windows 10
 	ServicePack      string // "Service Pack 1", XP to 7
 	Arch             string // "x86", "AMD64", "ARM64"; "" when nothing tells
+	ArchFrom         string // what tells it: "ntoskrnl.exe", "PROCESSOR_ARCHITECTURE", "BuildLabEx", "--arch" …
 	InstallationType string // "Client", "Server", "Server Core", "WindowsPE"
 	InstallDate      time.Time
 	ComputerName     string
@@ -86,6 +102,11 @@ type System struct {
 	// Missing are the letters that the installation gives to volumes which
 	// are not in the set, in order.
 	Missing []byte
+	// Mounts are the folders in which a volume of the set is mounted, those
+	// nearest to a root first; MissingMounts are those whose volume is not in
+	// the set.
+	Mounts        []Mount
+	MissingMounts []string
 
 	Problems []Problem
 
@@ -108,11 +129,14 @@ var (
 // A VolumeMissingError says that no volume of the set answers a drive letter
 // or a volume number.
 type VolumeMissingError struct {
-	Volume string // "D:" or "7:"
+	Volume string // "D:", "7:", or the folder in which it is mounted: `C:\Data`
 	Path   string // the path that names it
 }
 
 func (e *VolumeMissingError) Error() string {
+	if vol, names := winpath.Split(e.Volume); len(names) > 0 {
+		return fmt.Sprintf("%s: the volume that is mounted in %s is on none of the given disks; add the disk it is on, or name it with --map '%s=NUMBER'", e.Path, e.Volume, winpath.Join(vol, names...))
+	}
 	if winpath.Letter(e.Volume) == 0 {
 		return fmt.Sprintf("%s: there is no volume %s; inspect lists the volumes with their numbers", e.Path, strings.TrimSuffix(e.Volume, ":"))
 	}
@@ -137,11 +161,7 @@ const maxCandidates = 20000
 // volumes. Folders that look like one and cannot be loaded are problems, as
 // are volumes that cannot be read. The error is about opt only.
 func Find(set *volumes.Set, opt Options) ([]*System, []Problem, error) {
-	arch, err := parseArch(opt.Arch)
-	if err != nil {
-		return nil, nil, err
-	}
-	if err := checkMap(set, opt.Map); err != nil {
+	if err := opt.check(set); err != nil {
 		return nil, nil, err
 	}
 	var systems []*System
@@ -150,7 +170,7 @@ func Find(set *volumes.Set, opt Options) ([]*System, []Problem, error) {
 		roots, ps := candidates(v, maxCandidates)
 		problems = append(problems, ps...)
 		for _, root := range roots {
-			s, err := load(set, v, root, arch, opt.Map)
+			s, err := load(set, v, root, opt)
 			if err != nil {
 				problems = append(problems, Problem{Where: rawPath(v, root), What: fmt.Sprintf("looks like a Windows folder but is not usable: %v", err)})
 				continue
@@ -160,6 +180,13 @@ func Find(set *volumes.Set, opt Options) ([]*System, []Problem, error) {
 	}
 	nameAll(systems)
 	return systems, problems, nil
+}
+
+func (opt Options) check(set *volumes.Set) error {
+	if _, err := parseArch(opt.Arch); err != nil {
+		return err
+	}
+	return checkPlaces(set, opt)
 }
 
 // nameAll gives each system a name that no other has.
@@ -267,45 +294,62 @@ func hasPrefixFold(s string, prefixes []string) bool {
 }
 
 // load reads what Find says of the Windows folder root of v.
-func load(set *volumes.Set, v *volumes.Volume, root, arch string, m map[byte]int) (*System, error) {
-	s := &System{Volume: v, Root: root, set: set, states: &hiveStates{by: map[string]HiveState{}}}
+func load(set *volumes.Set, v *volumes.Volume, root string, opt Options) (*System, error) {
+	s := &System{Volume: v, Root: root, set: set, states: newHiveStates()}
 	fs, err := v.FS()
 	if err != nil {
 		return nil, err
 	}
-	if s.SystemHive, err = openHive(fs, winpath.Join(root, `System32\config\SYSTEM`)); err != nil {
-		return nil, err
-	}
-	if s.Software, err = openHive(fs, winpath.Join(root, `System32\config\SOFTWARE`)); err != nil {
-		return nil, err
-	}
-	if err := s.read(arch, m); err != nil {
-		return nil, err
-	}
-	for _, h := range []struct {
-		name string
-		h    *hive.Hive
-	}{{"SYSTEM", s.SystemHive}, {"SOFTWARE", s.Software}} {
-		if h.h.Dirty() {
-			s.problem(s.Config(h.name), "was not closed properly: its newest changes stand in its logs")
+	open := func(name string, usable func(*hive.Hive) error) (*hive.Hive, HiveState, error) {
+		rel := winpath.Join(root, "System32", "config", name)
+		h, st, err := openHive(fs, rel, usable)
+		if err != nil {
+			return nil, st, fmt.Errorf("%s: %w", rel, err)
 		}
-		if list := h.h.Problems(); len(list) > 0 {
-			s.problem(s.Config(h.name), "is damaged in %d places, first at %s; what can be read of it is used", h.h.ProblemCount(), list[0])
+		return h, st, nil
+	}
+	var states [2]HiveState
+	if s.SystemHive, states[0], err = open("SYSTEM", func(h *hive.Hive) error { _, err := controlSet(h); return err }); err != nil {
+		return nil, err
+	}
+	if s.Software, states[1], err = open("SOFTWARE", func(h *hive.Hive) error { _, err := versionKey(h); return err }); err != nil {
+		return nil, err
+	}
+	if err := s.read(opt); err != nil {
+		return nil, err
+	}
+	for i, name := range []string{"SYSTEM", "SOFTWARE"} {
+		path := s.Config(name)
+		s.remember(v, path, states[i])
+		st, _ := s.HiveState(path)
+		if p, ok := st.Tell(); ok && st.Lost() {
+			s.Problems = append(s.Problems, p)
+		}
+		if st.Problems > 0 {
+			s.problem(path, "is damaged in %d places, first at %s; what can be read of it is used", st.Problems, st.First)
 		}
 	}
 	return s, nil
 }
 
 // read fills s from its hives and, for what they do not tell, its folders.
-func (s *System) read(arch string, m map[byte]int) (err error) {
-	if s.ControlSet, err = controlSet(s.SystemHive); err != nil {
-		return err
+func (s *System) read(opt Options) (err error) {
+	if s.states == nil {
+		s.states = newHiveStates()
 	}
+	if s.ControlSet, err = controlSet(s.SystemHive); err != nil {
+		return fmt.Errorf(`System32\config\SYSTEM: %w`, err)
+	}
+	s.findDrives(opt)
 	if err := s.readVersion(); err != nil {
 		return err
 	}
-	s.findDrives(m)
-	s.readMachine(arch)
+	s.readMachine()
+	arch, err := parseArch(opt.Arch)
+	if err != nil {
+		return err
+	}
+	s.readArch(arch, cmp.Or(opt.ArchFrom, "--arch"))
 	s.buildEnv()
 	return nil
 }
@@ -353,4 +397,21 @@ func Choose(systems []*System, name string) (*System, error) {
 		return nil, fmt.Errorf("%w called %s; there is %s", ErrNoWindows, name, strings.Join(list, ", "))
 	}
 	return nil, fmt.Errorf("%w are called %s; choose one of %s with --windows", ErrSeveral, name, strings.Join(list, ", "))
+}
+
+// OpenAt loads the installation whose Windows folder is root, a path below
+// the root of v: `Windows.old\Windows`. The folder above it is the root of
+// the drive that it calls its own, as `Windows.old` is C:\ to a Windows that
+// was put aside; its other letters are the volumes of set. Its Name is its
+// Dir, like that of others may be.
+func OpenAt(set *volumes.Set, v *volumes.Volume, root string, opt Options) (*System, error) {
+	if err := opt.check(set); err != nil {
+		return nil, err
+	}
+	s, err := load(set, v, winpath.Join("", root), opt)
+	if err != nil {
+		return nil, err
+	}
+	s.Name = s.Dir
+	return s, nil
 }

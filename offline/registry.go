@@ -54,19 +54,6 @@ func readFile(fs volumes.FS, rel string, max int64) ([]byte, error) {
 	return nil, fmt.Errorf("reading its content: %w", err)
 }
 
-// openHive reads and opens the registry file at rel below the root of fs.
-func openHive(fs volumes.FS, rel string) (*hive.Hive, error) {
-	b, err := readFile(fs, rel, MaxHive)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", rel, err)
-	}
-	h, err := hive.Open(b)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", rel, err)
-	}
-	return h, nil
-}
-
 // controlSet tells which control set Windows uses when it starts: Current of
 // the Select key, then Default, then LastKnownGood, then the lowest there is.
 func controlSet(system *hive.Hive) (int, error) {
@@ -90,7 +77,7 @@ func controlSet(system *hive.Hive) (int, error) {
 		}
 	}
 	if lowest == 0 {
-		return 0, errors.New(`System32\config\SYSTEM: has no control set; the registry file is not that of a Windows, or is damaged`)
+		return 0, errors.New(`has no control set; the registry file is not that of a Windows, or is damaged`)
 	}
 	return lowest, nil
 }

@@ -5,7 +5,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/coldstate/coldstate/hive"
 	"github.com/coldstate/coldstate/internal/winpath"
 	"github.com/coldstate/coldstate/internal/wstr"
 	"github.com/coldstate/coldstate/volumes"
@@ -23,8 +22,10 @@ func (s *System) drive(letter byte) (Drive, bool) {
 }
 
 // Locate tells which volume answers path and where on it: `C:\Users\x` or
-// `2:\Users\x` gives the volume and `Users\x`. Nothing is looked up. The
-// error is a *VolumeMissingError, or says that path names no volume.
+// `2:\Users\x` gives the volume and `Users\x`. A path through a folder in which
+// a volume is mounted leads to that volume; that of the folder itself gives the
+// root of the volume. Nothing is looked up. The error is a
+// *VolumeMissingError, or says that path names no volume.
 func (s *System) Locate(path string) (*volumes.Volume, string, error) {
 	vol, names := winpath.Split(path)
 	rel := strings.Join(names, `\`)
@@ -34,17 +35,39 @@ func (s *System) Locate(path string) (*volumes.Volume, string, error) {
 	case vol == "":
 		return nil, "", fmt.Errorf(`%s: names no volume; write it like C:\folder or 2:\folder`, path)
 	case letter != 0:
-		d, ok := s.drive(letter)
-		if !ok {
-			return nil, "", &VolumeMissingError{Volume: vol, Path: path}
-		}
-		return d.Volume, winpath.Join(d.Base, rel), nil
+		return s.locate(winpath.Join(vol+`\`, rel), path)
 	}
 	n, err := strconv.Atoi(strings.TrimSuffix(vol, ":"))
 	if err != nil || n < 1 || n > len(s.set.Volumes) {
 		return nil, "", &VolumeMissingError{Volume: vol, Path: path}
 	}
 	return s.set.Volumes[n-1], rel, nil
+}
+
+// locate is Locate for a clean path with a letter; asked stands in errors.
+func (s *System) locate(path, asked string) (*volumes.Volume, string, error) {
+	for range maxNestedMount {
+		if lost := s.missingMount(path); lost != "" {
+			return nil, "", &VolumeMissingError{Volume: lost, Path: asked}
+		}
+		m, rel := s.mounted(path)
+		if m == nil {
+			break
+		}
+		// The folder may not be what the volume is called, and more may be
+		// mounted under that name.
+		named := s.Path(m.Volume, winpath.Join(m.Base, rel))
+		if wstr.EqualFold(named, path) || winpath.Letter(named) == 0 {
+			return m.Volume, winpath.Join(m.Base, rel), nil
+		}
+		path = named
+	}
+	vol, names := winpath.Split(path)
+	d, ok := s.drive(winpath.Letter(vol))
+	if !ok {
+		return nil, "", &VolumeMissingError{Volume: vol, Path: asked}
+	}
+	return d.Volume, winpath.Join(d.Base, names...), nil
 }
 
 // Resolve finds the entry of a path like `C:\Users\x` or `2:\Users\x`. Links
@@ -67,7 +90,8 @@ func (s *System) Resolve(path string) (*volumes.Volume, volumes.Entry, error) {
 }
 
 // VolumePrefix is how paths on v begin: "C:" when the installation has a
-// letter for it, else its number, "2:".
+// letter for it, else the folder in which it is mounted, `C:\Data`, else its
+// number, "2:".
 func (s *System) VolumePrefix(v *volumes.Volume) string {
 	// The system drive may have been mapped a second letter; its own counts.
 	if d := s.systemDrive(); d.Volume == v && d.Base == "" {
@@ -76,6 +100,11 @@ func (s *System) VolumePrefix(v *volumes.Volume) string {
 	for _, d := range s.Drives {
 		if d.Volume == v && d.Base == "" {
 			return string(d.Letter) + ":"
+		}
+	}
+	for _, m := range s.Mounts {
+		if m.Volume == v && m.Base == "" {
+			return m.Path
 		}
 	}
 	return strconv.Itoa(v.Number) + ":"
@@ -92,7 +121,18 @@ func (s *System) Path(v *volumes.Volume, rel string) string {
 			return winpath.Join(string(d.Letter)+`:\`, in)
 		}
 	}
-	return winpath.Join(s.VolumePrefix(v)+`\`, rel)
+	prefix := s.VolumePrefix(v)
+	if winpath.Letter(prefix) == 0 {
+		for _, m := range s.Mounts {
+			if m.Volume != v || m.Base == "" {
+				continue
+			}
+			if in, ok := winpath.Rel(m.Base, rel); ok {
+				return winpath.Join(m.Path, in)
+			}
+		}
+	}
+	return winpath.Join(prefix+`\`, rel)
 }
 
 func (s *System) systemDrive() Drive {
@@ -116,19 +156,6 @@ func (s *System) ReadFile(path string, max int64) ([]byte, error) {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return b, nil
-}
-
-// Hive reads and opens the registry file at path.
-func (s *System) Hive(path string) (*hive.Hive, error) {
-	b, err := s.ReadFile(path, MaxHive)
-	if err != nil {
-		return nil, err
-	}
-	h, err := hive.Open(b)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	return h, nil
 }
 
 // Config is the path of a file in System32\config.
@@ -163,6 +190,11 @@ func (s *System) followOnce(path string) (string, bool) {
 	vol, names := winpath.Split(path)
 	dir := vol + `\`
 	for i, name := range names {
+		if m := s.mountAt(winpath.Join(dir, name)); m != nil {
+			if named := s.Path(m.Volume, m.Base); !wstr.EqualFold(named, m.Path) && winpath.Letter(named) != 0 {
+				return winpath.Join(named, names[i+1:]...), true
+			}
+		}
 		v, e, err := s.Resolve(winpath.Join(dir, name))
 		if err != nil {
 			return "", false

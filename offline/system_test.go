@@ -101,11 +101,7 @@ func (m *machine) read(t *testing.T, set *volumes.Set, n int, opt Options) (*Sys
 		n = 1
 	}
 	s := &System{Volume: set.Volumes[n-1], Root: m.root, set: set, SystemHive: open(m.system), Software: open(m.software)}
-	arch, err := parseArch(opt.Arch)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s, s.read(arch, opt.Map)
+	return s, s.read(opt)
 }
 
 func (m *machine) mustRead(t *testing.T, set *volumes.Set, n int, opt Options) *System {
@@ -137,7 +133,7 @@ func TestVersion(t *testing.T) {
 		{"8.1", newMachine().current(sz("CurrentVersion", "6.3"), sz("CurrentBuildNumber", "9600"), sz("InstallationType", "Client")), "Windows 8.1||6.3|9600.0|||Client|", ""},
 		{"XP", newMachine().current(sz("CurrentVersion", "5.1"), sz("CurrentBuild", "1.511.1 () (Obsolete data - do not use)"), sz("CurrentBuildNumber", "2600"),
 			sz("ProductName", "Microsoft Windows XP"), sz("CSDVersion", "Service Pack 3"), sz("BuildLab", "2600.xpsp_sp3_qfe.130704-0421")).
-			control(`Session Manager\Environment`, sz("PROCESSOR_ARCHITECTURE", "x86")), "Microsoft Windows XP||5.1|2600.0||Service Pack 3|Client|x86", ""},
+			control(`Session Manager\Environment`, sz("PROCESSOR_ARCHITECTURE", "x86")), "Windows XP Professional||5.1|2600.0||Service Pack 3|Client|x86", ""},
 		{"NT 4.0 server", newMachine().current(sz("CurrentVersion", "4.0"), sz("CurrentBuildNumber", "1381")).control("ProductOptions", sz("ProductType", "LanmanNT")),
 			"Windows Server||4.0|1381.0|||Server|", ""},
 		{"no version", newMachine().current(sz("ProductName", "Windows 10")), "", "neither a version nor a build"},
@@ -281,7 +277,7 @@ func TestDrives(t *testing.T) {
 		}, {
 			name: "map overrides", on: 2, opt: Options{Map: map[byte]int{'D': 3, 'C': 4, 'X': 4}},
 			m:    eleven().mounted(hivegen.B(`\DosDevices\D:`, gpt(guid(0x40))), hivegen.B(`\DosDevices\X:`, gpt(guid(0x99)))),
-			want: `C=2 SystemRoot, D=3 --map, X=4 --map`, problems: []string{"--map C=4 is ignored"},
+			want: `C=2 SystemRoot, D=3 --map, X=4 --map`, problems: []string{"on volume 2; that it is volume 4, as --map says, is ignored"},
 		}, {
 			name: "no SystemRoot: letter by MountedDevices", on: 4,
 			m:    newMachine().current(hivegen.SZ("CurrentBuildNumber", "7601")).mounted(hivegen.B(`\DosDevices\E:`, gpt(guid(0x40)))),

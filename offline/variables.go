@@ -170,11 +170,11 @@ func (s *System) programFolders() {
 // machineEnvironment adds the variables that the machine defines for
 // everybody. They do not replace those above.
 func (s *System) machineEnvironment() {
-	k, err := s.Control(`Control\Session Manager\Environment`)
-	if err != nil {
-		return
+	if k, err := s.Control(`Control\Session Manager\Environment`); err == nil {
+		AddEnvironment(s.own, k)
 	}
-	AddEnvironment(s.own, k)
+	// What was found out, or said by a person, is surer than the text.
+	s.own.Set("PROCESSOR_ARCHITECTURE", s.Arch)
 }
 
 // AddEnvironment adds to e the variables of an Environment key that e and its

@@ -1,14 +1,16 @@
 package offline
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/coldstate/coldstate/hive"
-	"github.com/coldstate/coldstate/internal/winpath"
+	"github.com/coldstate/coldstate/internal/pe"
 	"github.com/coldstate/coldstate/internal/wstr"
 )
 
@@ -18,14 +20,30 @@ const currentVersion = `Microsoft\Windows NT\CurrentVersion`
 // Windows 10, to this day.
 const firstWindows11 = 22000
 
+// versionKey is the key in which an installation says what it is.
+func versionKey(software *hive.Hive) (hive.Key, error) {
+	k, err := software.Root().Key(currentVersion)
+	if errors.Is(err, hive.ErrNotFound) {
+		return k, fmt.Errorf("has no key %s; the registry file is not that of a Windows, or is damaged", currentVersion)
+	}
+	if err != nil {
+		return k, fmt.Errorf("%s: %w", currentVersion, err)
+	}
+	return k, nil
+}
+
 // readVersion reads what the installation calls itself.
 func (s *System) readVersion() error {
-	k, err := s.Software.Root().Key(currentVersion)
+	k, err := versionKey(s.Software)
 	if err != nil {
-		if errors.Is(err, hive.ErrNotFound) {
-			return fmt.Errorf(`System32\config\SOFTWARE: has no key %s; the registry file is not that of a Windows, or is damaged`, currentVersion)
+		// The zero key has no values. The kernel says the rest.
+		if kerr := s.kernelVersion(); kerr != nil {
+			return fmt.Errorf(`System32\config\SOFTWARE: %w`, err)
 		}
-		return fmt.Errorf(`System32\config\SOFTWARE: %s: %w`, currentVersion, err)
+		s.problem(s.Config("SOFTWARE"), "%v: the version is that of ntoskrnl.exe", err)
+		s.InstallationType = s.productType()
+		s.Product = productName("", "", s.InstallationType, s.Version, s.Build)
+		return nil
 	}
 	s.Version = text(k, "CurrentVersion")
 	if major, ok := k.DWord("CurrentMajorVersionNumber"); ok {
@@ -39,6 +57,13 @@ func (s *System) readVersion() error {
 			s.Build = n
 			break
 		}
+	}
+	if s.Version == "" || s.Build == 0 {
+		version, build := s.Version, s.Build
+		if s.kernelVersion() == nil {
+			s.problem(`HKLM\SOFTWARE\`+currentVersion, "does not name both version and build; they are those of ntoskrnl.exe")
+		}
+		s.Version, s.Build = cmp.Or(version, s.Version), cmp.Or(build, s.Build)
 	}
 	if s.Version == "" && s.Build == 0 {
 		return fmt.Errorf(`System32\config\SOFTWARE: %s names neither a version nor a build; Windows was never set up here, or the registry file is damaged`, currentVersion)
@@ -59,7 +84,29 @@ func (s *System) readVersion() error {
 	if n, ok := k.DWord("InstallDate"); ok && n > 0 {
 		s.InstallDate = time.Unix(int64(n), 0).UTC()
 	}
-	s.Product = productName(text(k, "ProductName"), s.InstallationType, s.Version, s.Build)
+	s.Product = productName(text(k, "ProductName"), s.Edition, s.InstallationType, s.Version, s.Build)
+	if s.XP() {
+		s.Product = s.oldEdition(s.Product)
+	}
+	return nil
+}
+
+// kernelVersion takes Version and Build from the version resource of the
+// kernel.
+func (s *System) kernelVersion() error {
+	v, e, err := s.Resolve(s.kernel())
+	if err != nil {
+		return err
+	}
+	r, err := openFile(v, e)
+	if err != nil {
+		return err
+	}
+	f, err := pe.Version(r, r.Size())
+	if err != nil {
+		return err
+	}
+	s.Version, s.Build = fmt.Sprintf("%d.%d", f.Product[0], f.Product[1]), int(f.Product[2])
 	return nil
 }
 
@@ -79,24 +126,33 @@ func (s *System) productType() string {
 	return ""
 }
 
-// productName is the name of the product for people.
-func productName(name, installationType, version string, build int) string {
+// marks are what Windows puts into names for lawyers.
+var marks = strings.NewReplacer("(TM)", "", "(R)", "", "\u2122", "", "\u00ae", "")
+
+// productName is the name of the product for people, from its ProductName,
+// EditionID and InstallationType, of which each may be "".
+func productName(name, edition, installationType, version string, build int) string {
+	name = strings.Join(strings.Fields(marks.Replace(name)), " ")
+	if rest, ok := strings.CutPrefix(name, "Microsoft "); ok && strings.HasPrefix(rest, "Windows") {
+		name = rest
+	}
 	client := wstr.EqualFold(installationType, "Client") ||
-		installationType == "" && !strings.Contains(name, "Server")
-	if client && build >= firstWindows11 {
+		installationType == "" && !strings.Contains(name, "Server") && !hasPrefixFold(edition, []string{"SERVER"})
+	switch {
+	case name == "" && client:
+		name = strings.TrimSpace(clientName(version, build) + " " + editionNames[wstr.Upper(edition)])
+	case name == "":
+		name = strings.TrimSpace(serverName(build) + " " + serverEditions[wstr.Upper(edition)])
+	case client && build >= firstWindows11:
 		if rest, ok := strings.CutPrefix(name, "Windows 10"); ok {
-			return "Windows 11" + rest
-		}
-		if name == "" {
-			return "Windows 11"
+			name = "Windows 11" + rest
 		}
 	}
-	if name != "" {
-		return name
-	}
-	if !client {
-		return "Windows Server"
-	}
+	return name
+}
+
+// clientName is the name of a Windows for people's desks.
+func clientName(version string, build int) string {
 	switch version {
 	case "5.0":
 		return "Windows 2000"
@@ -111,9 +167,105 @@ func productName(name, installationType, version string, build int) string {
 	case "6.3":
 		return "Windows 8.1"
 	case "10.0":
+		if build >= firstWindows11 {
+			return "Windows 11"
+		}
 		return "Windows 10"
+	case "":
+		return "Windows"
 	}
 	return "Windows NT " + version
+}
+
+// serverName is the name of a server by its build: servers do not share the
+// builds of each other, even where they share a version.
+func serverName(build int) string {
+	name := "Windows Server"
+	for _, s := range [...]struct {
+		first int
+		name  string
+	}{
+		{2195, "Windows 2000 Server"}, {3790, "Windows Server 2003"}, {6001, "Windows Server 2008"}, {7600, "Windows Server 2008 R2"},
+		{9200, "Windows Server 2012"}, {9600, "Windows Server 2012 R2"}, {14393, "Windows Server 2016"}, {16299, "Windows Server"},
+		{17763, "Windows Server 2019"}, {18362, "Windows Server"}, {20348, "Windows Server 2022"}, {25398, "Windows Server"},
+		{26100, "Windows Server 2025"}, {26101, "Windows Server"},
+	} {
+		if build >= s.first {
+			name = s.name
+		}
+	}
+	return name
+}
+
+// editionNames are what people call the EditionIDs of clients.
+var editionNames = map[string]string{
+	"CORE": "Home", "COREN": "Home N", "CORESINGLELANGUAGE": "Home Single Language", "CORECOUNTRYSPECIFIC": "Home China",
+	"PROFESSIONAL": "Pro", "PROFESSIONALN": "Pro N", "PROFESSIONALWORKSTATION": "Pro for Workstations", "PROFESSIONALEDUCATION": "Pro Education",
+	"ENTERPRISE": "Enterprise", "ENTERPRISEN": "Enterprise N", "ENTERPRISES": "Enterprise LTSC", "EDUCATION": "Education", "EDUCATIONN": "Education N",
+	"IOTENTERPRISE": "IoT Enterprise", "IOTENTERPRISES": "IoT Enterprise LTSC", "CLOUD": "S", "SERVERRDSH": "Enterprise multi-session",
+}
+
+var serverEditions = map[string]string{
+	"SERVERSTANDARD": "Standard", "SERVERDATACENTER": "Datacenter", "SERVERENTERPRISE": "Enterprise", "SERVERSOLUTION": "Essentials", "SERVERWEB": "Web",
+}
+
+// oldEdition adds to the name of a Windows before Vista which one it is,
+// which only SYSTEM tells.
+func (s *System) oldEdition(product string) string {
+	var suites []string
+	if k, err := s.Control(`Control\ProductOptions`); err == nil {
+		if v, err := k.Value("ProductSuite"); err == nil {
+			suites = v.Strings()
+		}
+	}
+	suite := func(name string) bool {
+		return slices.ContainsFunc(suites, func(s string) bool { return wstr.EqualFold(strings.TrimSpace(s), name) })
+	}
+	server := s.InstallationType == "Server"
+	edition := ""
+	switch {
+	case s.Version == "5.1" && suite("Personal"):
+		edition = "Home Edition"
+	case s.Version == "5.1" && s.setup("MediaCenter"):
+		edition = "Media Center Edition"
+	case s.Version == "5.1" && s.setup("TabletPC"):
+		edition = "Tablet PC Edition"
+	case s.Version == "5.1" && !server, s.Version == "5.0" && !server:
+		edition = "Professional"
+	case s.Version == "5.2" && !server:
+		edition = "Professional x64 Edition"
+	case s.Version == "5.0" && suite("DataCenter"):
+		edition = "Datacenter Server"
+	case s.Version == "5.0" && suite("Enterprise"):
+		edition = "Advanced Server"
+	case s.Version == "5.0" && server && !strings.HasSuffix(product, "Server"):
+		edition = "Server"
+	case s.Version == "5.2" && suite("DataCenter"):
+		edition = "Datacenter Edition"
+	case s.Version == "5.2" && suite("Enterprise"):
+		edition = "Enterprise Edition"
+	case s.Version == "5.2" && suite("Blade"):
+		edition = "Web Edition"
+	case s.Version == "5.2" && (suite("Small Business") || suite("Small Business(Restricted)")):
+		edition = "for Small Business Server"
+	case s.Version == "5.2":
+		edition = "Standard Edition"
+	}
+	if edition == "" || strings.HasSuffix(product, edition) {
+		return product
+	}
+	return product + " " + edition
+}
+
+// setup says whether the key WPA of SYSTEM tells that this kind of XP is
+// installed.
+func (s *System) setup(kind string) bool {
+	k, err := s.SystemHive.Root().Key(`WPA\` + kind)
+	if err != nil {
+		return false
+	}
+	n, ok := k.DWord("Installed")
+	return ok && n != 0
 }
 
 // XP says whether folders are laid out as before Vista: profiles in
@@ -124,9 +276,8 @@ func (s *System) XP() bool {
 	return err == nil && n < 6
 }
 
-// readMachine reads the computer's name and its architecture, unless arch
-// says what that is.
-func (s *System) readMachine(arch string) {
+// readMachine reads the computer's name.
+func (s *System) readMachine() {
 	if k, err := s.Control(`Control\ComputerName\ComputerName`); err == nil {
 		s.ComputerName = text(k, "ComputerName")
 	}
@@ -140,65 +291,4 @@ func (s *System) readMachine(arch string) {
 	if s.ComputerName == "" {
 		s.problem(`HKLM\SYSTEM`, "the computer's name is not in it; local accounts are shown without it")
 	}
-	if s.Arch = arch; s.Arch == "" {
-		s.Arch = s.findArch()
-	}
-	if s.Arch == "" {
-		s.problem(s.Dir, "neither the registry nor the folders tell the architecture; say it with --arch, or %%ProgramFiles(x86)%% and the like stay undefined")
-	}
-}
-
-// findArch asks the registry, then the folders.
-func (s *System) findArch() string {
-	if k, err := s.Control(`Control\Session Manager\Environment`); err == nil {
-		if a := archName(text(k, "PROCESSOR_ARCHITECTURE")); a != "" {
-			return a
-		}
-	}
-	if k, err := s.Software.Root().Key(currentVersion); err == nil {
-		// "22621.1.amd64fre.ni_release.220506-1250"
-		for _, name := range []string{"BuildLabEx", "BuildLab"} {
-			for _, part := range strings.FieldsFunc(wstr.Upper(text(k, name)), func(r rune) bool { return r == '.' || r == '_' }) {
-				part = strings.TrimSuffix(strings.TrimSuffix(part, "FRE"), "CHK")
-				if a := archName(part); a != "" {
-					return a
-				}
-			}
-		}
-	}
-	if _, _, err := s.Resolve(winpath.Join(s.Dir, "SysWOW64")); err == nil {
-		return "AMD64"
-	}
-	return ""
-}
-
-// archName is the name that Windows has for an architecture in
-// PROCESSOR_ARCHITECTURE, "" for none that is known.
-func archName(s string) string {
-	switch wstr.Upper(s) {
-	case "X86":
-		return "x86"
-	case "AMD64", "ARM64", "IA64", "ARM":
-		return wstr.Upper(s)
-	}
-	return ""
-}
-
-// Is64 says whether the installation is a 64-bit one, with two folders for
-// programs and a second view of HKLM\SOFTWARE.
-func (s *System) Is64() bool { return s.Arch == "AMD64" || s.Arch == "ARM64" || s.Arch == "IA64" }
-
-// parseArch reads Options.Arch.
-func parseArch(s string) (string, error) {
-	switch strings.ToLower(s) {
-	case "":
-		return "", nil
-	case "32", "x86":
-		return "x86", nil
-	case "64", "amd64":
-		return "AMD64", nil
-	case "arm64":
-		return "ARM64", nil
-	}
-	return "", fmt.Errorf("architecture %q is not known; say 32, 64 or arm64", s)
 }
