@@ -107,6 +107,7 @@ func (c *captureCmd) run(a *app, start time.Time) error {
 			a.message("note", plan.Label(u)+": "+plan.UserProblem(u, p))
 		}
 	}
+	src.tellOlds(a, users)
 	if err := c.checkUsers(a, users); err != nil {
 		return err
 	}

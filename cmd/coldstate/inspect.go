@@ -14,6 +14,7 @@ import (
 	"github.com/coldstate/coldstate/profile"
 	"github.com/coldstate/coldstate/volumes"
 	"github.com/coldstate/coldstate/volumes/winfs"
+	"github.com/coldstate/coldstate/winold"
 )
 
 type inspectCmd struct {
@@ -32,6 +33,9 @@ func (inspectCmd) Help() string {
 type inspection struct {
 	Sources []sourceDoc  `json:"sources"`
 	Windows []windowsDoc `json:"windows"`
+	// Old are the older installations: Windows.old and the like. One that is
+	// chosen, or alone, is among Windows as well.
+	Old []winold.Summary `json:"old,omitempty"`
 	// Problems are folders that look like a Windows and cannot be loaded.
 	Problems []string `json:"problems,omitempty"`
 }
@@ -138,6 +142,10 @@ func inspect(src *source) (*inspection, error) {
 			d.Volumes = append(d.Volumes, describeVolume(src, v))
 		}
 		in.Sources = append(in.Sources, d)
+	}
+	var err error
+	if in.Old, err = src.describeOlds(); err != nil {
+		return nil, err
 	}
 	for _, sys := range src.systems {
 		users, problems, err := profile.Users(sys)
@@ -323,6 +331,21 @@ func (in *inspection) print(out io.Writer) error {
 			for _, p := range u.Problems {
 				fmt.Fprintf(w, "    %s\n", printable(p))
 			}
+		}
+	}
+	for _, o := range in.Old {
+		fmt.Fprintln(w)
+		for i, line := range o.Lines() {
+			if i > 0 {
+				fmt.Fprint(w, "  ")
+			}
+			fmt.Fprintln(w, printable(line))
+		}
+		for _, u := range o.Users {
+			fmt.Fprintf(w, "  %-24s %-10s %s\n", printable(string(u.Name)), u.State, printable(string(u.Dir)))
+		}
+		if o.Windows != "" {
+			fmt.Fprintf(w, "  to capture it: --windows '%s'\n", printable(string(o.Folder)))
 		}
 	}
 	return w.Flush()

@@ -11,6 +11,7 @@ import (
 
 	"github.com/coldstate/coldstate/offline"
 	"github.com/coldstate/coldstate/volumes"
+	"github.com/coldstate/coldstate/winold"
 )
 
 // sourceFlags choose among what the sources hold.
@@ -24,6 +25,10 @@ type source struct {
 	set      *volumes.Set
 	systems  []*offline.System
 	problems []offline.Problem
+	// olds are the older installations in Windows.old and the like; old is the
+	// one of systems, nil when that is none of them.
+	olds []*winold.Old
+	old  *winold.Old
 }
 
 func (s *source) Close() { s.set.Close() }
@@ -58,16 +63,43 @@ func (a *app) openSourceWith(paths []string, f sourceFlags, vopt volumes.Options
 		set.Close()
 		return nil, fail(statusUsage, err, "inspect lists the volumes with their numbers")
 	}
-	s := &source{set, systems, problems}
-	if f.Windows != "" {
-		sys, err := offline.Choose(systems, f.Windows)
-		if err != nil {
-			set.Close()
-			return nil, fail(statusUsage, err, "inspect lists the installations")
-		}
-		s.systems = []*offline.System{sys}
+	s := &source{set: set, systems: systems, problems: problems}
+	if err := s.chooseWindows(f.Windows, opt); err != nil {
+		set.Close()
+		return nil, err
 	}
 	return s, nil
+}
+
+// chooseWindows looks for older installations and leaves in s.systems those
+// that the choice is among: the one called name; else those that are not
+// older ones, when there are any.
+func (s *source) chooseWindows(name string, opt offline.Options) error {
+	var problems []offline.Problem
+	s.olds, problems = winold.Find(s.set, s.systems, opt)
+	s.problems = append(s.problems, problems...)
+	sys, old, err := winold.Choose(s.systems, s.olds, name)
+	var gone *winold.GoneError
+	switch {
+	case err == nil:
+		s.systems, s.old = []*offline.System{sys}, old
+		return nil
+	case errors.As(err, &gone):
+		return fail(statusDecision, err, fmt.Sprintf(`take its files as they are: coldstate extract SOURCE '%[1]s\Users' --to DIR, or capture --include '%[1]s\* [*]'`, gone.Old.Folder))
+	case name != "":
+		return fail(statusUsage, err, "inspect lists the installations")
+	}
+	if live := winold.Split(s.systems, s.olds); len(live) > 0 {
+		s.systems = live
+		return nil
+	}
+	s.systems = nil
+	for _, o := range s.olds {
+		if o.System != nil {
+			s.systems = append(s.systems, o.System)
+		}
+	}
+	return nil
 }
 
 // mapping is one --map: a letter and the number of a volume, or the index of
@@ -136,6 +168,9 @@ func (s *source) system() (*offline.System, error) {
 		why, hint := "no Windows was found on the sources", "give the disk that holds the Windows folder; inspect shows what is on each volume"
 		for _, p := range s.problems {
 			why += "; " + p.String()
+		}
+		for _, o := range s.olds {
+			why += "; " + o.Folder + ": " + o.Gone
 		}
 		for _, v := range s.set.Volumes {
 			var ve *volumes.VolumeError

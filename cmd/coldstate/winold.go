@@ -1,0 +1,51 @@
+package main
+
+import (
+	"time"
+
+	"github.com/coldstate/coldstate/profile"
+	"github.com/coldstate/coldstate/winold"
+)
+
+// tellOlds says at the head of a capture which older installations there are:
+// of the one that is captured what became of its users (who are told as their
+// problems as well), of the others that they are there.
+func (s *source) tellOlds(a *app, users []*profile.User) {
+	now := time.Now()
+	for _, o := range s.olds {
+		if o == s.old {
+			d := o.Describe(now, nil)
+			for _, line := range d.Lines() {
+				a.message("note", line)
+			}
+			for _, u := range o.Judge(users) {
+				if u.State != winold.Here {
+					a.message("warning", u.Text)
+				}
+			}
+			continue
+		}
+		d := o.Describe(now, nil)
+		text := d.Brief() + ", is not part of this capture, but for files that a rule reaches there"
+		if d.Windows != "" {
+			text += "; --windows '" + o.Folder + "' captures it"
+		}
+		a.message("note", text)
+		if d.Unfinished != "" && s.old == nil {
+			a.message("warning", d.Unfinished+": what is in "+o.Folder+" is likely the state to take")
+		}
+	}
+}
+
+// describeOlds describes the older installations for inspect.
+func (s *source) describeOlds() ([]winold.Summary, error) {
+	var out []winold.Summary
+	for _, o := range s.olds {
+		users, err := o.JudgeAll()
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, o.Describe(time.Now(), users))
+	}
+	return out, nil
+}
