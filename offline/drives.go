@@ -238,7 +238,7 @@ func (s *System) addDrive(letter byte, dev device) {
 		}
 	case len(found) == 0:
 		s.Missing = append(s.Missing, letter)
-	case found[i] == s.Volume && system.Base == "":
+	case found[i] == s.Volume && (system.Base == "" || s.mountedAs(s.Volume) == system.Letter):
 		s.problem(`HKLM\SYSTEM\MountedDevices`, "gives drive %c: to the volume that this Windows calls %c:; the letter %c: is ignored", letter, system.Letter, letter)
 	default:
 		if len(found) > 1 {

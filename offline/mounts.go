@@ -126,6 +126,11 @@ func (s *System) findMounts() {
 				s.MissingMounts = append(s.MissingMounts, path)
 				continue
 			}
+			if d := s.systemDrive(); to == d.Volume && d.Base != "" {
+				// To a Windows that was put into a folder its volume is that
+				// folder; what is beside it belongs to another one.
+				continue
+			}
 			s.Mounts = append(s.Mounts, Mount{Path: path, Volume: to, How: p.target})
 			if !done[to] {
 				walk = append(walk, to)

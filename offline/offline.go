@@ -151,7 +151,7 @@ const MaxHive = 512 << 20
 
 // oldPrefixes are the names of folders that Setup fills with a former or a
 // coming Windows. They are no installations of their own.
-var oldPrefixes = []string{"WINDOWS.OLD", "$WINDOWS.~", "$WINREAGENT", "$RECYCLE.BIN", "SYSTEM VOLUME INFORMATION"}
+var oldPrefixes = []string{"WINDOWS.OLD", "$WINDOWS.~", "$INPLACE.~TR", "$UPGRADE.~OS", "$WINREAGENT", "$RECYCLE.BIN", "SYSTEM VOLUME INFORMATION"}
 
 // maxCandidates bounds the folders of a volume that are looked into for an
 // installation. A disk has some tens of them; a backup disk may have thousands.

@@ -238,7 +238,13 @@ func (s *System) linkPath(dir, target string) (string, bool) {
 		if v == nil {
 			return "", false
 		}
-		return winpath.Join(s.VolumePrefix(v)+`\`, rest), true
+		prefix := s.VolumePrefix(v)
+		if d := s.systemDrive(); d.Volume == v && d.Base != "" {
+			// Its own volume is, to a Windows that was put into a folder, that
+			// folder: links in Windows.old never lead out of it.
+			prefix = string(d.Letter) + ":"
+		}
+		return winpath.Join(prefix+`\`, rest), true
 	case strings.HasPrefix(target, `\`):
 		return winpath.Join(dir[:strings.IndexByte(dir, ':')+1]+`\`, target), true
 	}
