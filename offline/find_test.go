@@ -74,7 +74,7 @@ func TestFind(t *testing.T) {
 		{"one level below", hives("Old disk/Windows"), `C:\Windows=Old disk\Windows`, nil},
 		{"here and one level below", hives("Old disk/Windows", "Windows"), `1:\Old disk\Windows=Old disk\Windows, 1:\Windows=Windows`, nil},
 		{"two levels below are not looked at", hives("a/b/Windows"), ``, nil},
-		{"Windows.old is not an installation of its own", hives("Windows", "Windows.old/Windows", "windows.old.000/Windows", "$Windows.~BT/Windows"), `C:\Windows=Windows`, nil},
+		{"Windows.old is not an installation of its own", hives("Windows", "Windows.old/Windows", "windows.old.000/Windows", "$Windows.~BT/Windows", "$INPLACE.~TR/Windows", "$upgrade.~os/Windows"), `C:\Windows=Windows`, nil},
 		{"nothing", map[string][]byte{"Users/x": nil, "Windows/System32/notepad.exe": nil}, ``, nil},
 		{"SOFTWARE is missing", with(hives("Windows"), "Windows/System32/config/SOFTWARE", nil), ``, []string{`1:\Windows: looks like a Windows folder but is not usable: Windows\System32\config\SOFTWARE: not found`}},
 		{"SYSTEM is missing", with(hives("Windows"), "Windows/System32/config/SYSTEM", nil), ``, []string{`config\SYSTEM`}},

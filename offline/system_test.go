@@ -294,6 +294,16 @@ func TestDrives(t *testing.T) {
 				return m.mounted(hivegen.B(`\DosDevices\D:`, gpt(guid(0x40))))
 			}(),
 			want: `C=4 SystemRoot Old disk, D=4 partition GUID`,
+		}, {
+			// The volume that it once called C: now belongs to the Windows
+			// that came after it.
+			name: "put aside on its own volume", on: 4,
+			m: func() *machine {
+				m := eleven()
+				m.root = `Windows.old\Windows`
+				return m.mounted(hivegen.B(`\DosDevices\C:`, gpt(guid(0x40))), hivegen.B(`\DosDevices\E:`, gpt(guid(0x40))), hivegen.B(`\DosDevices\F:`, gpt(guid(0x10))))
+			}(),
+			want: `C=4 SystemRoot Windows.old, F=3 partition GUID`, problems: []string{"the letter E: is ignored"},
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -499,6 +509,30 @@ func TestLinkPath(t *testing.T) {
 		if got != tt.want || ok != (tt.want != "") {
 			t.Errorf("%s: %q, %v; want %q", tt.target, got, ok, tt.want)
 		}
+	}
+}
+
+// To a Windows that was put into Windows.old its own volume is that folder.
+func TestLinkPathOfOld(t *testing.T) {
+	set := &volumes.Set{}
+	disk(set, &partition.Table{Scheme: "gpt", Partitions: []partition.Partition{{GUID: guid(1)}, {GUID: guid(5)}}})
+	m := eleven()
+	m.root = `Windows.old\Windows`
+	s := m.mounted(hivegen.B(`\??\Volume{11111111-1111-2222-3333-444444444444}`, gpt(guid(1))), hivegen.B(`\??\Volume{55555555-1111-2222-3333-444444444444}`, gpt(guid(5)))).mustRead(t, set, 1, Options{})
+	for _, tt := range []struct{ target, want string }{
+		{`\??\C:\Users\anna`, `C:\Users\anna`},
+		{`\??\Volume{11111111-1111-2222-3333-444444444444}\Users`, `C:\Users`},
+		{`\??\Volume{55555555-1111-2222-3333-444444444444}\Users`, `2:\Users`},
+		{`..\..\..\Users`, `C:\Users`},
+		{`\Users`, `C:\Users`},
+	} {
+		got, ok := s.linkPath(`C:\Documents and Settings`, tt.target)
+		if got != tt.want || !ok {
+			t.Errorf("%s: %q, %v; want %q", tt.target, got, ok, tt.want)
+		}
+	}
+	if _, rel, err := s.Locate(`C:\Users`); err != nil || rel != `Windows.old\Users` {
+		t.Errorf("%s, %v", rel, err)
 	}
 }
 
