@@ -182,6 +182,12 @@ type FS interface {
 	Close() error
 }
 
+// Spacer is implemented by an FS that can tell how much room is free on its
+// volume, in bytes.
+type Spacer interface {
+	Free() (int64, error)
+}
+
 // Medium is implemented by an FS whose Extents are places in a readable
 // medium, so that neighbours can be read in one request.
 type Medium interface {

@@ -1,0 +1,62 @@
+package ntfs
+
+import (
+	"bytes"
+	"regexp"
+	"strconv"
+	"testing"
+)
+
+// TestFree counts the bits of a bitmap that is known.
+func TestFree(t *testing.T) {
+	for _, tt := range []struct {
+		name     string
+		clusters int
+		bitmap   []byte
+		free     int64 // clusters, -1 for an error
+	}{
+		{"whole bytes", 256, append(bytes.Repeat([]byte{0xff}, 16), bytes.Repeat([]byte{0x0f}, 16)...), 64},
+		{"bits behind the end", 253, append(bytes.Repeat([]byte{0xff}, 24), make([]byte, 8)...), 61},
+		{"longer than the volume", 200, append(bytes.Repeat([]byte{0}, 25), make([]byte, 39)...), 200},
+		{"too short", 256, make([]byte, 31), -1},
+		{"none", 256, nil, -1},
+	} {
+		v := newVolume(256)
+		v.b[40], v.b[41], v.b[42] = byte(tt.clusters*2), byte(tt.clusters*2>>8), 0 // sectors of 512 bytes
+		v.rec(0, 1, fileFlag, stdInfo(6, 0), fileName(rootRef, 3, "$MFT"), data(testRecords*testRecord, testMFT, testRecords))
+		v.rec(5, 5, dirFlag, stdInfo(6, 0), fileName(rootRef, 3, "."))
+		if tt.bitmap != nil {
+			v.rec(6, 6, fileFlag, stdInfo(6, 0), fileName(rootRef, 3, "$Bitmap"), data(int64(len(tt.bitmap)), v.place(tt.bitmap), 1))
+		}
+		b := v.bytes()
+		fs, err := Open(bytes.NewReader(b), int64(len(b)), Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		free, err := fs.Free()
+		if err != nil {
+			free = -testCluster
+		}
+		if free != tt.free*testCluster {
+			t.Errorf("%s: %d bytes free, %v; want %d", tt.name, free, err, tt.free*testCluster)
+		}
+	}
+}
+
+// TestFreeOf3G compares with what ntfsinfo says of volumes that mkntfs made.
+func TestFreeOf3G(t *testing.T) {
+	needs(t, "mkntfs", "ntfsinfo")
+	figure := regexp.MustCompile(`Free Clusters: (\d+)`)
+	for _, args := range [][]string{{"-c", "512"}, {"-c", "4096"}, {"-c", "65536"}} {
+		img := makeVolume(t, 48<<20+12345*512, args...)
+		m := figure.FindStringSubmatch(run3g(t, "ntfsinfo", "-m", img))
+		if m == nil {
+			t.Fatal("ntfsinfo prints no free clusters")
+		}
+		want, _ := strconv.ParseInt(m[1], 10, 64)
+		fs := openFile(t, img)
+		if free, err := fs.Free(); err != nil || free != want*fs.geo.cluster || want == 0 {
+			t.Errorf("%q: %d bytes free, %v; ntfsinfo says %d clusters of %d", args, free, err, want, fs.geo.cluster)
+		}
+	}
+}
