@@ -45,6 +45,7 @@ var mayImport = map[string][]string{
 	"capture":             {"plan", "offline", "profile", "volumes", "volumes/winfs", "hive", "rules", "store", "internal/regtext", "internal/winpath", "internal/winsec", "internal/wstr"},
 	"restore/folder":      {"internal/winpath", "internal/wstr"},
 	"testimages":          {"testimages/hivegen"},
+	"testimages/diskgen":  {},
 	"testimages/hivegen":  {},
 	"testimages/mktree":   {"testimages", "testimages/hivegen"}, // builds the disk of testimages
 }

@@ -71,6 +71,7 @@ func (src *Source) detect(name string) error {
 		p := &table.Partitions[i]
 		src.Volumes = append(src.Volumes, &Volume{Partition: p, Offset: p.Offset, Size: p.Size, Kind: partitionKind(r, p)})
 	}
+	src.readLDM()
 	return nil
 }
 
@@ -79,20 +80,27 @@ func partitionKind(r io.ReaderAt, p *partition.Partition) string {
 	// The content of one member of a set of disks may look like a file
 	// system, and is not one.
 	switch {
-	case p.Type == partition.TypeLDMData || p.Type == partition.TypeLDMMetadata || p.MBRType == 0x42:
+	case p.Type == partition.TypeLDMMetadata:
+		return p.Type
+	case isLDM(p):
 		return kindLDM
 	case p.Type == partition.TypeStorageSpaces || p.MBRType == 0xE7:
 		return kindSpaces
 	}
-	if kind := volumeKind(r, p.Offset, p.Size); kind != "" {
+	kind := contentKind(r, p.Offset, p.Size)
+	if kind == Unknown && (p.Type == partition.TypeReserved || p.Type == partition.TypeBIOSBoot) {
+		return p.Type
+	}
+	return kind
+}
+
+// contentKind is the kind of what lies at off.
+func contentKind(r io.ReaderAt, off, size int64) string {
+	if kind := volumeKind(r, off, size); kind != "" {
 		return kind
 	}
-	if hasBackupBoot(r, p.Offset, p.Size) {
+	if hasBackupBoot(r, off, size) {
 		return NTFS
-	}
-	switch p.Type {
-	case partition.TypeReserved, partition.TypeBIOSBoot:
-		return p.Type
 	}
 	return Unknown
 }

@@ -56,7 +56,7 @@ func (e *ContainerError) Error() string {
 func (e *ContainerError) Is(target error) bool { return target == ErrUnsupported }
 
 // VolumeError says why a volume cannot be read. It wraps ErrLocked,
-// ErrUnsupported, or an error of the file system.
+// ErrUnsupported, *ldm.MissingError, or an error of the file system.
 type VolumeError struct {
 	Volume *Volume
 	Err    error
@@ -68,6 +68,9 @@ func (e *VolumeError) Error() string {
 	s := fmt.Sprintf("volume %d (%s", v.Number, v.Kind)
 	if v.Source != nil {
 		s += " in " + v.Source.Path
+	}
+	if v.Dynamic != nil {
+		s += ", " + v.Dynamic.String()
 	}
 	if v.Partition != nil {
 		s += fmt.Sprintf(", partition %d at offset %d", v.Partition.Number, v.Offset)

@@ -14,6 +14,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/coldstate/coldstate/volumes/ldm"
 )
 
 // ntfsBoot is a boot sector of a volume of the given number of sectors.
@@ -254,10 +256,11 @@ func TestOpenNumbers(t *testing.T) {
 	if _, err := s.Volumes[1].FS(); !errors.Is(err, ErrLocked) {
 		t.Error(err)
 	}
-	for _, i := range []int{0, 3} {
-		if _, err := s.Volumes[i].FS(); !errors.Is(err, ErrUnsupported) || errors.Is(err, ErrLocked) {
-			t.Error(err)
-		}
+	if _, err := s.Volumes[0].FS(); !errors.Is(err, ErrUnsupported) || errors.Is(err, ErrLocked) {
+		t.Error(err)
+	}
+	if _, err := s.Volumes[3].FS(); !errors.Is(err, ldm.ErrNoDatabase) {
+		t.Error(err)
 	}
 	if _, err := s.Volumes[2].FS(); err == nil {
 		t.Error("a volume that is a boot sector and zeros was opened")

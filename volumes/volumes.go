@@ -12,6 +12,7 @@ import (
 	"io"
 	"sync"
 
+	"github.com/coldstate/coldstate/volumes/ldm"
 	"github.com/coldstate/coldstate/volumes/ntfs"
 	"github.com/coldstate/coldstate/volumes/partition"
 	"github.com/coldstate/coldstate/volumes/winfs"
@@ -77,24 +78,32 @@ type Source struct {
 	// Size is the size in bytes, 0 for folders.
 	Size int64
 	// Table is the partition table, nil for bare volumes and folders.
-	Table    *partition.Table
+	Table *partition.Table
+	// Volumes are those that begin on the source.
 	Volumes  []*Volume
 	Problems []string
+	// Dynamic is set for a disk of a group of dynamic disks, nil for others.
+	Dynamic *DynamicDisk
 	// Err says why the source could not be opened (Options.KeepGoing).
 	Err error
 
 	reader io.ReaderAt
 	closer io.Closer
+	ldm    *ldm.Disk
+	ldmErr error // why a dynamic disk has no ldm
 }
 
-// Volume is a part of a source that may hold a file system.
+// Volume is a part of a source, or of several dynamic disks, that may hold a
+// file system.
 type Volume struct {
 	// Number counts from 1 over all sources in order and then by offset,
 	// unreadable volumes included.
 	Number    int
 	Source    *Source
-	Partition *partition.Partition // nil for bare volumes and folders
-	// Offset and Size are bytes of the source; 0 for folders.
+	Partition *partition.Partition // nil for bare volumes, folders and volumes of dynamic disks
+	// Offset and Size are bytes of the source; 0 for folders. The offset of a
+	// volume of dynamic disks is that of its first piece on a disk that was
+	// given, 0 when none was.
 	Offset, Size int64
 	// Kind is what the volume holds: "NTFS", "BitLocker", "folder", "unknown" …
 	Kind string
@@ -106,6 +115,10 @@ type Volume struct {
 	// DynamicID is the GUID of a volume of dynamic disks, in the byte order that
 	// it has behind "DMIO:ID:" in MountedDevices; zero for other volumes.
 	DynamicID [16]byte
+	// Dynamic is how a volume of dynamic disks lies on them, nil for others.
+	Dynamic *Dynamic
+
+	reason error // why a volume of kindLDM cannot be read
 
 	once sync.Once
 	fs   FS
@@ -141,7 +154,20 @@ func (v *Volume) open() (FS, error) {
 		err.Hint = "unlock it where a key is at hand (manage-bde -unlock, cryptsetup bitlkOpen, dislocker), then give the unlocked volume as source"
 	case FAT, ExFAT, ReFS:
 		err.Hint = "mount it and give the folder as source"
-	case kindLDM, kindSpaces:
+	case partition.TypeLDMMetadata:
+		err.Hint = "it holds no files"
+	case kindLDM:
+		err.Hint = "start a Windows that assembles it, and give the drive it gets as source"
+		if v.reason != nil {
+			err.Err = v.reason
+		}
+		if missing, ok := errors.AsType[*ldm.MissingError](v.reason); ok {
+			err.Hint = "add the disk as a further SOURCE"
+			if len(missing.Disks) > 1 {
+				err.Hint = "add the disks as further SOURCEs"
+			}
+		}
+	case kindSpaces:
 		err.Hint = "start a Windows that assembles it, and give the drive it gets as source"
 	case Unknown:
 		err.Err = errUnknown
@@ -150,8 +176,15 @@ func (v *Volume) open() (FS, error) {
 	return nil, err
 }
 
-// Reader returns the bytes of the volume, nil for folders.
+// Reader returns the bytes of the volume, nil for folders and for volumes of
+// dynamic disks that cannot be put together.
 func (v *Volume) Reader() *io.SectionReader {
+	if v.Dynamic != nil {
+		if v.Dynamic.reader == nil {
+			return nil
+		}
+		return io.NewSectionReader(v.Dynamic.reader, 0, v.Size)
+	}
 	if v.Source == nil || v.Source.reader == nil {
 		return nil
 	}
@@ -182,12 +215,8 @@ func Open(paths []string, opt Options) (*Set, error) {
 		}
 		seen = append(seen, id)
 		s.Sources = append(s.Sources, src)
-		for _, v := range src.Volumes {
-			v.Source = src
-			v.Number = len(s.Volumes) + 1
-			s.Volumes = append(s.Volumes, v)
-		}
 	}
+	s.assemble()
 	return s, nil
 }
 

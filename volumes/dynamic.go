@@ -1,0 +1,196 @@
+package volumes
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+
+	"github.com/coldstate/coldstate/volumes/ldm"
+	"github.com/coldstate/coldstate/volumes/partition"
+)
+
+// Dynamic tells how a volume of dynamic disks is put together.
+type Dynamic struct {
+	Name   string // of the volume in the disk group: "Volume1"
+	Group  string // of the disk group: "PC-Dg0"
+	Layout string // "simple", "spanned", "striped", "mirrored", "RAID-5" …
+	// Extents are its pieces, mirror by mirror, column by column, in order.
+	Extents []DynamicExtent
+	// Problems says what its bytes are without, or out of date with.
+	Problems []string
+
+	reader io.ReaderAt
+}
+
+// DynamicExtent is a piece of a disk.
+type DynamicExtent struct {
+	Source *Source // nil when the disk is not given
+	Disk   string  // its name in the disk group: "Disk1"
+	GUID   string  // of the disk
+	// Offset and Size are bytes of the source; the offset is 0 when the disk
+	// is not given.
+	Offset, Size int64
+}
+
+// String says how the volume lies on the disks: "dynamic disk, spanned:
+// Volume1 on Disk1, Disk2 (not given)".
+func (d *Dynamic) String() string {
+	s := fmt.Sprintf("dynamic disk, %s: %s on ", d.Layout, d.Name)
+	seen := map[string]bool{}
+	for _, e := range d.Extents {
+		name := cmp.Or(e.Disk, "an unknown disk")
+		if e.Source == nil {
+			name += " (not given)"
+		}
+		if !seen[name] {
+			if len(seen) > 0 {
+				s += ", "
+			}
+			s += name
+			seen[name] = true
+		}
+	}
+	if len(seen) == 0 {
+		s += "unknown disks"
+	}
+	return s
+}
+
+// DynamicDisk is a source that is a disk of a disk group.
+type DynamicDisk struct {
+	Name  string // in the disk group: "Disk1", "" when no database could be read
+	GUID  string
+	Group string // "PC-Dg0"
+	// Volumes are those that lie on the disk, in order of their first piece
+	// on it. Only the ones that begin here are in Source.Volumes.
+	Volumes []*Volume
+}
+
+// isLDM says whether p belongs to a dynamic disk.
+func isLDM(p *partition.Partition) bool {
+	return p.Type == partition.TypeLDMData || p.Type == partition.TypeLDMMetadata || p.MBRType == 0x42
+}
+
+// readLDM reads the database of a disk that has partitions of a dynamic disk.
+func (src *Source) readLDM() {
+	dynamic := false
+	var off, size int64
+	for i := range src.Table.Partitions {
+		p := &src.Table.Partitions[i]
+		dynamic = dynamic || isLDM(p)
+		if p.Type == partition.TypeLDMMetadata {
+			off, size = p.Offset, p.Size
+		}
+	}
+	if !dynamic {
+		return
+	}
+	if src.ldm, src.ldmErr = ldm.ReadDisk(src.reader, src.Size, off, size); src.ldm != nil {
+		src.Problems = append(src.Problems, src.ldm.Problems...)
+	}
+}
+
+// assemble puts the volumes of dynamic disks in the place of the partitions
+// that hold them, and gives all volumes of the set their numbers.
+func (s *Set) assemble() {
+	sources := map[*ldm.Disk]*Source{}
+	var disks []*ldm.Disk
+	for _, src := range s.Sources {
+		if src.ldm != nil {
+			sources[src.ldm] = src
+			disks = append(disks, src.ldm)
+		}
+		for _, v := range src.Volumes {
+			v.Source = src
+			if v.Kind == kindLDM {
+				v.reason = src.ldmErr
+			}
+		}
+	}
+	// place is where a volume stands among those of its source.
+	place := map[*Volume]int64{}
+	for _, g := range ldm.Assemble(disks) {
+		first := sources[g.Disks[0]]
+		first.Problems = append(first.Problems, g.Problems...)
+		for _, d := range g.Disks {
+			src := sources[d]
+			src.Dynamic = &DynamicDisk{GUID: d.GUID.String(), Group: g.Name}
+			delete(sources, d)
+			if g.Err == nil {
+				src.Volumes = slices.DeleteFunc(src.Volumes, func(v *Volume) bool { return v.Kind == kindLDM })
+			}
+			for _, v := range src.Volumes {
+				if v.Kind == kindLDM {
+					v.reason = g.Err
+				}
+			}
+		}
+		bySource := func(d *ldm.Disk) *Source {
+			i := slices.IndexFunc(s.Sources, func(src *Source) bool { return d != nil && src.ldm == d })
+			if i < 0 {
+				return nil
+			}
+			return s.Sources[i]
+		}
+		for _, lv := range g.Volumes {
+			v := &Volume{Source: first, Size: lv.Size, Kind: kindLDM, DynamicID: lv.GUID.Mixed()}
+			v.Dynamic = &Dynamic{Name: lv.Name, Group: g.Name, Layout: lv.Layout, Problems: lv.Problems, reader: lv.Reader()}
+			at := int64(math.MaxInt64)
+			for _, e := range lv.Extents {
+				de := DynamicExtent{Source: bySource(e.Disk), Disk: e.Name, GUID: e.GUID.String(), Size: e.Len}
+				if de.Source != nil {
+					de.Offset = e.Off
+					if at == math.MaxInt64 {
+						v.Source, v.Offset, at = de.Source, e.Off, e.Off
+					}
+					if d := de.Source.Dynamic; !slices.Contains(d.Volumes, v) {
+						d.Name = e.Name
+						d.Volumes = append(d.Volumes, v)
+					}
+				}
+				v.Dynamic.Extents = append(v.Dynamic.Extents, de)
+			}
+			place[v] = at
+			v.reason = lv.Err
+			if lv.Err == nil {
+				v.Kind = contentKind(v.Dynamic.reader, 0, v.Size)
+			}
+			v.Source.Volumes = append(v.Source.Volumes, v)
+		}
+	}
+	for _, src := range s.Sources {
+		if sources[src.ldm] == src {
+			// Assemble took another disk with this GUID.
+			for _, v := range src.Volumes {
+				if v.Kind == kindLDM {
+					v.reason = fmt.Errorf("another source is the same dynamic disk {%s}, and is used", src.ldm.GUID)
+				}
+			}
+		}
+		slices.SortStableFunc(src.Volumes, func(a, b *Volume) int {
+			return cmp.Compare(cmp.Or(place[a], a.Offset), cmp.Or(place[b], b.Offset))
+		})
+		if src.Dynamic != nil {
+			slices.SortStableFunc(src.Dynamic.Volumes, func(a, b *Volume) int {
+				return cmp.Compare(a.Dynamic.firstOn(src), b.Dynamic.firstOn(src))
+			})
+		}
+		for _, v := range src.Volumes {
+			v.Number = len(s.Volumes) + 1
+			s.Volumes = append(s.Volumes, v)
+		}
+	}
+}
+
+// firstOn is the place of the first piece on src.
+func (d *Dynamic) firstOn(src *Source) int64 {
+	first := int64(math.MaxInt64)
+	for _, e := range d.Extents {
+		if e.Source == src {
+			first = min(first, e.Offset)
+		}
+	}
+	return first
+}
