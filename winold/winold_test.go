@@ -52,6 +52,8 @@ type windows struct {
 	product, build string
 	installed      uint32
 	setup          []any
+	system         []any    // further keys of the hive
+	profiles       string   // folder of the profiles; "" is C:\Users\
 	sid            string   // of the machine
 	local          []string // names of local accounts, RID 1001 and on
 	domain         []string // names of folders of domain accounts: corpSID
@@ -66,15 +68,18 @@ func (w windows) in(f files, base string) files {
 	system.At("Select").Add(hivegen.D("Current", 1))
 	system.At(`ControlSet001\Control\ComputerName\ComputerName`).Add(hivegen.SZ("ComputerName", "PC"))
 	system.At(`ControlSet001\Control\Session Manager\Environment`).Add(hivegen.SZ("PROCESSOR_ARCHITECTURE", "AMD64"))
-	system.At("Setup").Add(w.setup...)
+	system.Add(w.system...).At("Setup").Add(w.setup...)
 	list := software.At(offline.ProfileList).Add(hivegen.ExpandSZ("ProfilesDirectory", `%SystemDrive%\Users`))
+	if w.profiles == "" {
+		w.profiles = `C:\Users\`
+	}
 	sam := &hivegen.SAM{MachineSID: w.sid}
 	for i, name := range w.local {
 		sam.Users = append(sam.Users, hivegen.User{RID: uint32(1001 + i), Name: name})
-		list.At(fmt.Sprintf("%s-%d", w.sid, 1001+i)).Add(hivegen.ExpandSZ("ProfileImagePath", `C:\Users\`+name))
+		list.At(fmt.Sprintf("%s-%d", w.sid, 1001+i)).Add(hivegen.ExpandSZ("ProfileImagePath", w.profiles+name))
 	}
 	for _, name := range w.domain {
-		list.At(corpSID).Add(hivegen.ExpandSZ("ProfileImagePath", `C:\Users\`+name))
+		list.At(corpSID).Add(hivegen.ExpandSZ("ProfileImagePath", w.profiles+name))
 	}
 	config := base + "Windows/System32/config/"
 	f[config+"SYSTEM"] = hivegen.Build(system, hivegen.Options{})
@@ -96,16 +101,21 @@ var (
 // open finds what is in folders of the host.
 func open(t *testing.T, paths ...string) ([]*offline.System, []*Old) {
 	t.Helper()
+	return openWith(t, offline.Options{}, paths...)
+}
+
+func openWith(t *testing.T, opt offline.Options, paths ...string) ([]*offline.System, []*Old) {
+	t.Helper()
 	set, err := volumes.Open(paths, volumes.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { set.Close() })
-	systems, problems, err := offline.Find(set, offline.Options{})
+	systems, problems, err := offline.Find(set, opt)
 	if err != nil || len(problems) != 0 {
 		t.Fatal(problems, err)
 	}
-	olds, problems := Find(set, systems, offline.Options{})
+	olds, problems := Find(set, systems, opt)
 	if len(problems) != 0 {
 		t.Fatal(problems)
 	}
@@ -311,6 +321,37 @@ func TestJudge(t *testing.T) {
 				t.Errorf("%q has no %q", judged[0].Text, tt.text)
 			}
 		})
+	}
+}
+
+// Profiles on another drive stay where they are: both Windows use them.
+func TestJudgeOtherDrive(t *testing.T) {
+	o, n := ten, eleven
+	o.profiles, o.local, n.local = `D:\Users\`, []string{"anna"}, []string{"anna"}
+	data := files{"Users/anna/letter.txt": []byte("x"), "Users/anna/NTUSER.DAT": ntuser()}
+	for _, tt := range []struct {
+		live string // the profiles of the Windows that is there
+		want string
+	}{{`D:\Users\`, "here"}, {`C:\Users\`, `both C:\Users\anna`}, {`C:\People\`, `here`}} {
+		n.profiles = tt.live
+		f := o.in(n.in(files{"Users/anna/live.txt": []byte("x")}, ""), "Windows.old/")
+		_, olds := openWith(t, offline.Options{Map: map[byte]int{'D': 2}}, f.write(t), data.write(t))
+		users, err := olds[0].JudgeAll()
+		if err != nil || len(users) != 1 {
+			t.Fatal(users, err)
+		}
+		if got := strings.TrimSpace(string(users[0].State) + " " + string(users[0].Live)); got != tt.want {
+			t.Errorf("%s: %s, want %s", tt.live, got, tt.want)
+		}
+	}
+}
+
+// A Windows that was copied into another folder is not the one that came
+// after.
+func TestFindBesideCopy(t *testing.T) {
+	systems, olds := open(t, ten.in(eleven.in(files{}, "Copy/"), "Windows.old/").write(t))
+	if len(systems) != 1 || len(olds) != 1 || olds[0].Live != nil || olds[0].Folder != `1:\Windows.old` || !strings.Contains(olds[0].Reason, "no Windows beside it") {
+		t.Fatal(systems, olds)
 	}
 }
 
