@@ -95,7 +95,7 @@ func Parse(name string, data []byte) (*Document, []Warning, error) {
 	switch strings.ToLower(root.Tag) {
 	case "migration":
 	case "configuration":
-		return nil, nil, &Error{p.pos(root), "this is a Config.xml, not a rule file: it cannot be used yet; leave it out"}
+		return nil, nil, &Error{p.pos(root), "this is a Config.xml, not a rule file: name it with --config instead of --rules"}
 	case "offline":
 		return nil, nil, &Error{p.pos(root), "this is an offline.xml, not a rule file: name the sources on the command line, and drives with --map"}
 	default:
