@@ -69,7 +69,11 @@ func (s *Summary) Lines() []string {
 	switch {
 	case s.Gone != "":
 		add("%s: files of an older Windows; %s", s.Folder, s.Gone)
-		add("its files can be taken all the same: coldstate ls and extract show and copy %s, capture --include '%s\\* [*]' puts them into a store", s.Folder, s.Folder)
+		how := fmt.Sprintf("its files can be taken all the same: coldstate ls and extract show and copy %s", s.Folder)
+		if s.Live != "" {
+			how += fmt.Sprintf(", capture --include '%s\\* [*]' puts them into a store", s.Folder)
+		}
+		lines = append(lines, how)
 	case s.Kind == NewOS:
 		add("%s: %s, that a failed upgrade was to become", s.Folder, s.Product)
 	case s.Kind == Upgrade:

@@ -16,7 +16,7 @@ import (
 )
 
 // maxFolders bounds the folders that are looked into below one folder of
-// Setup. Windows.old has some ten.
+// Setup, which has some ten, and in all others together.
 const maxFolders = 2000
 
 // Find returns the older installations on the volumes of set, in the order of
@@ -37,7 +37,7 @@ func Find(set *volumes.Set, systems []*offline.System, opt offline.Options) ([]*
 			f.volume(v, fs)
 		}
 	}
-	name(f.olds)
+	f.name()
 	for _, o := range f.olds {
 		o.lifetime()
 	}
@@ -74,12 +74,12 @@ func (f *finder) given(v *volumes.Volume, fs volumes.FS) {
 		}
 		// One that lies deeper is another one, copied into it.
 		if _, names := winpath.Split(s.Root); len(names) == 1 || kind == Upgrade {
-			f.olds = append(f.olds, &Old{System: s, Volume: v, Kind: kind, Folder: v.HostPath, parent: parent, Made: when, set: f.set, opt: f.opt})
+			f.olds = append(f.olds, &Old{System: s, Volume: v, Kind: kind, Folder: v.HostPath, parent: parent, Made: when, set: f.set})
 			found = true
 		}
 	}
 	if !found && hasProfiles(fs, fs.Root()) {
-		f.olds = append(f.olds, &Old{Volume: v, Kind: kind, Folder: v.HostPath, parent: parent, Made: when, Gone: noRegistry, set: f.set, opt: f.opt})
+		f.olds = append(f.olds, &Old{Volume: v, Kind: kind, Folder: v.HostPath, parent: parent, Made: when, Gone: noRegistry, set: f.set})
 	}
 }
 
@@ -104,8 +104,10 @@ func hostKind(path string) (kind Kind, root string) {
 	return "", ""
 }
 
-// volume looks at the folders in the root of v.
+// volume looks at the folders in the root of v, and for a Windows.old that
+// somebody put into another folder.
 func (f *finder) volume(v *volumes.Volume, fs volumes.FS) {
+	budget := maxFolders
 	for _, top := range folders(fs, fs.Root()) {
 		name := fs.Name(top)
 		switch kind := KindOf(name); kind {
@@ -118,6 +120,15 @@ func (f *finder) volume(v *volumes.Volume, fs volumes.FS) {
 			if e, err := fs.Lookup(winpath.Join(name, "NewOS")); err == nil && isFolder(fs, e) {
 				f.folder(v, fs, e, winpath.Join(name, fs.Name(e)), kind, 1)
 			}
+		default:
+			for _, sub := range folders(fs, top) {
+				if budget--; budget < 0 {
+					break
+				}
+				if KindOf(fs.Name(sub)) == WindowsOld {
+					f.folder(v, fs, sub, winpath.Join(name, fs.Name(sub)), WindowsOld, 1)
+				}
+			}
 		}
 	}
 }
@@ -126,7 +137,12 @@ func (f *finder) volume(v *volumes.Volume, fs volumes.FS) {
 func (f *finder) folder(v *volumes.Volume, fs volumes.FS, e volumes.Entry, root string, kind Kind, depth int) {
 	when := made(fs, e)
 	add := func(root string, s *offline.System, gone string) {
-		o := &Old{System: s, Volume: v, Root: root, Kind: kind, Gone: gone, Made: when, Live: f.live(v), set: f.set, opt: f.opt}
+		o := &Old{System: s, Volume: v, Root: root, Kind: kind, Gone: gone, Made: when, set: f.set}
+		if _, names := winpath.Split(root); kind == WindowsOld && len(names) > 1 {
+			o.elsewhere = true
+		} else {
+			o.Live = f.live(v)
+		}
 		f.olds = append(f.olds, o)
 	}
 	budget := maxFolders
@@ -213,18 +229,18 @@ func made(fs volumes.FS, e volumes.Entry) time.Time {
 }
 
 // name gives each Old a Folder that no other has, and its System a Name.
-func name(olds []*Old) {
+func (f *finder) name() {
 	count := map[string]int{}
-	for _, o := range olds {
+	for _, o := range f.olds {
 		if o.Folder == "" {
 			o.Folder = rawPath(o.Volume, o.Root)
-			if o.Live != nil {
-				o.Folder = o.Live.Path(o.Volume, o.Root)
+			if live := f.live(o.Volume); live != nil {
+				o.Folder = live.Path(o.Volume, o.Root)
 			}
 		}
 		count[wstr.Upper(o.Folder)]++
 	}
-	for _, o := range olds {
+	for _, o := range f.olds {
 		if o.parent != "" {
 			continue
 		}

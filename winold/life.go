@@ -104,6 +104,9 @@ func (o *Old) withLive(f func(live *offline.System, v *volumes.Volume, why strin
 	case o.Live != nil:
 		f(o.Live, o.Volume, "")
 		return
+	case o.elsewhere:
+		f(nil, nil, "somebody put it where it is; no Windows removes it")
+		return
 	case o.parent == "":
 		f(nil, o.Volume, fmt.Sprintf("there is no Windows beside it on volume %d that can be read", o.Volume.Number))
 		return

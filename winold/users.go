@@ -89,21 +89,26 @@ func (o *Old) judge(u *profile.User, live *liveUsers) User {
 		there = hasFiles(c.fs, c.dir, 0, new(int))
 		j.Live, j.By = wstr.Text(c.path), c.by
 	}
-	of := map[string]string{
+	place := fmt.Sprintf("%s of the Windows that is there now (%s)", j.Live, map[string]string{
 		"SID":    "the account is the same",
 		"name":   "the account has the same name; its SID is another one",
 		"folder": "the folder has the same path",
-	}[j.By]
+	}[j.By])
+	advice := "capture that Windows"
+	if live.sys == nil {
+		place = fmt.Sprintf("%s (the folder has the same path)", j.Live)
+		advice = "extract that folder"
+	}
 	switch {
 	case here && there:
 		j.State = Both
-		j.Text = fmt.Sprintf("%s has files here and in %s of the Windows that is there now (%s): capture that Windows as well", u.Name, j.Live, of)
+		j.Text = fmt.Sprintf("%s has files here and in %s: %s as well", u.Name, place, advice)
 	case here:
 		j.State = Here
 		j.Text = fmt.Sprintf("%s's files are here", u.Name)
 	case there:
 		j.State = Moved
-		j.Text = fmt.Sprintf("%s's files were moved to %s of the Windows that is there now (%s): capture that Windows for them", u.Name, j.Live, of)
+		j.Text = fmt.Sprintf("%s's files were moved to %s: %s for them", u.Name, place, advice)
 		if j.Settings {
 			j.Text += "; the old settings are still here"
 		}

@@ -60,7 +60,8 @@ type Old struct {
 	Problems []offline.Problem
 
 	set *volumes.Set
-	opt offline.Options
+	// elsewhere: somebody put the folder into another one, as of a backup.
+	elsewhere bool
 	// parent is the folder of the host that holds Windows.old, "" when the
 	// source is no such folder.
 	parent string

@@ -138,6 +138,7 @@ func TestFind(t *testing.T) {
 		{"working folders of Setup", eleven.in(files{"$Windows.~BT/Sources/Panther/setupact.log": nil, "$WINDOWS.~Q/x": nil, "$GetCurrent/x": nil}, ""), ``},
 		{"after Disk Cleanup", eleven.in(files{"Windows.old/Users/anna/letter.txt": []byte("x"), "Windows.old/Windows/x.ini": nil, "Windows.old.000/": nil}, ""), `C:\Windows.old=` + noRegistry},
 		{"a registry that is none", eleven.in(files{"Windows.old/Windows/System32/config/SYSTEM": []byte("x")}, ""), `C:\Windows.old=its registry cannot be used`},
+		{"in a backup", ten.in(files{"x/y/Windows.old/Windows/System32/config/SYSTEM": nil}, "Backup/Windows.old/"), `1:\Backup\Windows.old=1:\Backup\Windows.old\Windows`},
 		{"other names", ten.in(eleven.in(files{"Windows.older.txt": nil}, ""), "MyWindows.old/"), ``},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -162,6 +163,19 @@ func TestFind(t *testing.T) {
 				t.Errorf("\n got %s\nwant %s", g, tt.want)
 			}
 		})
+	}
+}
+
+// A Windows.old that was put into another folder belongs to no Windows.
+func TestFindInBackup(t *testing.T) {
+	w, n := ten, eleven
+	w.local, n.local = []string{"anna"}, []string{"anna"}
+	_, olds := open(t, w.in(n.in(files{"Users/anna/a.txt": []byte("x")}, ""), "Backup/Windows.old/").write(t))
+	if len(olds) != 1 || olds[0].Folder != `C:\Backup\Windows.old` || olds[0].Live != nil || !strings.Contains(olds[0].Reason, "no Windows removes it") {
+		t.Fatal(olds)
+	}
+	if users, err := olds[0].JudgeAll(); err != nil || users[0].State != Skeleton || users[0].Live != "" {
+		t.Error(users, err)
 	}
 }
 
