@@ -171,6 +171,7 @@ func (s *source) system() (*offline.System, error) {
 		}
 		for _, o := range s.olds {
 			why += "; " + o.Folder + ": " + o.Gone
+			hint = "take the files of " + o.Folder + " as they are, with ls and extract"
 		}
 		for _, v := range s.set.Volumes {
 			var ve *volumes.VolumeError

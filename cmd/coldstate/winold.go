@@ -26,7 +26,10 @@ func (s *source) tellOlds(a *app, users []*profile.User) {
 			continue
 		}
 		d := o.Describe(now, nil)
-		text := d.Brief() + ", is not part of this capture, but for files that a rule reaches there"
+		text := d.Brief() + ", is not captured, but for files that a rule reaches there"
+		if s.old != nil {
+			text = d.Brief() + ", is not captured"
+		}
 		if d.Windows != "" {
 			text += "; --windows '" + o.Folder + "' captures it"
 		}
@@ -42,10 +45,11 @@ func (s *source) describeOlds() ([]winold.Summary, error) {
 	var out []winold.Summary
 	for _, o := range s.olds {
 		users, err := o.JudgeAll()
+		d := o.Describe(time.Now(), users)
 		if err != nil {
-			return nil, err
+			d.Problems = append(d.Problems, err.Error())
 		}
-		out = append(out, o.Describe(time.Now(), users))
+		out = append(out, d)
 	}
 	return out, nil
 }
