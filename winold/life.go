@@ -56,8 +56,10 @@ func (o *Old) lifetime() {
 			days, why = int(n), fmt.Sprintf(`UninstallWindow in HKLM\SYSTEM\Setup says %d days`, n)
 		}
 		from, since := o.Made, "the folder was made"
-		if from.IsZero() {
-			from, since = live.InstallDate, live.Name+" was installed"
+		// A copy of the folder is younger than what it is a copy of. Setup makes
+		// both within the hour.
+		if i := live.InstallDate; !i.IsZero() && (from.IsZero() || i.Before(from)) {
+			from, since = i, live.Name+" was installed"
 		}
 		switch {
 		case days == 0:

@@ -389,6 +389,8 @@ func TestLifetime(t *testing.T) {
 		{"1511", windows{build: "10586"}, day(1), day(5), 26, true, "30 days", ""},
 		{"8.1", windows{build: "9600", setup: []any{hivegen.D("UninstallWindow", 60)}}, day(1), day(5), 24, true, "28 days", ""},
 		{"7", windows{build: "7601"}, day(1), day(5), 0, false, "until somebody runs Disk Cleanup", ""},
+		{"installed after the folder was made", windows{build: "22631", installed: uint32(day(2).Unix())}, day(1), day(5), 6, true, "the folder was made on 2024-05-01", ""},
+		{"a copy of the folder", windows{build: "22631", installed: uint32(day(2).Unix())}, day(20), day(5), 7, true, `C:\Windows was installed on 2024-05-02`, ""},
 		{"no time of the folder", windows{build: "22631", installed: uint32(day(2).Unix())}, time.Time{}, day(5), 7, true, `C:\Windows was installed on 2024-05-02`, ""},
 		{"no time at all", windows{build: "22631"}, time.Time{}, day(5), 0, false, "nothing tells since when", ""},
 	} {
