@@ -1,7 +1,6 @@
 package profile
 
 import (
-	"errors"
 	"fmt"
 
 	"github.com/coldstate/coldstate/hive"
@@ -9,12 +8,8 @@ import (
 	"github.com/coldstate/coldstate/offline"
 )
 
-// maxSAM is the largest SAM that is read, in bytes; maxSAMLog the largest of
-// its logs.
-const (
-	maxSAM    = 128 << 20
-	maxSAMLog = 64 << 20
-)
+// maxSAM is the largest SAM that is read, in bytes.
+const maxSAM = 128 << 20
 
 // Accounts reads the local accounts and groups of sys from System32\config\SAM
 // with its logs, or from the copies that Windows keeps when that file cannot
@@ -42,27 +37,16 @@ func Accounts(sys *offline.System) (*SAM, error) {
 
 // readSAMFile reads the SAM at path. Nothing of it stays in memory.
 func readSAMFile(sys *offline.System, path string) (*SAM, error) {
-	b, err := sys.ReadFile(path, maxSAM)
+	b, logs, err := sys.HiveFiles(path, maxSAM)
 	if err != nil {
 		return nil, err
 	}
-	defer clear(b)
-	var logs []hive.Log
 	defer func() {
+		clear(b)
 		for _, l := range logs {
 			clear(l.Data)
 		}
 	}()
-	var missing error
-	for _, suffix := range hive.LogSuffixes {
-		l, err := sys.ReadFile(path+suffix, maxSAMLog)
-		switch {
-		case err == nil:
-			logs = append(logs, hive.Log{Name: winpath.Base(path) + suffix, Data: l})
-		case !isNotFound(err):
-			missing = errors.Join(missing, err)
-		}
-	}
 	h, err := hive.OpenWithLogs(b, logs)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
@@ -78,9 +62,6 @@ func readSAMFile(sys *offline.System, path string) (*SAM, error) {
 	sam.From, sam.Recovery = path, h.Recovery()
 	if u := sam.Recovery.Unrecovered; u != "" {
 		sam.problem("was not closed properly, and its newest changes are missing: %s", u)
-		if missing != nil {
-			sam.problem("a log of it cannot be read: %v", missing)
-		}
 	}
 	return sam, err
 }

@@ -23,7 +23,9 @@ type names struct {
 	sys *offline.System
 	sam *SAM
 	// bySID has the sources in the order in which they are believed.
-	bySID map[string][]identity
+	bySID   map[string][]identity
+	domains domains
+	tasks   map[string]identity // of scheduled tasks by SID; nil before they are read
 }
 
 const windowsKey = `Microsoft\Windows\CurrentVersion`
@@ -43,6 +45,16 @@ func readNames(sys *offline.System, sam *SAM) *names {
 	n.identityStore()
 	n.logonUI()
 	n.groupPolicy()
+	if sam != nil {
+		// A Microsoft account has a SID of its own beside that of the local
+		// account it is bound to.
+		for _, a := range sam.Accounts {
+			for _, id := range n.bySID[a.InternetSID] {
+				n.add(a.SID, identity{fullName: id.fullName, upn: id.upn, from: id.from})
+			}
+		}
+	}
+	n.readDomains()
 	return n
 }
 
@@ -216,6 +228,8 @@ func (n *names) kind(u *User) Kind {
 	switch {
 	case !ok:
 		return Domain
+	case rid == "503" || rid == "504": // DefaultAccount, WDAGUtilityAccount in any language
+		return Service
 	case len(rid) < 4: // below 1000
 		return Builtin
 	}
@@ -237,6 +251,15 @@ func (n *names) name(u *User, ntuser *hive.Hive) {
 	if ntuser != nil {
 		n.fromNTUSER(u, ntuser)
 	}
+	if u.Name == "" && isAccount(u.SID) {
+		n.take(u, n.fromTasks(u.SID))
+	}
+	n.domainGroups(u)
+	if u.Kind == Local && n.sam != nil && len(n.sam.Accounts) > 0 {
+		if _, ok := n.sam.Find(u.SID); !ok {
+			u.problem(AccountDeleted, u.Dir, "the account %s is not in the SAM any more: it was deleted, the profile was left", u.SID)
+		}
+	}
 	if sid, err := winsec.ParseSIDString(u.SID); err == nil && u.Kind == Service {
 		if known, ok := sid.WellKnownName(); ok {
 			u.Domain, u.Name = splitName(known)
@@ -244,7 +267,7 @@ func (n *names) name(u *User, ntuser *hive.Hive) {
 		}
 	}
 	if u.Name == "" && u.UPN != "" {
-		u.Name = u.UPN
+		u.Name, u.NameFrom = u.UPN, u.UPNFrom
 	}
 	if u.Name == "" && !u.Temporary && u.Dir != "" {
 		if guess, domain := n.folderName(winpath.Base(u.Dir)); guess != "" {
@@ -253,7 +276,7 @@ func (n *names) name(u *User, ntuser *hive.Hive) {
 				u.Domain = domain
 			}
 			if u.Kind != Service {
-				u.problem(u.Dir, "the name of the account %s is in no place that was searched; %s is guessed from the folder", orNone(u.SID), guess)
+				u.problem(NameGuessed, u.Dir, "the name of the account %s is in no place that was searched; %s is guessed from the folder", orNone(u.SID), guess)
 			}
 		}
 	}
@@ -261,7 +284,12 @@ func (n *names) name(u *User, ntuser *hive.Hive) {
 		if u.Name = u.SID; u.Name == "" {
 			u.Name = u.ID
 		}
-		u.problem(u.Dir, "the name of the account %s is in no place that was searched; it is shown by its SID", orNone(u.SID))
+		u.problem(NameUnknown, u.Dir, "the name of the account %s is in no place that was searched; it is shown by its SID", orNone(u.SID))
+	}
+	if u.Kind == Domain {
+		if u.Domain = n.short(u.SID, u.Domain); u.Domain == "" {
+			u.Domain = n.domain(u.SID)
+		}
 	}
 	switch {
 	case u.Domain != "":
@@ -293,8 +321,8 @@ func (n *names) take(u *User, id identity) {
 	}
 	set(&u.Domain, id.domain)
 	set(&u.FullName, id.fullName)
-	if set(&u.UPN, id.upn) && u.NameFrom == "" {
-		u.NameFrom = id.from
+	if set(&u.UPN, id.upn) {
+		u.UPNFrom = id.from
 	}
 }
 
@@ -303,21 +331,95 @@ func (n *names) fromNTUSER(u *User, ntuser *hive.Hive) {
 	if k, err := ntuser.Root().Key(`Software\` + windowsKey + `\Explorer`); err == nil {
 		n.take(u, identity{name: value(k, "Logon User Name"), from: "Explorer"})
 	}
-	if u.Kind == Microsoft && u.UPN == "" {
-		// One key for each Microsoft account the user ever had.
-		if k, err := ntuser.Root().Key(`Software\Microsoft\IdentityCRL\UserExtendedProperties`); err == nil {
-			var mail []string
+	// One key for each account the user ever had: only a single one tells.
+	single := func(path string, mail func(k hive.Key) string) string {
+		k, err := ntuser.Root().Key(path)
+		if err != nil {
+			return ""
+		}
+		found, left := "", maxTraces
+		for sub := range k.Subkeys() {
+			s := mail(sub)
+			switch {
+			case !strings.Contains(s, "@") || wstr.EqualFold(s, found):
+			case found != "":
+				return ""
+			default:
+				found = s
+			}
+			if left--; left < 0 {
+				return ""
+			}
+		}
+		return found
+	}
+	const office = `Software\Microsoft\Office\16.0\Common\Identity\Identities`
+	suffix := map[Kind]string{Microsoft: "_LIVEID", Entra: "_ADAL", Domain: "_ADAL"}[u.Kind]
+	ofKind := func(k hive.Key) bool { return suffix != "" && strings.HasSuffix(wstr.Upper(k.Name()), suffix) }
+	upn := func(s, from string) { n.take(u, identity{upn: s, from: from}) }
+	switch u.Kind {
+	case Microsoft:
+		upn(single(`Software\Microsoft\IdentityCRL\UserExtendedProperties`, hive.Key.Name), "IdentityCRL")
+		upn(single(`Software\Microsoft\OneDrive\Accounts`, func(k hive.Key) string {
+			if wstr.EqualFold(k.Name(), "Personal") {
+				return value(k, "UserEmail")
+			}
+			return ""
+		}), "OneDrive")
+	case Entra, Domain:
+		upn(single(`Software\Microsoft\Windows NT\CurrentVersion\WorkplaceJoin\JoinInfo`, func(k hive.Key) string { return value(k, "UserEmail") }), "WorkplaceJoin")
+		upn(single(`Software\Microsoft\OneDrive\Accounts`, func(k hive.Key) string {
+			if strings.HasPrefix(wstr.Upper(k.Name()), "BUSINESS") {
+				return value(k, "UserEmail")
+			}
+			return ""
+		}), "OneDrive")
+	}
+	if suffix != "" {
+		upn(single(office, func(k hive.Key) string {
+			if ofKind(k) {
+				return value(k, "EmailAddress")
+			}
+			return ""
+		}), "Office")
+	}
+	if u.FullName == "" && suffix != "" {
+		if k, err := ntuser.Root().Key(office); err == nil {
 			for sub := range k.Subkeys() {
-				if mail = append(mail, sub.Name()); len(mail) > 1 {
+				if ofKind(sub) && u.UPN != "" && wstr.EqualFold(value(sub, "EmailAddress"), u.UPN) {
+					u.FullName = value(sub, "FriendlyName")
 					break
 				}
-			}
-			if len(mail) == 1 && strings.Contains(mail[0], "@") {
-				u.UPN = mail[0]
 			}
 		}
 	}
 }
+
+// domainGroups reads the groups of the domain that the account was in when
+// policies were applied last.
+func (n *names) domainGroups(u *User) {
+	if !isAccount(u.SID) {
+		return
+	}
+	k, err := n.sys.Software.Root().Key(windowsKey + `\Group Policy\` + u.SID + `\GroupMembership`)
+	if err != nil {
+		return
+	}
+	for v := range k.Values() {
+		if len(u.DomainGroups) == maxDomainGroups {
+			return
+		}
+		sid := strings.ToUpper(strings.TrimSpace(v.Text()))
+		if _, err := winsec.ParseSIDString(sid); err != nil || domainOf(sid) == "" || n.sam != nil && domainOf(sid) == n.sam.Machine {
+			continue
+		}
+		u.DomainGroups = append(u.DomainGroups, sid)
+	}
+}
+
+// maxDomainGroups is above the number of groups that Windows puts into a
+// token, 1024.
+const maxDomainGroups = 2000
 
 // folderName is the name of an account as far as its profile folder tells:
 // Windows adds the computer or domain, and a number, when the name is taken.
@@ -338,6 +440,11 @@ func (n *names) folderName(base string) (name, domain string) {
 			if d := value(k, name); d != "" && wstr.EqualFold(d, suffix) {
 				return base[:i], d
 			}
+		}
+	}
+	for _, d := range n.domains.name {
+		if wstr.EqualFold(d, suffix) {
+			return base[:i], d
 		}
 	}
 	return base, ""

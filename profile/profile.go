@@ -16,9 +16,6 @@ import (
 	"github.com/coldstate/coldstate/offline"
 )
 
-// Problem is something wrong with a user, told for people.
-type Problem = offline.Problem
-
 // Kind is the kind of an account.
 type Kind = string
 
@@ -47,12 +44,18 @@ type User struct {
 	Name     string
 	Domain   string // computer or domain; "AzureAD" for Entra; "" when unknown
 	FullName string
-	UPN      string // anna@contoso.com, of Entra and Microsoft accounts
+	UPN      string // anna@contoso.com: of Entra and Microsoft accounts, and of a domain where something tells it
 	// NameFrom tells where Name is from: "SAM", "IdentityStore", … A guess
-	// says so; "" when Name is only a stand-in.
-	NameFrom string
-	Kind     Kind
-	Disabled bool
+	// says so; "" when Name is only a stand-in. UPNFrom does for UPN.
+	NameFrom, UPNFrom string
+	Kind              Kind
+	// SIDFrom tells where SID is from: "ProfileList", and for a folder
+	// without a key "UsrClass.dat", "NTUSER.DAT", "owner of NTUSER.DAT", …
+	SIDFrom string
+	// DomainGroups are the SIDs of the groups of the domain that the account
+	// was in when policies were applied last.
+	DomainGroups []string
+	Disabled     bool
 
 	// Dir is the profile folder in the installation's letters, DirFound
 	// whether it exists.
@@ -68,6 +71,14 @@ type User struct {
 	// Temporary: Windows made this profile for one session.
 	Temporary bool
 	Roaming   string // the server path of a roaming profile
+	// RealID is the ID of the profile that is taken for the account's real
+	// one, OtherIDs are the other profiles of the account. They are empty for
+	// an account with one profile; of the real profile RealID is its own ID.
+	RealID   string
+	OtherIDs []string
+	// RepeatOf is the ID of a profile with the same account and the same
+	// folder, which this one only repeats: two keys for one thing.
+	RepeatOf string
 
 	// Hive is NTUSER.DAT, Classes is UsrClass.dat. They are nil when they
 	// cannot be read, or were set aside to save memory: HKCU reads them again.
@@ -76,9 +87,15 @@ type User struct {
 	HiveError error
 
 	LastUse LastUse
+	Uses    []LastUse // everything that tells of a use, the latest first
 	// Folders are the user's folders by KNOWNFOLDERID: "Desktop", "Documents".
-	Folders  map[string]offline.Folder
+	Folders map[string]offline.Folder
+	// Redirected are those of them that are not in the profile folder or
+	// belong to a cloud, in the order of their names.
+	Redirected []Redirected
+	// Problems is what is wrong, for people. Cases says the same to programs.
 	Problems []Problem
+	Cases    []Case
 
 	sys         *offline.System
 	env         *offline.Env
@@ -91,14 +108,15 @@ type User struct {
 
 // LastUse is when a profile was used last, as far as can be told.
 type LastUse struct {
-	Time wstr.Filetime // 0 when nothing tells
+	Time wstr.Filetime `json:"time"` // 0 when nothing tells
 	// From is the signal: "ProfileList", "NTUSER.DAT.LOG1", "SAM".
-	From string
+	From string `json:"from"`
 }
 
 // Person says whether the profile may hold what a person made, so that it is
-// captured as a user's. Services are not.
-func (u *User) Person() bool { return u.Kind != Service }
+// captured as a user's. Services are not, nor is a key that only repeats
+// another.
+func (u *User) Person() bool { return u.Kind != Service && u.RepeatOf == "" }
 
 // Env gives the variables of the user's context of rules. What they do not
 // define is looked up in those of the system.

@@ -1,6 +1,7 @@
 package profile
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -74,19 +75,16 @@ func users(sys *offline.System, keep int64) ([]*User, []Problem, error) {
 	for _, dir := range r.orphans(users) {
 		users = append(users, r.orphan(dir))
 	}
-	pair(users)
+	r.pair(users)
 	for _, u := range users {
 		r.fill(u)
 	}
+	shareFolders(users)
 	return users, r.problems, err
 }
 
 func (r *reader) problem(where, format string, args ...any) {
 	r.problems = append(r.problems, Problem{Where: where, What: fmt.Sprintf(format, args...)})
-}
-
-func (u *User) problem(where, format string, args ...any) {
-	u.Problems = append(u.Problems, Problem{Where: where, What: fmt.Sprintf(format, args...)})
 }
 
 // readSAM reads the local accounts, nil when they cannot be.
@@ -127,35 +125,39 @@ func splitSID(name string) (sid, suffix string, ok bool) {
 // fromKey reads a key of ProfileList.
 func (r *reader) fromKey(k hive.Key, sid string) *User {
 	_, suffix, _ := splitSID(k.Name())
-	u := &User{SID: sid, ID: sid, KeyName: k.Name(), sys: r.sys}
+	u := &User{SID: sid, SIDFrom: "ProfileList", ID: sid, KeyName: k.Name(), sys: r.sys}
 	where := `HKLM\SOFTWARE\` + offline.ProfileList + `\` + k.Name()
 	u.State, _ = k.DWord("State")
 	u.Backup = suffix != "" || u.State&stateBackup != 0
 	u.Temporary = u.State&stateTemporary != 0
 	u.Roaming = value(k, "CentralProfile")
-	u.LastUse = loadTime(k)
+	if last := loadTime(k); last.Time != 0 {
+		u.Uses = append(u.Uses, last)
+	}
 	u.adGUID = value(k, "Guid") != ""
 
 	path := value(k, "ProfileImagePath")
 	if path == "" {
-		u.problem(where, "names no profile folder; the user's files are found only if another rule takes them")
+		u.problem(NoPath, where, "names no profile folder; the user's files are found only if another rule takes them")
 		return u
 	}
 	dir, ok := r.sys.ExpandPath(path)
 	switch {
 	case strings.HasPrefix(dir, `\\`):
-		u.problem(where, "the profile folder is %s on a server, not on this disk", dir)
+		u.problem(RemoteProfile, where, "the profile folder is %s on a server, not on this disk", dir)
 		return u
 	case !ok:
-		u.problem(where, "the profile folder %s is no full path; it cannot be found", path)
+		u.problem(NoPath, where, "the profile folder %s is no full path; it cannot be found", path)
 		return u
 	}
 	u.Dir = dir
 	r.findDir(u, where)
-	// Windows names the folder of a profile for one session TEMP.
+	// Windows names the folder of a profile for one session TEMP. Somebody may
+	// be called that.
 	base := wstr.Upper(winpath.Base(u.Dir))
 	if base == "TEMP" || strings.HasPrefix(base, "TEMP.") {
-		u.Temporary = true
+		a, ok := r.names.sam.Find(sid)
+		u.Temporary = u.Temporary || !ok || !wstr.EqualFold(a.Name, "TEMP")
 	}
 	return u
 }
@@ -187,13 +189,13 @@ func (r *reader) findDir(u *User, where string) {
 	switch {
 	case ok:
 	case errors.As(err, &missing):
-		u.problem(where, "the profile folder cannot be reached: %v", err)
+		u.problem(VolumeMissing, where, "the profile folder cannot be reached: %v", err)
 	case errors.Is(err, volumes.ErrNotFound):
-		u.problem(where, "the profile folder %s does not exist", u.Dir)
+		u.problem(NoFolder, where, "the profile folder %s does not exist", u.Dir)
 	case err != nil:
-		u.problem(where, "the profile folder cannot be read: %v", err)
+		u.problem(NoFolder, where, "the profile folder cannot be read: %v", err)
 	default:
-		u.problem(where, "%s is not a folder", u.Dir)
+		u.problem(NoFolder, where, "%s is not a folder", u.Dir)
 	}
 }
 
@@ -221,188 +223,6 @@ var (
 	lastDate = wstr.FiletimeOf(time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC))
 )
 
-// orphans lists the folders among the profiles that hold an NTUSER.DAT and
-// that no user of the list has.
-func (r *reader) orphans(users []*User) []string {
-	profiles, ok := r.sys.Env().Lookup("PROFILESFOLDER")
-	if !ok {
-		return nil
-	}
-	profiles = r.sys.Follow(profiles)
-	v, e, err := r.sys.Resolve(profiles)
-	if err != nil {
-		r.problem(profiles, "the folder with the profiles cannot be read: %v", err)
-		return nil
-	}
-	fs, err := v.FS()
-	if err != nil {
-		return nil
-	}
-	children, err := fs.Children(e)
-	if err != nil {
-		r.problem(profiles, "the folder with the profiles cannot be listed (%v); profiles without a key are not found", err)
-		return nil
-	}
-	taken := map[string]bool{}
-	for _, u := range users {
-		taken[wstr.Upper(u.Dir)] = true
-	}
-	for _, name := range []string{"DEFAULTUSERPROFILE", "ALLUSERSPROFILE", "PUBLIC"} {
-		if dir, ok := r.sys.Env().Lookup(name); ok {
-			taken[wstr.Upper(dir)] = true
-		}
-	}
-	var found []string
-	for _, c := range children {
-		info, err := fs.Info(c)
-		if err != nil || !info.IsDir() || winfs.IsNameSurrogate(info.Reparse) {
-			continue
-		}
-		name := fs.Name(c)
-		dir := winpath.Join(profiles, name)
-		if taken[wstr.Upper(dir)] || notAProfile[wstr.Upper(name)] {
-			continue
-		}
-		if _, _, err := r.sys.Resolve(winpath.Join(dir, ntuserName)); err != nil {
-			continue
-		}
-		if len(users)+len(found) >= maxUsers {
-			r.problem(profiles, "has more than %d profiles; the rest is left out", maxUsers)
-			break
-		}
-		found = append(found, dir)
-	}
-	return found
-}
-
-// notAProfile are folders among the profiles that are nobody's.
-var notAProfile = map[string]bool{"DEFAULT": true, "DEFAULT USER": true, "ALL USERS": true, "PUBLIC": true}
-
-// orphan makes a user of a profile folder without a key.
-func (r *reader) orphan(dir string) *User {
-	u := &User{Dir: dir, DirFound: true, sys: r.sys, ID: "orphan-" + winpath.Base(dir)}
-	u.SID = r.owner(dir)
-	if u.SID == "" {
-		u.problem(dir, "is a profile folder without a key in ProfileList, and nothing in it tells whose it is")
-	} else {
-		u.problem(dir, "is a profile folder without a key in ProfileList; it belongs to %s", u.SID)
-	}
-	return u
-}
-
-// owner tells whose profile dir is: by the name that the root key of
-// UsrClass.dat may have, then by the owner of NTUSER.DAT.
-func (r *reader) owner(dir string) string {
-	for _, local := range []string{`AppData\Local`, `Local Settings\Application Data`} {
-		h, err := r.sys.Hive(winpath.Join(dir, local, usrClassName))
-		if err != nil {
-			continue
-		}
-		if name, ok := strings.CutSuffix(h.Root().Name(), "_Classes"); ok {
-			if sid, rest, ok := splitSID(name); ok && rest == "" && isAccount(sid) {
-				return sid
-			}
-		}
-	}
-	for _, path := range []string{winpath.Join(dir, ntuserName), dir} {
-		v, e, err := r.sys.Resolve(path)
-		if err != nil {
-			continue
-		}
-		fs, err := v.FS()
-		if err != nil {
-			continue
-		}
-		b, err := fs.Security(e)
-		if err != nil || b == nil {
-			continue
-		}
-		d, err := winsec.Parse(b)
-		if err != nil || d.Owner == nil {
-			continue
-		}
-		// Often the owner is Administrators or SYSTEM.
-		if sid := d.Owner.String(); isAccount(sid) {
-			return sid
-		}
-	}
-	return ""
-}
-
-// isAccount says whether sid is of a kind that people log on with.
-func isAccount(sid string) bool {
-	return strings.HasPrefix(sid, "S-1-5-21-") || strings.HasPrefix(sid, "S-1-12-1-")
-}
-
-// pair gives users that share a SID different IDs, and says how they belong
-// together. The profile with the data keeps the SID for an ID: not a
-// temporary one, one whose folder exists, one that is not put aside.
-func pair(users []*User) {
-	bySID := map[string][]*User{}
-	for _, u := range users {
-		if u.SID != "" {
-			bySID[u.SID] = append(bySID[u.SID], u)
-		}
-	}
-	rank := func(u *User) int {
-		n := 0
-		for i, bad := range []bool{u.Backup, u.KeyName == "", u.Temporary, !u.DirFound} {
-			if bad {
-				n |= 1 << i
-			}
-		}
-		return n
-	}
-	used := map[string]bool{}
-	for _, u := range users {
-		group := bySID[u.SID]
-		if len(group) < 2 {
-			if u.KeyName == "" && u.SID != "" {
-				u.ID = u.SID
-			}
-			continue
-		}
-		best := slices.MinFunc(group, func(a, b *User) int { return rank(a) - rank(b) })
-		switch {
-		case u == best:
-			u.ID = u.SID
-			u.problem(u.Dir, "the account has %d profiles; this one is taken for the real one", len(group))
-		case u.KeyName == "":
-			u.ID = u.SID + "." + winpath.Base(u.Dir)
-		case u.Temporary:
-			u.ID = u.SID + ".temp"
-		default:
-			u.ID = u.KeyName
-		}
-		if u != best {
-			u.problem(u.Dir, "the account has %d profiles; %s is taken for the real one", len(group), best.Dir)
-		}
-	}
-	byDir := map[string]*User{}
-	for _, u := range users {
-		if u.DirFound {
-			if other := byDir[wstr.Upper(u.Dir)]; other != nil {
-				u.problem(u.Dir, "is the profile folder of two keys, %s and %s", other.KeyName, u.KeyName)
-				other.problem(u.Dir, "is the profile folder of two keys, %s and %s", other.KeyName, u.KeyName)
-			} else {
-				byDir[wstr.Upper(u.Dir)] = u
-			}
-		}
-		for n := 2; used[wstr.Upper(u.ID)]; n++ {
-			u.ID = fmt.Sprintf("%s.%d", strings.TrimSuffix(u.ID, fmt.Sprintf(".%d", n-1)), n)
-		}
-		used[wstr.Upper(u.ID)] = true
-	}
-	for _, u := range users {
-		if u.Backup && len(bySID[u.SID]) == 1 {
-			u.problem(u.Dir, "Windows could not load this profile and put its key aside (%s)", u.KeyName)
-		}
-		if u.Temporary && len(bySID[u.SID]) == 1 {
-			u.problem(u.Dir, "is a temporary profile, and the account has no other; its data may be in another folder among the profiles")
-		}
-	}
-}
-
 // fill reads the profile: its hives, name, folders and variables.
 func (r *reader) fill(u *User) {
 	if u.SID != "" && r.names.kind(u) == Service {
@@ -422,8 +242,8 @@ func (r *reader) fill(u *User) {
 	r.openClasses(u)
 	r.lastUse(u)
 	u.env = own
-	damage(u, winpath.Join(u.Dir, ntuserName), u.Hive)
-	damage(u, u.classesPath, u.Classes)
+	r.tellHive(u, winpath.Join(u.Dir, ntuserName), u.Hive)
+	r.tellHive(u, u.classesPath, u.Classes)
 	if r.kept > r.keep {
 		u.Hive, u.Classes = nil, nil
 	}
@@ -437,45 +257,63 @@ func (r *reader) openNTUSER(u *User) *hive.Hive {
 	}
 	path := winpath.Join(u.Dir, ntuserName)
 	u.Hive, u.HiveError = r.open(path)
+	const lost = "the user's settings cannot be captured, the files can; which folders the user had elsewhere is not known"
 	switch {
 	case u.HiveError == nil:
-		if u.Hive.Dirty() {
-			u.problem(path, "was not closed properly: the newest settings stand in its logs")
-		}
-	case errors.Is(u.HiveError, volumes.ErrNotFound):
-		u.problem(path, "does not exist: the user's settings cannot be captured, the files can")
+	case isNotFound(u.HiveError):
+		u.problem(NoHive, path, "does not exist: %s", lost)
 	default:
-		u.problem(path, "cannot be used (%s): the user's settings cannot be captured, the files can", why(u.HiveError, path))
+		u.problem(DeadHive, path, "cannot be used (%s): %s", why(u.HiveError, path), lost)
 	}
 	return u.Hive
 }
 
-// damage tells what is broken in a hive that can be read all the same.
-func damage(u *User, path string, h *hive.Hive) {
+// tellHive tells what was amiss with a hive that is used all the same.
+func (r *reader) tellHive(u *User, path string, h *hive.Hive) {
 	if h == nil {
 		return
+	}
+	if st, ok := r.sys.HiveState(path); ok {
+		code := ReplayedHive
+		switch {
+		case st.Fallback != "":
+			code = SubstituteHive
+		case st.Recovery.Unrecovered != "":
+			code = DirtyHive
+		}
+		if p, ok := st.Tell(); ok {
+			u.problem(code, p.Where, "%s", p.What)
+		}
 	}
 	switch list := h.Problems(); len(list) {
 	case 0:
 	case 1:
-		u.problem(path, "is damaged: %s; what can be read of it is used", list[0])
+		u.problem(DamagedHive, path, "is damaged: %s; what can be read of it is used", list[0])
 	default:
-		u.problem(path, "is damaged in %d places, first at %s; what can be read of it is used", h.ProblemCount(), list[0])
+		u.problem(DamagedHive, path, "is damaged in %d places, first at %s; what can be read of it is used", h.ProblemCount(), list[0])
 	}
 }
 
 // open reads a hive and counts its bytes.
 func (r *reader) open(path string) (*hive.Hive, error) {
-	b, err := r.sys.ReadFile(path, offline.MaxHive)
-	if err != nil {
-		return nil, err
+	h, err := r.sys.Hive(path)
+	if err == nil {
+		r.kept += r.size(path)
 	}
-	h, err := hive.Open(b)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+	return h, err
+}
+
+// size is the size of a file, 0 when it cannot be told.
+func (r *reader) size(path string) int64 {
+	at, ok := r.place(path)
+	if !ok {
+		return 0
 	}
-	r.kept += int64(len(b))
-	return h, nil
+	info, err := at.fs.Info(at.entry)
+	if err != nil {
+		return 0
+	}
+	return info.Size
 }
 
 // openClasses reads UsrClass.dat, which a new profile or one of NT 4.0 has
@@ -492,50 +330,58 @@ func (r *reader) openClasses(u *User) {
 	u.classesPath = path
 	u.Classes, u.classesErr = r.open(path)
 	if u.classesErr != nil {
-		u.problem(path, `cannot be used (%s): what the user has below Software\Classes cannot be captured`, why(u.classesErr, path))
+		u.problem(DeadClasses, path, `cannot be used (%s): what the user has below Software\Classes cannot be captured`, why(u.classesErr, path))
 	}
 }
 
-// lastUse falls back to other signals where ProfileList has none.
+// lastUse gathers what tells of a use, and takes the best signal.
 func (r *reader) lastUse(u *User) {
-	if u.LastUse.Time != 0 || !u.DirFound {
-		return
-	}
-	// Updates of Windows touch NTUSER.DAT of all users, its logs less often.
-	paths := []string{ntuserName, ntuserName + ".LOG", ntuserName + ".LOG1", ntuserName + ".LOG2"}
-	for _, name := range paths {
-		if t := r.modified(winpath.Join(u.Dir, name)); plausible(t) && t > u.LastUse.Time {
-			u.LastUse = LastUse{Time: t, From: name}
+	add := func(t wstr.Filetime, from string) {
+		if plausible(t) {
+			u.Uses = append(u.Uses, LastUse{Time: t, From: from})
 		}
 	}
-	for _, ext := range []string{"", ".LOG1", ".LOG2"} {
-		if u.classesPath == "" {
-			break
-		}
-		if t := r.modified(u.classesPath + ext); plausible(t) && t > u.LastUse.Time {
-			u.LastUse = LastUse{Time: t, From: "UsrClass.dat" + ext}
+	if u.DirFound {
+		for _, ext := range []string{"", ".LOG", ".LOG1", ".LOG2"} {
+			add(r.modified(winpath.Join(u.Dir, ntuserName+ext)), ntuserName+ext)
+			if u.classesPath != "" {
+				add(r.modified(u.classesPath+ext), "UsrClass.dat"+ext)
+			}
 		}
 	}
-	if u.LastUse.Time == 0 && plausible(u.lastLogon) {
-		u.LastUse = LastUse{Time: u.lastLogon, From: "SAM"}
+	add(u.lastLogon, "SAM")
+	slices.SortStableFunc(u.Uses, func(a, b LastUse) int { return cmp.Compare(b.Time, a.Time) })
+	// Windows itself goes by the times in ProfileList. Updates touch
+	// NTUSER.DAT of all users, its logs less often. The SAM knows only of
+	// logons with the password of the machine's own account.
+	rank := func(l LastUse) int {
+		switch l.From {
+		case "ProfileList":
+			return 0
+		case "SAM":
+			return 2
+		}
+		return 1
+	}
+	if len(u.Uses) > 0 {
+		u.LastUse = slices.MinFunc(u.Uses, func(a, b LastUse) int { return rank(a) - rank(b) })
 	}
 }
 
 func (r *reader) modified(path string) wstr.Filetime {
-	v, e, err := r.sys.Resolve(path)
-	if err != nil {
+	at, ok := r.place(path)
+	if !ok {
 		return 0
 	}
-	fs, err := v.FS()
-	if err != nil {
-		return 0
-	}
-	info, err := fs.Info(e)
+	info, err := at.fs.Info(at.entry)
 	if err != nil {
 		return 0
 	}
 	return info.Modified
 }
+
+// place finds the entry at path.
+func (r *reader) place(path string) (place, bool) { return placeOf(r.sys, path) }
 
 // why is the text of err without path, which the sentence around it names.
 func why(err error, path string) string {

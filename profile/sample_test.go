@@ -104,16 +104,16 @@ func TestSampleDisk(t *testing.T) {
 // A profile whose key is lost is known by its UsrClass.dat or by the owner of
 // its files, and one that was moved is found through the junction.
 func TestOwnerAndLinks(t *testing.T) {
-	r := &reader{sys: sample(t)}
-	for dir, want := range map[string]string{
-		`C:\Users\anna`:      testimages.AnnaSID,   // the name of the root key
-		`C:\Users\jdoe.CORP`: testimages.DomainSID, // security of NTUSER.DAT
-		`C:\Users\zoë`:       testimages.ZoeSID,
-		`C:\Users\Default`:   "", // SYSTEM
-		`C:\Users\nobody`:    "",
+	r := &reader{sys: sample(t), names: &names{}}
+	for dir, want := range map[string][2]string{
+		`C:\Users\anna`:      {testimages.AnnaSID, "UsrClass.dat"},
+		`C:\Users\jdoe.CORP`: {testimages.DomainSID, "owner of NTUSER.DAT"},
+		`C:\Users\zoë`:       {testimages.ZoeSID, "owner of NTUSER.DAT"},
+		`C:\Users\Default`:   {"", ""}, // SYSTEM
+		`C:\Users\nobody`:    {"", ""},
 	} {
-		if got := r.owner(dir); got != want {
-			t.Errorf("%s belongs to %q, want %q", dir, got, want)
+		if sid, from := r.owner(dir); sid != want[0] || from != want[1] {
+			t.Errorf("%s belongs to %q by %q, want %q", dir, sid, from, want)
 		}
 	}
 	u := &User{Dir: `C:\Documents and Settings\anna`}
@@ -137,7 +137,7 @@ func TestOwnerAndLinks(t *testing.T) {
 func TestBrokenDisks(t *testing.T) {
 	// How many installations are left, where it is not the one of the sample;
 	// -1 for what is no disk at all.
-	left := map[string]int{"cut": 0, "cut in the table": 0, "no boot sector": 0, "no system hive": 0, "no windows": 0, "two windows": 2,
+	left := map[string]int{"cut": 0, "cut in the table": 0, "no boot sector": 0, "no windows": 0, "two windows": 2,
 		"empty": -1, "no partition table": -1, "text": -1, "zeros": -1}
 	for _, name := range testimages.BrokenNames() {
 		t.Run(name, func(t *testing.T) {

@@ -1,12 +1,12 @@
 package profile
 
 import (
-	"errors"
+	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/coldstate/coldstate/hive"
 	"github.com/coldstate/coldstate/internal/winpath"
-	"github.com/coldstate/coldstate/internal/wstr"
 	"github.com/coldstate/coldstate/offline"
 )
 
@@ -45,27 +45,19 @@ func (r *reader) variables(u *User, ntuser *hive.Hive) *offline.Env {
 	folders, problems := r.sys.UserFolders(ntuser, own)
 	where := winpath.Join(u.Dir, ntuserName)
 	for _, p := range problems {
-		u.problem(where, "%s", p)
+		// Folders on servers are told below, with what is known of them.
+		if !slices.ContainsFunc(folders, func(f offline.Folder) bool {
+			return f.Remote != "" && strings.HasPrefix(p, fmt.Sprintf("the folder %s is redirected to the server path %s", f.Name, f.Remote))
+		}) {
+			u.problem(FolderUnresolved, where, "%s", p)
+		}
 	}
+	r.redirect(u, ntuser, own, folders)
 	env := own.Over(r.sys.Env())
 	u.Folders = make(map[string]offline.Folder, len(folders))
 	for _, f := range folders {
-		// A junction in the place of a folder is never entered: rules have to
-		// name the folder that it leads to.
-		if to := r.sys.Follow(f.Path); f.Path != "" && !wstr.EqualFold(to, f.Path) {
-			if _, _, err := r.sys.Resolve(to); err == nil {
-				f.Path = to
-			}
-		}
 		u.Folders[f.Name] = f
 		f.Define(env)
-		if f.Path == "" || f.From == "default" {
-			continue
-		}
-		var missing *offline.VolumeMissingError
-		if _, _, err := r.sys.Locate(f.Path); errors.As(err, &missing) {
-			u.problem(where, "the folder %s cannot be reached: %v", f.Name, err)
-		}
 	}
 	for variable, folder := range map[string]string{"APPDATA": "RoamingAppData", "LOCALAPPDATA": "LocalAppData"} {
 		if f := u.Folders[folder]; f.Remote != "" {
