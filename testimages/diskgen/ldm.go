@@ -426,7 +426,7 @@ func ldmDatabase(img *LDMImage, g *LDMGroup, d *LDMDisk, size int64) {
 			w.u64(3)
 			w.zeros(8)
 			w.num(volumeID)
-			w.num(0)
+			w.raw(0) // no log
 			if m.Stripe > 0 {
 				w.num(uint64(m.Stripe / 512))
 				w.num(uint64(len(m.Columns)))

@@ -148,6 +148,9 @@ func (g *Group) assemble() {
 	}
 	for _, d := range g.Disks {
 		b.given[d.GUID] = d
+		if d.db != nil && len(d.db.problems) > len(db.problems) {
+			g.problem("the copy of the database on dynamic disk {%s} is damaged, and not used: %s", d.GUID, d.db.problems[0])
+		}
 		if d.db != nil && d.db.committed < db.committed {
 			g.problem("dynamic disk {%s} is behind: its database ends with change %d, that of the group with %d; it was away while the others were in use", d.GUID, d.db.committed, db.committed)
 		}
@@ -370,12 +373,12 @@ func (b *builder) connect(v *Volume, rec *volumeRecord, mirrors []*mirror) {
 	var missing []MissingDisk
 	for _, m := range mirrors {
 		r, why, gone := m.reader()
-		if len(gone) > 0 {
-			for _, d := range gone {
-				if !slices.Contains(missing, d) {
-					missing = append(missing, d)
-				}
+		for _, d := range gone {
+			if !slices.Contains(missing, d) {
+				missing = append(missing, d)
 			}
+		}
+		if r == nil {
 			continue
 		}
 		if len(b.components[rec.id]) == 1 && m.layout != layoutRAID5 {

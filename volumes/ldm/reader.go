@@ -73,47 +73,40 @@ func (s *span) readAt(p []byte, off int64) (int, error) {
 	return n, fmt.Errorf("%s, byte %d: %w", s.name, off+int64(n), err)
 }
 
-// reader gives the reader of a component, and why its content may be old; or
-// the disks without which there is none.
+// reader gives the reader of a component, nil when too much is missing; why its
+// content may be old, "" when it is not; and the disks that are not given.
 func (m *mirror) reader() (r io.ReaderAt, old string, missing []MissingDisk) {
-	gone := 0
-	var aged []int
+	gone, aged := -1, -1 // the columns
+	goneCount, agedCount := 0, 0
 	for i, c := range m.columns {
-		if len(c.missing) > 0 {
-			gone++
-			missing = append(missing, c.missing...)
-		}
-		if c.old != "" {
-			aged = append(aged, i)
-			old = c.old
+		missing = append(missing, c.missing...)
+		switch {
+		case len(c.missing) > 0:
+			gone = i
+			goneCount++
+		case c.old != "":
+			aged, old = i, c.old
+			agedCount++
 		}
 	}
-	switch m.layout {
-	case layoutConcat:
-		return m.columns[0], old, missing
-	case layoutStripe:
-		return &striped{m.columns, m.stripe}, old, missing
-	}
-	r5 := &raid5{columns: m.columns, stripe: m.stripe, without: -1}
-	switch {
-	case gone > 1:
-		return nil, old, missing
-	case gone == 1:
-		for i, c := range m.columns {
-			if len(c.missing) > 0 {
-				r5.without = i
-			}
-		}
-		// Parity with old columns gives neither old nor new bytes.
-		if len(aged) > 0 && !(len(aged) == 1 && aged[0] == r5.without) {
+	if m.layout == layoutRAID5 {
+		switch {
+		case goneCount > 1 || goneCount == 1 && agedCount > 0:
+			// Parity with an old column gives neither old nor new bytes.
 			return nil, old, missing
+		case goneCount == 0 && agedCount == 1:
+			// The column that is behind is better computed from the others.
+			gone, old = aged, ""
 		}
-		old = ""
-	case len(aged) == 1:
-		// The one column that is behind is better computed from the others.
-		r5.without, old = aged[0], ""
+		return &raid5{m.columns, m.stripe, gone}, old, missing
 	}
-	return r5, old, nil
+	if goneCount > 0 {
+		return nil, old, missing
+	}
+	if m.layout == layoutStripe {
+		return &striped{m.columns, m.stripe}, old, nil
+	}
+	return m.columns[0], old, nil
 }
 
 // mirrored reads from the first mirror that has the bytes.
