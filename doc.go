@@ -29,7 +29,8 @@
 //
 //	cmd/coldstate/  flags, printing, exit codes: the only place that talks to people
 //	internal/       small formats and strings used by several of the above
-//	testimages/     a small Windows disk, and the programs that build it
+//	testimages/     Windows disks for tests, and what builds them: hivegen/ registry
+//	                files, ntfsgen/ volumes, diskgen/ partition tables, mktree/ the sample
 //	docs/           format.md, rules.md, performance.md, decisions/
 //
 // The main job is one chain of calls, each taking what the last one gave:

@@ -44,9 +44,10 @@ var mayImport = map[string][]string{
 	"plan":                {"offline", "profile", "volumes", "volumes/winfs", "hive", "migxml", "rules", "internal/winpath", "internal/winsec", "internal/wstr"},
 	"capture":             {"plan", "offline", "profile", "volumes", "volumes/winfs", "hive", "rules", "store", "internal/regtext", "internal/winpath", "internal/winsec", "internal/wstr"},
 	"restore/folder":      {"internal/winpath", "internal/wstr"},
-	"testimages":          {"testimages/hivegen"},
+	"testimages":          {"testimages/hivegen", "testimages/ntfsgen", "testimages/diskgen"},
 	"testimages/diskgen":  {},
 	"testimages/hivegen":  {},
+	"testimages/ntfsgen":  {"testimages/hivegen"},
 	"testimages/mktree":   {"testimages", "testimages/hivegen"}, // builds the disk of testimages
 }
 
