@@ -35,6 +35,9 @@ type Drive struct {
 	Letter string `json:"letter"`
 	Volume int    `json:"volume"`
 	How    string `json:"how"`
+	// Base is the folder of the volume that is the root of the drive:
+	// "Windows.old".
+	Base wstr.Text `json:"base,omitempty"`
 }
 
 // UserDoc describes a user.
@@ -93,7 +96,7 @@ func (p *Plan) windows() Windows {
 		Revision: s.UBR, Architecture: s.Arch, Computer: s.ComputerName,
 	}
 	for _, d := range s.Drives {
-		w.Drives = append(w.Drives, Drive{string(rune(d.Letter)) + ":", d.Volume.Number, d.How})
+		w.Drives = append(w.Drives, Drive{string(rune(d.Letter)) + ":", d.Volume.Number, d.How, wstr.Text(d.Base)})
 	}
 	for _, pr := range s.Problems {
 		w.Problems = append(w.Problems, pr.String())
