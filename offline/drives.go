@@ -96,7 +96,7 @@ func checkPlaces(set *volumes.Set, opt Options) error {
 		if vol, _ := winpath.Split(p.Path); winpath.Letter(vol) == 0 || strings.HasPrefix(p.Path, `\\`) {
 			return fmt.Errorf(`%q is no path of a Windows; write it like D:\ or C:\Data`, p.Path)
 		}
-		if p.Volume == nil || !slices.Contains(set.Volumes, p.Volume) {
+		if p.Volume != nil && !slices.Contains(set.Volumes, p.Volume) {
 			return fmt.Errorf("%s: its volume is not among the sources", p.Path)
 		}
 	}

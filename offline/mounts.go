@@ -194,6 +194,13 @@ func (s *System) place(p Place, system Drive) {
 	vol, names := winpath.Split(p.Path)
 	letter := winpath.Letter(vol)
 	switch {
+	case p.Volume == nil && len(names) > 0:
+		s.MissingMounts = append(s.MissingMounts, winpath.Clean(p.Path))
+	case p.Volume == nil:
+		if letter != system.Letter {
+			s.Drives = slices.DeleteFunc(s.Drives, func(d Drive) bool { return d.Letter == letter })
+			s.Missing = append(s.Missing, letter)
+		}
 	case letter == system.Letter && len(names) == 0:
 		if p.Volume != system.Volume || !wstr.EqualFold(p.Base, system.Base) {
 			s.problem(s.Dir, "drive %c: is the drive of this Windows, on %s; that it is %s, as %s says, is ignored", letter, whereabouts(system.Volume, system.Base), whereabouts(p.Volume, p.Base), p.How)

@@ -35,10 +35,10 @@ type Options struct {
 
 // Place says what a path of the installation is.
 type Place struct {
-	Path   string // `D:\`, or a folder in which a volume is mounted: `C:\Data`
-	Volume *volumes.Volume
-	Base   string // the folder of the volume that it is, "" for the root
-	How    string // who says so: "offline.xml", "--map"
+	Path   string          // `D:\`, or a folder in which a volume is mounted: `C:\Data`
+	Volume *volumes.Volume // nil for one that is not among the sources
+	Base   string          // the folder of the volume that it is, "" for the root
+	How    string          // who says so: "offline.xml", "--map"
 }
 
 // Problem is something wrong with an installation or a profile, told for

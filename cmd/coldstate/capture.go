@@ -39,7 +39,7 @@ type captureCmd struct {
 	SegmentSize  string   `help:"Largest size of a segment of the store." default:"2G" placeholder:"SIZE"`
 	Progress     string   `help:"auto, plain, json or none." enum:"auto,plain,json,none" default:"auto"`
 	JSON         bool     `help:"Print the plan (--dry-run) or the result as JSON." name:"json"`
-	Source       []string `arg:"" help:"Disk images, devices or folders: the disks of one machine."`
+	Source       []string `arg:"" optional:"" help:"Disk images, devices or folders: the disks of one machine."`
 }
 
 func (captureCmd) Help() string {
@@ -78,7 +78,11 @@ func (c *captureCmd) run(a *app, start time.Time) error {
 		return err
 	}
 	if !c.DryRun {
-		if err := checkTarget(c.To, c.Source); err != nil {
+		dirs := c.Source
+		if c.Offline != "" {
+			dirs = offlinePlaces(c.Offline)
+		}
+		if err := checkTarget(c.To, dirs); err != nil {
 			return err
 		}
 	}

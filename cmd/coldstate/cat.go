@@ -9,8 +9,8 @@ import (
 
 type catCmd struct {
 	sourceFlags
-	Source string `arg:"" help:"A store, or a source: disk image, device, folder."`
-	Path   string `arg:"" help:"A file in it; FILE:STREAM for an alternate stream."`
+	Source string `arg:"" optional:"" help:"A store, or a source: disk image, device, folder."`
+	Path   string `arg:"" optional:"" help:"A file in it; FILE:STREAM for an alternate stream."`
 }
 
 func (catCmd) Help() string {
@@ -20,6 +20,10 @@ func (catCmd) Help() string {
 }
 
 func (c *catCmd) Run(a *app) error {
+	var err error
+	if c.Source, c.Path, err = c.shiftOne(c.Source, c.Path, "file"); err != nil {
+		return err
+	}
 	t, err := a.openTree(c.Source, c.sourceFlags)
 	if err != nil {
 		return err

@@ -20,7 +20,7 @@ type extractCmd struct {
 	To        string   `required:"" help:"The folder to fill: DIR/C/Users/…" placeholder:"DIR"`
 	Streams   string   `help:"Write alternate streams as files below this folder." placeholder:"DIR"`
 	Overwrite bool     `help:"Replace files that are there already."`
-	Source    string   `arg:"" help:"A store, or a source: disk image, device, folder."`
+	Source    string   `arg:"" optional:"" help:"A store, or a source: disk image, device, folder."`
 	Path      []string `arg:"" optional:"" help:"What to take, with everything below; without a path everything."`
 }
 
@@ -39,6 +39,10 @@ func (c *extractCmd) Run(a *app) error {
 		if dir != "" && isStore(dir) {
 			return usagef("%s is a store; files are not put among its own: choose another folder", dir)
 		}
+	}
+	var err error
+	if c.Source, c.Path, err = c.shift(c.Source, c.Path...); err != nil {
+		return err
 	}
 	t, err := a.openTree(c.Source, c.sourceFlags)
 	if err != nil {

@@ -19,7 +19,7 @@ type lsCmd struct {
 	sourceFlags
 	JSON      bool   `help:"Print JSON." name:"json"`
 	Recursive bool   `help:"Everything below as well, streams included." short:"r"`
-	Source    string `arg:"" help:"A store, or a source: disk image, device, folder."`
+	Source    string `arg:"" optional:"" help:"A store, or a source: disk image, device, folder."`
 	Path      string `arg:"" optional:"" help:"A folder or file in it; without one the volumes are listed."`
 }
 
@@ -33,7 +33,19 @@ Example:
 }
 
 func (c *lsCmd) Run(a *app) error {
-	t, err := a.openTree(c.Source, c.sourceFlags)
+	var given []string
+	if c.Path != "" {
+		given = append(given, c.Path)
+	}
+	source, given, err := c.shift(c.Source, given...)
+	if err != nil {
+		return err
+	}
+	path := ""
+	if len(given) > 0 {
+		path = given[0]
+	}
+	t, err := a.openTree(source, c.sourceFlags)
 	if err != nil {
 		return err
 	}
@@ -41,7 +53,7 @@ func (c *lsCmd) Run(a *app) error {
 	p := newPrinter(a.stdout, c.JSON)
 	var nodes []*node
 	gaps := 0
-	err = t.each(c.Path, c.Recursive, func(n *node) error {
+	err = t.each(path, c.Recursive, func(n *node) error {
 		if err := a.ctx.Err(); err != nil {
 			return err
 		}
@@ -82,8 +94,8 @@ func (a *app) shown(p *printer, gaps int, err error) error {
 type findCmd struct {
 	sourceFlags
 	JSON   bool   `help:"Print JSON." name:"json"`
-	Source string `arg:"" help:"A store, or a source: disk image, device, folder."`
-	Name   string `arg:"" help:"A name with * and ?, or a path with backslashes."`
+	Source string `arg:"" optional:"" help:"A store, or a source: disk image, device, folder."`
+	Name   string `arg:"" optional:"" help:"A name with * and ?, or a path with backslashes."`
 }
 
 func (findCmd) Help() string {
@@ -96,6 +108,10 @@ Example:
 }
 
 func (c *findCmd) Run(a *app) error {
+	var err error
+	if c.Source, c.Name, err = c.shiftOne(c.Source, c.Name, "name"); err != nil {
+		return err
+	}
 	t, err := a.openTree(c.Source, c.sourceFlags)
 	if err != nil {
 		return err

@@ -181,6 +181,10 @@ func checkLog(log string, kctx *kong.Context) error {
 	for _, v := range values {
 		for _, text := range texts(v.Target) {
 			names := []string{text}
+			isSource := v.Name == "source" || v.Name == "store"
+			if v.Name == "offline" && text != "" {
+				names, isSource = append(names, offlinePlaces(text)...), true
+			}
 			if _, name, ok := strings.Cut(text, "="); ok {
 				names = append(names, name) // --map D=/dev/sdb1
 			}
@@ -190,7 +194,7 @@ func checkLog(log string, kctx *kong.Context) error {
 				case name == "" || oerr != nil:
 				case err == nil && os.SameFile(fi, other):
 					return refuse("%s is %s, which the command is about", log, name)
-				case other.IsDir() && (v.Name == "source" || v.Name == "store") && inside(log, name):
+				case other.IsDir() && isSource && inside(log, name):
 					return refuse("%s lies in %s, in which nothing is written", log, name)
 				}
 			}

@@ -23,7 +23,7 @@ type regCmd struct {
 	sourceFlags
 	Format string   `help:"text, reg, json or tsv." enum:"text,reg,json,tsv" default:"text"`
 	User   string   `help:"Whose HKCU, when there are several users: name, SID or pattern." placeholder:"PATTERN"`
-	Source string   `arg:"" help:"A hive file, or a source with an offline Windows."`
+	Source string   `arg:"" optional:"" help:"A hive file, or a source with an offline Windows."`
 	Key    []string `arg:"" optional:"" help:"Keys to print with what is below: HKLM\\SOFTWARE\\…, HKCU\\…; in a hive file paths below its root."`
 }
 
@@ -54,6 +54,10 @@ func (c *regCmd) Run(a *app) error {
 }
 
 func (c *regCmd) run(a *app, p *regPrinter) error {
+	var err error
+	if c.Source, c.Key, err = c.shift(c.Source, c.Key...); err != nil {
+		return err
+	}
 	h, err := openHiveFile(c.Source)
 	if err != nil {
 		return err
@@ -81,7 +85,7 @@ func (c *regCmd) run(a *app, p *regPrinter) error {
 		}
 		return nil
 	}
-	src, err := a.openSource([]string{c.Source}, c.sourceFlags)
+	src, err := a.openSource(sources(c.Source), c.sourceFlags)
 	if err != nil {
 		return err
 	}

@@ -5,19 +5,78 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/coldstate/coldstate/internal/winpath"
 	"github.com/coldstate/coldstate/offline"
 	"github.com/coldstate/coldstate/volumes"
 	"github.com/coldstate/coldstate/winold"
 )
 
-// sourceFlags choose among what the sources hold.
+// sourceFlags say what the sources are, and choose among what they hold.
 type sourceFlags struct {
+	Offline string   `help:"An offline.xml that says where the Windows is, in the place of sources." placeholder:"FILE"`
 	Windows string   `help:"Which installation, as inspect prints it, when there are several." placeholder:"PATH"`
-	Map     []string `help:"That drive letter of the offline Windows is this volume (number of inspect) or source." placeholder:"LETTER=VOLUME" sep:"none"`
+	Map     []string `help:"That drive letter of the offline Windows, or folder in which it mounts a volume, is this volume (number of inspect) or source." placeholder:"LETTER=VOLUME" sep:"none"`
+	Arch    string   `help:"The architecture of the offline Windows where it is found out wrongly: 32, 64 or arm64." placeholder:"ARCH"`
+}
+
+// archVariable is the environment variable that says the architecture to
+// Microsoft's tools: 32 or 64.
+const archVariable = "MIG_OFFLINE_PLATFORM_ARCH"
+
+// shift takes the arguments of a command whose first one is the source: with
+// --offline there is none, and the first argument is what it is about.
+func (f *sourceFlags) shift(source string, rest ...string) (string, []string, error) {
+	if f.Offline == "" || source == "" {
+		if f.Offline == "" && source == "" {
+			return "", nil, errNoSource
+		}
+		return source, rest, nil
+	}
+	inside := winpath.Letter(source) != 0 || len(source) > 2 && strings.EqualFold(source[:2], "HK")
+	if !inside && (len(rest) > 0 || exists(source)) {
+		return "", nil, f.both(source)
+	}
+	return "", append([]string{source}, rest...), nil
+}
+
+// shiftOne is shift for a command with one argument behind the source.
+func (f *sourceFlags) shiftOne(source, arg, what string) (string, string, error) {
+	var given []string
+	if arg != "" {
+		given = append(given, arg)
+	}
+	source, given, err := f.shift(source, given...)
+	switch {
+	case err != nil:
+		return "", "", err
+	case len(given) != 1:
+		return "", "", fail(statusUsage, fmt.Errorf("which %s?", what), "it stands behind the source; --help has an example")
+	}
+	return source, given[0], nil
+}
+
+// sources is the list of sources of a command that has one, or none beside
+// --offline.
+func sources(path string) []string {
+	if path == "" {
+		return nil
+	}
+	return []string{path}
+}
+
+var errNoSource = fail(statusUsage, errors.New("which source?"), "name a disk image, a device or a folder, or give an offline.xml with --offline")
+
+// both is the error of sources beside --offline.
+func (f *sourceFlags) both(source string) error {
+	return fail(statusUsage, fmt.Errorf("both the source %s and --offline %s say where the Windows is", source, f.Offline), "give one of them; further disks are named by the mappings of the offline.xml, or by --map")
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }
 
 // source is an open set of disks and, when there is one, its Windows.
@@ -39,33 +98,57 @@ func (a *app) openSource(paths []string, f sourceFlags) (*source, error) {
 }
 
 func (a *app) openSourceWith(paths []string, f sourceFlags, vopt volumes.Options) (*source, error) {
-	mapped, paths, err := parseMap(f.Map, paths)
+	opt := offline.Options{Arch: f.Arch}
+	if v := os.Getenv(archVariable); opt.Arch == "" && v != "" {
+		if v != "32" && v != "64" {
+			return nil, fail(statusUsage, fmt.Errorf("the environment variable %s is %q; it has to be 32 or 64", archVariable, v), "set it right, or remove it and give --arch")
+		}
+		opt.Arch, opt.ArchFrom = v, archVariable
+		a.message("note", fmt.Sprintf("%s is set: the Windows is taken to be a %s-bit one", archVariable, v))
+	}
+	places, err := parseMap(f.Map)
 	if err != nil {
 		return nil, err
 	}
-	set, err := volumes.Open(paths, vopt)
+	if f.Offline != "" {
+		if len(paths) > 0 {
+			return nil, f.both(paths[0])
+		}
+		return a.openOffline(f, places, opt)
+	}
+	if len(paths) == 0 {
+		return nil, errNoSource
+	}
+	set, err := volumes.Open(addSources(paths, places), vopt)
 	if err != nil {
 		return nil, a.sourceError(err)
 	}
-	opt := offline.Options{Map: map[byte]int{}}
-	for _, m := range mapped {
-		n := m.volume
-		if m.source >= 0 {
-			if n, err = onlyVolume(set.Sources[m.source]); err != nil {
-				set.Close()
-				return nil, fail(statusUsage, fmt.Errorf("--map %s: %w", m.text, err), "name the volume by its number, as inspect lists them with all sources")
+	return a.findWindows(set, f, places, opt)
+}
+
+// findWindows looks for the installations of an open set, which it closes
+// when it fails.
+func (a *app) findWindows(set *volumes.Set, f sourceFlags, places []mapping, opt offline.Options) (s *source, err error) {
+	defer func() {
+		if err != nil {
+			set.Close()
+		}
+	}()
+	for _, p := range places {
+		at := offline.Place{Path: p.path, How: p.how}
+		if !p.missing {
+			if at.Volume, at.Base, err = p.find(set); err != nil {
+				return nil, fail(statusUsage, fmt.Errorf("%s: %w", p.where, err), "name the volume by its number, as inspect lists them with all sources")
 			}
 		}
-		opt.Map[m.letter] = n
+		opt.Places = append(opt.Places, at)
 	}
 	systems, problems, err := offline.Find(set, opt)
 	if err != nil {
-		set.Close()
 		return nil, fail(statusUsage, err, "inspect lists the volumes with their numbers")
 	}
-	s := &source{set: set, systems: systems, problems: problems}
+	s = &source{set: set, systems: systems, problems: problems}
 	if err := s.chooseWindows(f.Windows, opt); err != nil {
-		set.Close()
 		return nil, err
 	}
 	return s, nil
@@ -102,50 +185,188 @@ func (s *source) chooseWindows(name string, opt offline.Options) error {
 	return nil
 }
 
-// mapping is one --map: a letter and the number of a volume, or the index of
-// a source that holds one.
+// mapping is what a person says a path of the offline Windows is: a --map, or a
+// mapping of an offline.xml.
 type mapping struct {
-	text   string
-	letter byte
-	volume int
-	source int // -1 when volume is given
+	where   string // for messages: "--map D=2", "offline.xml:4:3"
+	how     string // for the drives: "--map", "offline.xml"
+	path    string // `D:\`, `C:\Data`
+	what    string // a path of the host, or the number of a volume with a path on it
+	missing bool   // the host has no such path
 }
 
-// parseMap reads the --map flags. Sources that only they name are added to
-// paths.
-func parseMap(flags, paths []string) ([]mapping, []string, error) {
-	var out []mapping
-	paths = slices.Clone(paths)
-	for _, text := range flags {
-		letter, what, ok := strings.Cut(text, "=")
-		letter = strings.ToUpper(strings.TrimSuffix(letter, ":"))
-		if !ok || what == "" || len(letter) != 1 || letter[0] < 'A' || letter[0] > 'Z' {
-			return nil, nil, fail(statusUsage, fmt.Errorf("--map %s: a drive letter and the number of a volume, or a source, are wanted", text), "for example --map D=2 or --map D=/dev/sdb1; inspect lists the volumes with their numbers")
-		}
-		m := mapping{text: text, letter: letter[0], source: -1}
-		if n, err := strconv.Atoi(strings.TrimSuffix(what, ":")); err == nil {
-			m.volume = n
-		} else if i := slices.Index(paths, what); i >= 0 {
-			m.source = i
-		} else {
-			m.source = len(paths)
-			paths = append(paths, what)
-		}
-		out = append(out, m)
+// number takes "2", "2:" and `2:\folder` apart.
+func (p mapping) number() (n int, rel string, ok bool) {
+	if n, err := strconv.Atoi(p.what); err == nil {
+		return n, "", true
 	}
-	return out, paths, nil
+	vol, rest := winpath.Volume(p.what)
+	if n, err := strconv.Atoi(strings.TrimSuffix(vol, ":")); err == nil {
+		return n, winpath.Join("", strings.Split(strings.ReplaceAll(rest, "/", `\`), `\`)...), true
+	}
+	return 0, "", false
 }
 
-// onlyVolume is the number of the one volume of a source that can be read.
-func onlyVolume(src *volumes.Source) (int, error) {
-	var readable []int
+// parseMap reads the --map flags.
+func parseMap(flags []string) ([]mapping, error) {
+	var out []mapping
+	for _, text := range flags {
+		i := strings.IndexByte(text, '=')
+		if i > 2 {
+			i = strings.LastIndexByte(text, '=') // the name of a folder may hold one
+		}
+		p := mapping{where: "--map " + text, how: "--map"}
+		if i > 0 {
+			p.path, p.what = text[:i], text[i+1:]
+			if len(p.path) == 1 {
+				p.path += ":"
+			}
+		}
+		vol, names := winpath.Split(p.path)
+		if p.what == "" || winpath.Letter(vol) == 0 || len(p.path) > 2 && p.path[2] != '\\' && p.path[2] != '/' {
+			return nil, fail(statusUsage, fmt.Errorf("--map %s: a drive letter and the number of a volume, or a source, are wanted", text), `for example --map D=2, --map D=/dev/sdb1 or --map 'C:\Data=3'; inspect lists the volumes with their numbers`)
+		}
+		p.path = winpath.Join(vol+`\`, names...)
+		out = append(out, p)
+	}
+	return out, nil
+}
+
+// addSources adds the sources that only places name.
+func addSources(paths []string, places []mapping) []string {
+	paths = paths[:len(paths):len(paths)]
+next:
+	for _, p := range places {
+		if _, _, ok := p.number(); ok || p.missing {
+			continue
+		}
+		for _, path := range paths {
+			if _, ok := hostRel(volumeFolder(path), p.what); ok || path == p.what {
+				continue next
+			}
+		}
+		paths = append(paths, p.what)
+	}
+	return paths
+}
+
+// volumeFolder is the folder of the host that stands for a volume when path
+// is given as source: path, or the one above when it is a Windows folder.
+func volumeFolder(path string) string {
+	if isWindowsFolder(path) {
+		return filepath.Dir(path)
+	}
+	return path
+}
+
+// isWindowsFolder says whether path holds System32\config, in any case.
+func isWindowsFolder(path string) bool {
+	path, ok := childFold(path, "System32")
+	if ok {
+		path, ok = childFold(path, "config")
+	}
+	fi, err := os.Stat(path)
+	return ok && err == nil && fi.IsDir()
+}
+
+// childFold finds an entry of a folder without regard to case; an exact match
+// comes first.
+func childFold(dir, name string) (string, bool) {
+	path := filepath.Join(dir, name)
+	if exists(path) {
+		return path, true
+	}
+	es, err := os.ReadDir(dir)
+	if err != nil {
+		return "", false
+	}
+	for _, e := range es {
+		if strings.EqualFold(e.Name(), name) {
+			return filepath.Join(dir, e.Name()), true
+		}
+	}
+	return "", false
+}
+
+// hostRel is the path of what below the folder dir, with backslashes; ok is
+// false when it is not below it, and when dir is no folder.
+func hostRel(dir, what string) (rel string, ok bool) {
+	if fi, err := os.Stat(dir); err != nil || !fi.IsDir() {
+		return "", false
+	}
+	real := func(p string) (string, error) {
+		p, err := filepath.Abs(p)
+		if err == nil {
+			p, err = filepath.EvalSymlinks(p)
+		}
+		return p, err
+	}
+	d, err1 := real(dir)
+	w, err2 := real(what)
+	if err1 != nil || err2 != nil {
+		return "", false
+	}
+	rel, err := filepath.Rel(d, w)
+	if err != nil || rel == ".." || strings.HasPrefix(rel, ".."+string(filepath.Separator)) {
+		return "", false
+	}
+	if rel == "." {
+		return "", true
+	}
+	return strings.ReplaceAll(filepath.ToSlash(rel), "/", `\`), true
+}
+
+// find is the volume of an open set that p names, and the folder on it.
+func (p mapping) find(set *volumes.Set) (*volumes.Volume, string, error) {
+	if n, rel, ok := p.number(); ok {
+		if n < 1 || n > len(set.Volumes) {
+			return nil, "", fmt.Errorf("there is no volume %d: the given sources have %d volumes", n, len(set.Volumes))
+		}
+		v := set.Volumes[n-1]
+		if rel != "" {
+			fs, err := v.FS()
+			if err != nil {
+				return nil, "", err
+			}
+			if _, err := fs.Lookup(rel); err != nil {
+				return nil, "", fmt.Errorf("%s: %w", rel, err)
+			}
+		}
+		return v, rel, nil
+	}
+	for _, src := range set.Sources {
+		if src.Path == p.what && src.Kind != volumes.Folder {
+			v, err := onlyVolume(src)
+			return v, "", err
+		}
+		for _, v := range src.Volumes {
+			if v.HostPath == "" {
+				continue
+			}
+			if rel, ok := hostRel(v.HostPath, p.what); ok {
+				return v, rel, nil
+			}
+		}
+	}
+	for _, src := range set.Sources {
+		if src.Path == p.what {
+			v, err := onlyVolume(src)
+			return v, "", err
+		}
+	}
+	return nil, "", fmt.Errorf("%s is not among the sources", p.what)
+}
+
+// onlyVolume is the one volume of a source that can be read.
+func onlyVolume(src *volumes.Source) (*volumes.Volume, error) {
+	var readable []*volumes.Volume
 	for _, v := range src.Volumes {
 		if _, err := v.FS(); err == nil {
-			readable = append(readable, v.Number)
+			readable = append(readable, v)
 		}
 	}
 	if len(readable) != 1 {
-		return 0, fmt.Errorf("%s holds %d volumes that can be read", src.Path, len(readable))
+		return nil, fmt.Errorf("%s holds %d volumes that can be read", src.Path, len(readable))
 	}
 	return readable[0], nil
 }

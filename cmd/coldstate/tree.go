@@ -84,7 +84,7 @@ type tree interface {
 
 // openTree opens SOURCE or STORE.
 func (a *app) openTree(path string, f sourceFlags) (tree, error) {
-	if isStore(path) {
+	if path != "" && isStore(path) {
 		s, err := store.Open(store.OS(path))
 		if err != nil {
 			return nil, fail(statusFailed, fmt.Errorf("%s: %w", path, err), "coldstate verify tells what is damaged")
@@ -97,7 +97,7 @@ func (a *app) openTree(path string, f sourceFlags) (tree, error) {
 		}
 		return &storeTree{s: s}, nil
 	}
-	src, err := a.openSource([]string{path}, f)
+	src, err := a.openSource(sources(path), f)
 	if err != nil {
 		return nil, err
 	}
