@@ -158,6 +158,9 @@ func (s *Set) assemble() {
 				v.Kind = contentKind(v.Dynamic.reader, 0, v.Size)
 			}
 			v.Source.Volumes = append(v.Source.Volumes, v)
+			for _, p := range lv.Problems {
+				v.Source.Problems = append(v.Source.Problems, fmt.Sprintf("dynamic volume %s: %s", lv.Name, p))
+			}
 		}
 	}
 	for _, src := range s.Sources {

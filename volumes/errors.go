@@ -65,12 +65,16 @@ type VolumeError struct {
 
 func (e *VolumeError) Error() string {
 	v := e.Volume
-	s := fmt.Sprintf("volume %d (%s", v.Number, v.Kind)
+	kind := v.Kind
+	if v.Dynamic != nil {
+		kind = v.Dynamic.String()
+		if v.Kind != kindLDM {
+			kind = v.Kind + ", " + kind
+		}
+	}
+	s := fmt.Sprintf("volume %d (%s", v.Number, kind)
 	if v.Source != nil {
 		s += " in " + v.Source.Path
-	}
-	if v.Dynamic != nil {
-		s += ", " + v.Dynamic.String()
 	}
 	if v.Partition != nil {
 		s += fmt.Sprintf(", partition %d at offset %d", v.Partition.Number, v.Offset)
