@@ -1,13 +1,12 @@
 package profile
 
 import (
-	"errors"
+	"slices"
 	"strings"
 
 	"github.com/coldstate/coldstate/internal/winpath"
 	"github.com/coldstate/coldstate/internal/winsec"
 	"github.com/coldstate/coldstate/internal/wstr"
-	"github.com/coldstate/coldstate/volumes"
 	"github.com/coldstate/coldstate/volumes/winfs"
 )
 
@@ -197,12 +196,15 @@ func (r *reader) owner(dir string) (sid, from string) {
 	if byList != "" {
 		return byList, from
 	}
+	var sids []string
 	for _, roaming := range roamingFolders {
 		for _, keys := range keyFolders {
-			if sid := r.onlySID(winpath.Join(dir, roaming, keys)); sid != "" {
-				return sid, "keys of the account"
-			}
+			sids = append(sids, r.sidsIn(winpath.Join(dir, roaming, keys))...)
 		}
+	}
+	slices.Sort(sids)
+	if sids = slices.Compact(sids); len(sids) == 1 {
+		return sids[0], "keys of the account"
 	}
 	return "", ""
 }
@@ -243,29 +245,20 @@ func accountsOf(b []byte) (owner, writer string) {
 	return owner, writer
 }
 
-// onlySID is the SID that is the name of a folder in dir, "" when there is
-// none or more.
-func (r *reader) onlySID(dir string) string {
+// sidsIn lists the SIDs that are names of what is in dir.
+func (r *reader) sidsIn(dir string) (sids []string) {
 	at, ok := r.place(dir)
 	if !ok {
-		return ""
+		return nil
 	}
-	children, err := at.fs.Children(at.entry)
-	if err != nil && !errors.Is(err, volumes.ErrNotFound) && len(children) == 0 {
-		return ""
-	}
-	only := ""
+	// A folder that cannot be listed whole may still name one.
+	children, _ := at.fs.Children(at.entry)
 	for _, c := range children {
-		sid, rest, ok := splitSID(at.fs.Name(c))
-		if !ok || rest != "" || !isOwner(sid) {
-			continue
+		if sid, rest, ok := splitSID(at.fs.Name(c)); ok && rest == "" && isOwner(sid) {
+			sids = append(sids, sid)
 		}
-		if only != "" && only != sid {
-			return ""
-		}
-		only = sid
 	}
-	return only
+	return sids
 }
 
 // isAccount says whether sid is of a kind that people log on with.

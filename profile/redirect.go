@@ -44,12 +44,16 @@ type Redirected struct {
 // cloudRoot is a folder that a cloud keeps.
 type cloudRoot struct{ path, account string }
 
-// cloudRoots lists the OneDrive folders of a user.
-func (r *reader) cloudRoots(ntuser *hive.Hive, own *offline.Env) []cloudRoot {
+// cloudRoots lists the OneDrive folders of a user with the profile folder dir.
+func (r *reader) cloudRoots(dir string, ntuser *hive.Hive, own *offline.Env) []cloudRoot {
 	var roots []cloudRoot
 	add := func(path, account string) {
 		if path, ok := own.Expand(path); ok && winpath.Letter(path) != 0 {
 			path = winpath.Clean(path)
+			// Left by an account that is gone it may be the profile folder.
+			if _, all := winpath.Rel(path, dir); all {
+				return
+			}
 			if !slices.ContainsFunc(roots, func(c cloudRoot) bool { return wstr.EqualFold(c.path, path) }) {
 				roots = append(roots, cloudRoot{path, account})
 			}
@@ -106,7 +110,7 @@ func (r *reader) networkDrive(u *User, ntuser *hive.Hive, letter byte) string {
 // cloud, are noted in u.Redirected.
 func (r *reader) redirect(u *User, ntuser *hive.Hive, own *offline.Env, folders []offline.Folder) {
 	usual, _ := r.sys.UserFolders(nil, own)
-	clouds := r.cloudRoots(ntuser, own)
+	clouds := r.cloudRoots(u.Dir, ntuser, own)
 	where := winpath.Join(u.Dir, ntuserName)
 	for i := range folders {
 		f := &folders[i]
@@ -171,6 +175,7 @@ func (r *reader) redirect(u *User, ntuser *hive.Hive, own *offline.Env, folders 
 		}
 		u.Redirected = append(u.Redirected, red)
 	}
+	slices.SortFunc(u.Redirected, func(a, b Redirected) int { return strings.Compare(a.Folder, b.Folder) })
 }
 
 // left is the usual place of f when f was moved from there and something
