@@ -141,7 +141,9 @@ func (f *finder) folder(v *volumes.Volume, fs volumes.FS, e volumes.Entry, root 
 		if _, names := winpath.Split(root); kind == WindowsOld && len(names) > 1 {
 			o.elsewhere = true
 		} else {
-			o.Live = f.live(v)
+			if o.Live = f.live(v); o.Live == nil {
+				o.Broken = broken(v, fs)
+			}
 		}
 		f.olds = append(f.olds, o)
 	}
@@ -207,6 +209,16 @@ func (f *finder) live(v *volumes.Volume) *offline.System {
 		}
 	}
 	return best
+}
+
+// broken finds a Windows folder in the root of a volume.
+func broken(v *volumes.Volume, fs volumes.FS) string {
+	for _, e := range folders(fs, fs.Root()) {
+		if name := fs.Name(e); KindOf(name) == "" && hasConfig(fs, name) {
+			return rawPath(v, name)
+		}
+	}
+	return ""
 }
 
 // base is the folder that is the root of the system's own drive.
@@ -311,11 +323,20 @@ func (e *GoneError) Error() string {
 	return fmt.Sprintf("%s holds no Windows that can be captured: %s", e.Old.Folder, e.Old.Gone)
 }
 
+// A BrokenError says that the only installation that can be used is an older
+// one, while there is another one whose registry cannot be used.
+type BrokenError struct{ Old *Old }
+
+func (e *BrokenError) Error() string {
+	return fmt.Sprintf("the registry of %s cannot be used, and %s is an older Windows", e.Old.Broken, e.Old.Folder)
+}
+
 // Choose picks an installation by what inspect calls it: for one of systems
 // its Name, its Dir or its path with the number of the volume, for an older
 // one its folder or the Windows folder in it. "" is the only one of systems,
 // else the only older one. The Old is nil when the choice is none of olds.
-// Errors wrap offline.ErrNoWindows or offline.ErrSeveral, or are *GoneError.
+// Errors wrap offline.ErrNoWindows or offline.ErrSeveral, or are *GoneError or
+// *BrokenError.
 func Choose(systems []*offline.System, olds []*Old, name string) (*offline.System, *Old, error) {
 	live := Split(systems, olds)
 	var usable []*Old
@@ -328,6 +349,8 @@ func Choose(systems []*offline.System, olds []*Old, name string) (*offline.Syste
 		switch {
 		case len(live) == 1:
 			return live[0], nil, nil
+		case len(live) == 0 && len(usable) == 1 && usable[0].Broken != "":
+			return nil, nil, &BrokenError{usable[0]}
 		case len(live) == 0 && len(usable) == 1:
 			return usable[0].System, usable[0], nil
 		case len(live) == 0 && len(usable) == 0:

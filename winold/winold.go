@@ -42,6 +42,10 @@ type Old struct {
 	// "" when there is none. They are also set when the source is the folder
 	// Windows.old of the host and the Windows beside it can be read.
 	LiveName, LiveProduct string
+	// Broken is the folder of a Windows on the same volume whose registry
+	// cannot be used: `1:\Windows`; "" when there is none. That may be the one
+	// that came after it.
+	Broken string
 	// Made is when the folder was made, and so when the old Windows was put
 	// aside; zero when that is unknown.
 	Made time.Time

@@ -106,20 +106,26 @@ func open(t *testing.T, paths ...string) ([]*offline.System, []*Old) {
 
 func openWith(t *testing.T, opt offline.Options, paths ...string) ([]*offline.System, []*Old) {
 	t.Helper()
+	systems, olds, problems := openAll(t, opt, paths...)
+	if len(problems) != 0 {
+		t.Fatal(problems)
+	}
+	return systems, olds
+}
+
+func openAll(t *testing.T, opt offline.Options, paths ...string) ([]*offline.System, []*Old, []offline.Problem) {
+	t.Helper()
 	set, err := volumes.Open(paths, volumes.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { set.Close() })
 	systems, problems, err := offline.Find(set, opt)
-	if err != nil || len(problems) != 0 {
-		t.Fatal(problems, err)
+	if err != nil {
+		t.Fatal(err)
 	}
-	olds, problems := Find(set, systems, opt)
-	if len(problems) != 0 {
-		t.Fatal(problems)
-	}
-	return systems, olds
+	olds, more := Find(set, systems, opt)
+	return systems, olds, append(problems, more...)
 }
 
 func TestFind(t *testing.T) {
@@ -425,6 +431,7 @@ func TestLifetime(t *testing.T) {
 func TestChoose(t *testing.T) {
 	both := ten.in(ten.in(eleven.in(files{"Windows.old(1)/Users/x/y": nil}, ""), "Windows.old/"), "Windows.old.000/")
 	one := ten.in(files{}, "Windows.old/")
+	half := ten.in(files{"Windows/System32/config/SOFTWARE": []byte("x")}, "Windows.old/")
 	several := ten.in(ten.in(files{}, "Windows.old/"), "Windows.old.000/")
 	for _, tt := range []struct {
 		files files
@@ -443,13 +450,15 @@ func TestChoose(t *testing.T) {
 		{one, ``, `Windows.old\Windows`, nil, ""},
 		{one, `C:\Windows`, `Windows.old\Windows`, nil, ""},
 		{one, `C:\Windows.old`, `Windows.old\Windows`, nil, ""},
+		{half, ``, ``, nil, `the registry of 1:\Windows cannot be used, and 1:\Windows.old is an older Windows`},
+		{half, `1:\Windows.old`, `Windows.old\Windows`, nil, ""},
 		{several, ``, ``, offline.ErrSeveral, `1:\Windows.old\Windows, 1:\Windows.old.000\Windows; choose one with --windows`},
 		{several, `C:\Windows`, ``, offline.ErrSeveral, `are called C:\Windows`},
 		{several, `C:\Windows.old.000\Windows`, `Windows.old.000\Windows`, nil, ""},
 		{files{"x": nil}, ``, ``, offline.ErrNoWindows, ""},
 		{files{"x": nil}, `C:\Windows`, ``, offline.ErrNoWindows, "on the given sources"},
 	} {
-		systems, olds := open(t, tt.files.write(t))
+		systems, olds, _ := openAll(t, offline.Options{}, tt.files.write(t))
 		s, o, err := Choose(systems, olds, tt.name)
 		got := ""
 		if s != nil {

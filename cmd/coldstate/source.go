@@ -35,7 +35,8 @@ func (f *sourceFlags) shift(source string, rest ...string) (string, []string, er
 		}
 		return source, rest, nil
 	}
-	inside := winpath.Letter(source) != 0 || len(source) > 2 && strings.EqualFold(source[:2], "HK")
+	vol, _ := winpath.Volume(source)
+	inside := vol != "" || len(source) > 2 && strings.EqualFold(source[:2], "HK")
 	if !inside && (len(rest) > 0 || exists(source)) {
 		return "", nil, f.both(source)
 	}
@@ -88,6 +89,9 @@ type source struct {
 	// one of systems, nil when that is none of them.
 	olds []*winold.Old
 	old  *winold.Old
+	// undecided says why the only one of systems is not taken without being
+	// chosen, nil when it is.
+	undecided error
 }
 
 func (s *source) Close() { s.set.Close() }
@@ -171,6 +175,10 @@ func (s *source) chooseWindows(name string, opt offline.Options) error {
 		return fail(statusDecision, err, fmt.Sprintf(`take its files as they are: coldstate extract SOURCE '%[1]s\Users' --to DIR, or capture --include '%[1]s\* [*]'`, gone.Old.Folder))
 	case name != "":
 		return fail(statusUsage, err, "inspect lists the installations")
+	}
+	var broken *winold.BrokenError
+	if errors.As(err, &broken) {
+		s.undecided = fail(statusDecision, err, fmt.Sprintf("--windows '%s' captures the older one; the files of the other can be taken with ls and extract", broken.Old.Folder))
 	}
 	if live := winold.Split(s.systems, s.olds); len(live) > 0 {
 		s.systems = live
@@ -384,6 +392,9 @@ func (a *app) sourceError(err error) error {
 func (s *source) system() (*offline.System, error) {
 	switch len(s.systems) {
 	case 1:
+		if s.undecided != nil {
+			return nil, s.undecided
+		}
 		return s.systems[0], nil
 	case 0:
 		why, hint := "no Windows was found on the sources", "give the disk that holds the Windows folder; inspect shows what is on each volume"
