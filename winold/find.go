@@ -16,7 +16,7 @@ import (
 )
 
 // maxFolders bounds the folders that are looked into below one folder of
-// Setup, which has some ten, and in all others together.
+// Setup. Windows.old has some ten.
 const maxFolders = 2000
 
 // Find returns the older installations on the volumes of set, in the order of
@@ -107,7 +107,6 @@ func hostKind(path string) (kind Kind, root string) {
 // volume looks at the folders in the root of v, and for a Windows.old that
 // somebody put into another folder.
 func (f *finder) volume(v *volumes.Volume, fs volumes.FS) {
-	budget := maxFolders
 	for _, top := range folders(fs, fs.Root()) {
 		name := fs.Name(top)
 		switch kind := KindOf(name); kind {
@@ -121,11 +120,9 @@ func (f *finder) volume(v *volumes.Volume, fs volumes.FS) {
 				f.folder(v, fs, e, winpath.Join(name, fs.Name(e)), kind, 1)
 			}
 		default:
-			for _, sub := range folders(fs, top) {
-				if budget--; budget < 0 {
-					break
-				}
-				if KindOf(fs.Name(sub)) == WindowsOld {
+			children, _ := fs.Children(top)
+			for _, sub := range children {
+				if KindOf(fs.Name(sub)) == WindowsOld && isFolder(fs, sub) {
 					f.folder(v, fs, sub, winpath.Join(name, fs.Name(sub)), WindowsOld, 1)
 				}
 			}
