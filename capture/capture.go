@@ -422,7 +422,7 @@ func ambiguous(v *plan.Volume, e winfs.Entry) []wstr.Text {
 	if v.Base != "" {
 		names = names[min(len(names), 1+strings.Count(v.Base, `\`)):]
 	}
-	return texts(names)
+	return texts(append(v.Names(), names...))
 }
 
 func texts(names []string) []wstr.Text {

@@ -47,7 +47,7 @@ func parseDevice(b []byte) device {
 // is says whether v is the volume that d describes.
 func (d device) is(v *volumes.Volume) bool {
 	if v.DynamicID != [16]byte{} {
-		return d.kind == deviceGPT && d.guid == v.DynamicID
+		return d.kind == deviceGPT && v.HasDynamicID(d.guid)
 	}
 	if v.Partition == nil || v.Source == nil || v.Source.Table == nil {
 		return false

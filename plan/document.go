@@ -2,6 +2,7 @@ package plan
 
 import (
 	"github.com/coldstate/coldstate/internal/wstr"
+	"github.com/coldstate/coldstate/offline"
 	"github.com/coldstate/coldstate/profile"
 )
 
@@ -14,6 +15,8 @@ type Document struct {
 	Rules   []RuleDoc `json:"rules"`
 	Totals  []Total   `json:"totals"`
 	Refused int       `json:"refused"`
+	// Hives tells how each registry file was opened that was read.
+	Hives []offline.HiveState `json:"hives,omitempty"`
 }
 
 // Windows describes the installation.
@@ -25,8 +28,11 @@ type Windows struct {
 	Build        int       `json:"build"`
 	Revision     int       `json:"revision,omitempty"`
 	Architecture string    `json:"architecture,omitempty"`
+	ArchFrom     string    `json:"architecture_from,omitempty"`
 	Computer     string    `json:"computer,omitempty"`
 	Drives       []Drive   `json:"drives"`
+	Mounts       []Mount   `json:"mounts,omitempty"`
+	Missing      []string  `json:"missing_volumes,omitempty"` // drives and folders whose volume is not among the sources
 	Problems     []string  `json:"problems,omitempty"`
 }
 
@@ -38,6 +44,32 @@ type Drive struct {
 	// Base is the folder of the volume that is the root of the drive:
 	// "Windows.old".
 	Base wstr.Text `json:"base,omitempty"`
+}
+
+// Mount is a folder of the installation in which a volume is mounted.
+type Mount struct {
+	Folder wstr.Text `json:"folder"`
+	Volume int       `json:"volume"`
+	How    string    `json:"how"`
+}
+
+// Mounts describes the folders in which s has volumes mounted.
+func Mounts(s *offline.System) []Mount {
+	var out []Mount
+	for _, m := range s.Mounts {
+		out = append(out, Mount{wstr.Text(m.Path), m.Volume.Number, m.How})
+	}
+	return out
+}
+
+// Missing names the drives and the folders that are volumes to s which are
+// not among the sources.
+func Missing(s *offline.System) []string {
+	var out []string
+	for _, letter := range s.Missing {
+		out = append(out, string(rune(letter))+":")
+	}
+	return append(out, s.MissingMounts...)
 }
 
 // UserDoc describes a user.
@@ -74,7 +106,7 @@ type RuleDoc struct {
 
 // Document describes the plan for plan.json.
 func (p *Plan) Document() Document {
-	d := Document{Format: 1, Totals: p.Totals(), Refused: len(p.Refused), Windows: p.windows()}
+	d := Document{Format: 1, Totals: p.Totals(), Refused: len(p.Refused), Windows: p.windows(), Hives: p.System.HiveStates()}
 	selected := map[*profile.User]bool{}
 	for _, c := range p.Contexts {
 		selected[c.User] = true
@@ -93,7 +125,8 @@ func (p *Plan) windows() Windows {
 	s := p.System
 	w := Windows{
 		Folder: wstr.Text(s.Dir), Product: s.Product, Edition: s.Edition, Version: s.Version, Build: s.Build,
-		Revision: s.UBR, Architecture: s.Arch, Computer: s.ComputerName,
+		Revision: s.UBR, Architecture: s.Arch, ArchFrom: s.ArchFrom, Computer: s.ComputerName,
+		Mounts: Mounts(s), Missing: Missing(s),
 	}
 	for _, d := range s.Drives {
 		w.Drives = append(w.Drives, Drive{string(rune(d.Letter)) + ":", d.Volume.Number, d.How, wstr.Text(d.Base)})

@@ -9,7 +9,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/coldstate/coldstate/hive"
@@ -76,10 +78,26 @@ type Context struct {
 type Volume struct {
 	Volume *volumes.Volume
 	FS     volumes.FS
-	Prefix string // "C:" or "2:"
+	// Prefix is how its paths begin: "C:", "2:", or the folder in which it is
+	// mounted, `C:\Data`.
+	Prefix string
 	// Base is the folder of the volume that is the root of Prefix: set for a
 	// Windows that was copied into a folder, else "".
 	Base string
+}
+
+// Path is the path of what is rel below the root of v.
+func (v *Volume) Path(rel string) string {
+	if rel == "" && len(v.Prefix) > 2 && winpath.Letter(v.Prefix) != 0 {
+		return v.Prefix
+	}
+	return v.Prefix + `\` + rel
+}
+
+// Names are the folders in Prefix: none for a drive.
+func (v *Volume) Names() []string {
+	_, names := winpath.Split(v.Prefix)
+	return names
 }
 
 // Kind tells what an item is.
@@ -177,7 +195,10 @@ func Build(ctx context.Context, sys *offline.System, set *volumes.Set, users []*
 	if p.Rules, p.Warnings, err = rules.Compile(docs, ctxs, opt.Rules); err != nil {
 		return nil, err
 	}
-	b := &builder{Plan: p, ctx: ctx, opt: opt, profiles: map[string]int16{}}
+	b := &builder{Plan: p, ctx: ctx, opt: opt, profiles: map[string]int16{}, met: map[string]bool{}}
+	for _, m := range sys.Mounts {
+		b.placed = b.placed || !hasVolumeName(m.How)
+	}
 	for _, u := range users {
 		if u.Dir != "" && u.Person() {
 			b.profiles[wstr.Upper(winpath.Clean(u.Dir))] = int16(len(p.Owners))
@@ -201,12 +222,20 @@ type builder struct {
 	profiles map[string]int16 // upper-case profile folder -> owner
 	seen     int64
 	names    []string // folders on the way to the current one
+	// claimed are the entries of the volume at hand whose content is planned,
+	// nil when the volume is walked once.
+	claimed map[volumes.Entry]bool
+	// placed says that a person named folders in which volumes are mounted,
+	// which may be plain folders on the disk.
+	placed bool
+	met    map[string]bool // the folders of that kind that were walked to
 }
 
 func (b *builder) volumes(set *volumes.Set) error {
 	for _, v := range set.Volumes {
-		// A volume has the drive letter of its root, and the letters of
-		// folders of it that are drives to this Windows.
+		// A volume has one name: its drive letter, else the first folder in
+		// which it is mounted, else its number. Beside it there are the
+		// letters of folders of it that are drives to this Windows.
 		prefix := b.System.VolumePrefix(v)
 		roots := []Volume{{Volume: v, Prefix: prefix}}
 		for _, d := range b.System.Drives {
@@ -214,9 +243,28 @@ func (b *builder) volumes(set *volumes.Set) error {
 				roots = append(roots, Volume{Volume: v, Prefix: string(rune(d.Letter)) + ":", Base: d.Base})
 			}
 		}
-		for i, r := range roots {
-			w := b.Rules.Files(r.Prefix)
-			if i == 0 && len(roots) > 1 && winpath.Letter(prefix) == 0 {
+		// Under its other names it is walked when a rule spells them out, for
+		// what was not taken before.
+		var again []Volume
+		for _, m := range b.System.Mounts {
+			switch {
+			case m.Volume != v || m.Base == "" && wstr.EqualFold(m.Path, prefix):
+			case m.Base != "" && winpath.Letter(b.System.Path(v, m.Base)) != 0 && wstr.EqualFold(b.System.Path(v, m.Base), m.Path):
+				roots = append(roots, Volume{Volume: v, Prefix: m.Path, Base: m.Base})
+			case b.start(m.Path).Named():
+				again = append(again, Volume{Volume: v, Prefix: m.Path, Base: m.Base})
+			}
+		}
+		if number := strconv.Itoa(v.Number) + ":"; len(prefix) > 2 && b.Rules.Files(number).Named() {
+			again = append(again, Volume{Volume: v, Prefix: number})
+		}
+		b.claimed = nil
+		if len(again) > 0 {
+			b.claimed = map[volumes.Entry]bool{}
+		}
+		for i, r := range append(roots, again...) {
+			w := b.start(r.Prefix)
+			if winpath.Letter(r.Prefix) == 0 && (i >= len(roots) || i == 0 && len(roots) > 1) {
 				// What lies beside a Windows that was put into a folder (the
 				// Windows that came after it) is taken only when a rule
 				// names the volume.
@@ -230,13 +278,35 @@ func (b *builder) volumes(set *volumes.Set) error {
 	return nil
 }
 
+// start is the state of the rules at the root of what has that prefix: a
+// drive, or a folder in which a volume is mounted.
+func (b *builder) start(prefix string) *rules.Walk {
+	vol, names := winpath.Split(prefix)
+	w := b.Rules.Files(vol)
+	for _, name := range names {
+		w = w.Enter(name)
+	}
+	return w
+}
+
+// claim says whether the content of e is not in the plan under another name
+// of its volume.
+func (b *builder) claim(e volumes.Entry) bool {
+	if b.claimed == nil {
+		return true
+	}
+	old := b.claimed[e]
+	b.claimed[e] = true
+	return !old
+}
+
 func (b *builder) volume(v Volume, w *rules.Walk) error {
 	fs, err := v.Volume.FS()
 	if err != nil {
 		// A volume that no rule names, and that holds no file system of
 		// Windows (EFI, reserved, Linux), is nobody's loss.
 		if w != nil && winpath.Letter(v.Prefix+`\`) != 0 {
-			b.refuse(Refused{Path: v.Prefix + `\`, Kind: Folder, Outcome: Unreadable, Reason: err.Error()})
+			b.refuse(Refused{Path: v.Path(""), Kind: Folder, Outcome: Unreadable, Reason: err.Error()})
 		}
 		return nil
 	}
@@ -249,7 +319,7 @@ func (b *builder) volume(v Volume, w *rules.Walk) error {
 	v.FS = fs
 	root, err := fs.Lookup(v.Base)
 	if err != nil {
-		b.refuse(Refused{Path: v.Prefix + `\`, Kind: Folder, Outcome: Unreadable, Reason: err.Error()})
+		b.refuse(Refused{Path: v.Path(""), Kind: Folder, Outcome: Unreadable, Reason: err.Error()})
 		return nil
 	}
 	b.Volumes = append(b.Volumes, v)
@@ -257,22 +327,35 @@ func (b *builder) volume(v Volume, w *rules.Walk) error {
 	if rel, ok := winpath.Rel(v.Base, store); ok && v.Base != "" {
 		store = rel
 	}
-	vw := &volumeWalk{b, fs, uint8(len(b.Volumes) - 1), v.Prefix, store}
+	vw := &volumeWalk{b, fs, uint8(len(b.Volumes) - 1), v, store}
 	b.names = b.names[:0]
-	return vw.folder(root, w, 0, 0)
+	return vw.folder(root, w, b.profileOf(v.Prefix), 0)
+}
+
+// profileOf is the owner of the folder path: whoever has it or a folder above
+// it as profile.
+func (b *builder) profileOf(path string) int16 {
+	if _, names := winpath.Split(path); len(names) > 0 {
+		for p := path; len(p) > 3; p = winpath.Dir(p) {
+			if o, ok := b.profiles[wstr.Upper(p)]; ok {
+				return o
+			}
+		}
+	}
+	return 0
 }
 
 type volumeWalk struct {
 	*builder
-	fs     volumes.FS
-	vol    uint8
-	prefix string
+	fs   volumes.FS
+	vol  uint8
+	root Volume
 	// store is the path of the store's folder below this volume's root in
 	// upper case, "" when it is elsewhere.
 	store string
 }
 
-func (v *volumeWalk) path() string { return v.prefix + `\` + strings.Join(v.names, `\`) }
+func (v *volumeWalk) path() string { return v.root.Path(strings.Join(v.names, `\`)) }
 
 // refuseAt records an object that cannot be captured: the folder at hand, or
 // with a name what is in it.
@@ -281,9 +364,9 @@ func (v *volumeWalk) refuseAt(name string, r Refused) {
 	if name != "" {
 		names = append(slices.Clip(names), name)
 	}
-	r.Path = v.prefix + `\` + strings.Join(names, `\`)
+	r.Path = v.root.Path(strings.Join(names, `\`))
 	if slices.ContainsFunc(names, func(n string) bool { return strings.Contains(n, `\`) }) {
-		r.Names = slices.Clone(names)
+		r.Names = append(v.root.Names(), names...)
 	}
 	v.refuse(r)
 }
@@ -302,7 +385,7 @@ func (v *volumeWalk) folder(dir volumes.Entry, w *rules.Walk, owner int16, depth
 			owner = o
 		}
 	}
-	if d := w.Self(); d.Take {
+	if d := w.Self(); d.Take && (depth == 0 || v.claim(dir)) {
 		v.add(dir, Folder, d, owner)
 		v.streams(dir, "", d, owner)
 	}
@@ -325,7 +408,7 @@ func (v *volumeWalk) folder(dir volumes.Entry, w *rules.Walk, owner int16, depth
 		}
 		if !info.IsDir() {
 			d := w.Leaf(name)
-			if !d.Take {
+			if !d.Take || !v.claim(e) {
 				continue
 			}
 			if forbiddenFile(v.names, name, v.fs, e, &info) {
@@ -351,6 +434,11 @@ func (v *volumeWalk) folder(dir volumes.Entry, w *rules.Walk, owner int16, depth
 		if cw == nil {
 			continue
 		}
+		if info.Reparse == winfs.TagMountPoint || v.placed {
+			if done := v.mounted(name, cw, owner); done {
+				continue
+			}
+		}
 		if winfs.IsNameSurrogate(info.Reparse) {
 			if d := cw.Self(); d.Take {
 				v.add(e, Link, d, owner)
@@ -370,6 +458,34 @@ func (v *volumeWalk) folder(dir volumes.Entry, w *rules.Walk, owner int16, depth
 		}
 	}
 	return nil
+}
+
+// hasVolumeName says whether it is Windows that mounts a volume, by its name.
+func hasVolumeName(how string) bool { return len(how) > 7 && wstr.EqualFold(how[:7], "Volume{") }
+
+func missingMount(path string) string {
+	return fmt.Sprintf("the volume that is mounted in the folder is not among the sources: give its disk as well, or name the volume with --map '%s=NUMBER'", path)
+}
+
+// mounted says whether the junction of that name in the folder at hand is
+// dealt with because a volume is mounted in it: what stands in its place is
+// the root of that volume, which has its own walk. A junction to a volume that
+// has another name, by which it is walked, stays one unless a rule spells it
+// out.
+func (v *volumeWalk) mounted(name string, w *rules.Walk, owner int16) bool {
+	path := winpath.Join(v.path(), name)
+	to, base, known := v.System.MountAt(path)
+	if known {
+		v.met[path] = true
+	}
+	switch {
+	case !known:
+		return false
+	case to == nil:
+		v.refuseAt(name, Refused{Kind: Folder, Outcome: VolumeMissing, Reason: missingMount(path), Owner: owner})
+		return true
+	}
+	return wstr.EqualFold(v.System.Path(to, base), path) || w.Named()
 }
 
 // streams plans the named streams of e; name is its own in the folder at hand,
@@ -406,6 +522,14 @@ func (b *builder) missing() {
 		b.refuse(Refused{Path: vol + `\`, Kind: Folder, Outcome: VolumeMissing,
 			Reason: fmt.Sprintf("a rule names drive %s, which this Windows had on a disk that is not among the sources: give that disk as well, or name its volume with --map %c=NUMBER", vol, letter)})
 	}
+	// Folders in which a volume is mounted are met on the walk, but for those
+	// that are only said to be one.
+	for _, path := range b.System.MissingMounts {
+		if b.start(path) == nil || slices.ContainsFunc(slices.Collect(maps.Keys(b.met)), func(m string) bool { return wstr.EqualFold(m, path) }) {
+			continue
+		}
+		b.refuse(Refused{Path: path, Kind: Folder, Outcome: VolumeMissing, Reason: missingMount(path)})
+	}
 }
 
 // Path is the logical path of an item: `C:\Users\ann\x`, without its stream.
@@ -415,7 +539,7 @@ func (p *Plan) Path(it *Item) string {
 	if v.Base != "" {
 		rel, _ = winpath.Rel(v.Base, rel)
 	}
-	return v.Prefix + `\` + rel
+	return v.Path(rel)
 }
 
 // Count is the number of objects in scope: every one of them ends in exactly

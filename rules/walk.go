@@ -158,6 +158,11 @@ func (t *tree) root(name string) *Walk {
 	return t.enter(f, ls, nil)
 }
 
+// Named says whether a rule that takes something spells out the path of the
+// folder or key, alone or as the beginning of what it names; a wildcard that
+// fits is no name.
+func (w *Walk) Named() bool { return w != nil && w.folder != nil && w.folder.includes }
+
 // Enter is the state at the child folder or key of that name; nil when no
 // rule can take anything in it or below.
 func (w *Walk) Enter(name string) *Walk {
