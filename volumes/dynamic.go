@@ -2,10 +2,12 @@ package volumes
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"io"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/coldstate/coldstate/volumes/ldm"
 	"github.com/coldstate/coldstate/volumes/partition"
@@ -22,6 +24,7 @@ type Dynamic struct {
 	Problems []string
 
 	reader io.ReaderAt
+	group  ldm.GUID
 }
 
 // DynamicExtent is a piece of a disk.
@@ -58,6 +61,18 @@ func (d *Dynamic) String() string {
 	return s
 }
 
+// HasDynamicID says whether id, which stands behind "DMIO:ID:" in
+// MountedDevices, is of this volume of dynamic disks. The database has GUIDs in
+// the order of their text, and the registry has others in the order of memory;
+// no documentation says that it is so for these, so either order is taken: with
+// 128 bits none is met by chance.
+func (v *Volume) HasDynamicID(id [16]byte) bool {
+	if v.DynamicID == [16]byte{} {
+		return false
+	}
+	return id == v.DynamicID || ldm.GUID(id).Mixed() == v.DynamicID
+}
+
 // DynamicDisk is a source that is a disk of a disk group.
 type DynamicDisk struct {
 	Name  string // in the disk group: "Disk1", "" when no database could be read
@@ -66,6 +81,9 @@ type DynamicDisk struct {
 	// Volumes are those that lie on the disk, in order of their first piece
 	// on it. Only the ones that begin here are in Source.Volumes.
 	Volumes []*Volume
+
+	group ldm.GUID
+	first bool // of the disks of its group
 }
 
 // isLDM says whether p belongs to a dynamic disk.
@@ -116,7 +134,7 @@ func (s *Set) assemble() {
 		first.Problems = append(first.Problems, g.Problems...)
 		for _, d := range g.Disks {
 			src := sources[d]
-			src.Dynamic = &DynamicDisk{GUID: d.GUID.String(), Group: g.Name}
+			src.Dynamic = &DynamicDisk{GUID: d.GUID.String(), Group: g.Name, group: g.GUID, first: src == first}
 			delete(sources, d)
 			if g.Err == nil {
 				src.Volumes = slices.DeleteFunc(src.Volumes, func(v *Volume) bool { return v.Kind == kindLDM })
@@ -136,7 +154,7 @@ func (s *Set) assemble() {
 		}
 		for _, lv := range g.Volumes {
 			v := &Volume{Source: first, Size: lv.Size, Kind: kindLDM, DynamicID: lv.GUID.Mixed()}
-			v.Dynamic = &Dynamic{Name: lv.Name, Group: g.Name, Layout: lv.Layout, Problems: lv.Problems, reader: lv.Reader()}
+			v.Dynamic = &Dynamic{Name: lv.Name, Group: g.Name, Layout: lv.Layout, Problems: lv.Problems, reader: lv.Reader(), group: g.GUID}
 			at := int64(math.MaxInt64)
 			for _, e := range lv.Extents {
 				de := DynamicExtent{Source: bySource(e.Disk), Disk: e.Name, GUID: e.GUID.String(), Size: e.Len}
@@ -185,6 +203,34 @@ func (s *Set) assemble() {
 			s.Volumes = append(s.Volumes, v)
 		}
 	}
+	for _, src := range s.Sources {
+		if d := src.Dynamic; d != nil && d.first {
+			s.tellMissing(src, d)
+		}
+	}
+}
+
+// tellMissing says in one sentence, at the first disk of a group, which other
+// ones are to be added.
+func (s *Set) tellMissing(src *Source, disk *DynamicDisk) {
+	var disks, numbers []string
+	for _, v := range s.Volumes {
+		missing, ok := errors.AsType[*ldm.MissingError](v.reason)
+		if !ok || v.Dynamic.group != disk.group {
+			continue
+		}
+		numbers = append(numbers, fmt.Sprintf("volume %d (%s)", v.Number, v.Dynamic.Name))
+		for _, d := range missing.Disks {
+			if !slices.Contains(disks, d.String()) {
+				disks = append(disks, d.String())
+			}
+		}
+	}
+	if len(disks) == 0 {
+		return
+	}
+	slices.Sort(disks)
+	src.Problems = append(src.Problems, fmt.Sprintf("the group %s of dynamic disks has more disks than were given; add %s as further SOURCEs for %s", disk.Group, strings.Join(disks, ", "), strings.Join(numbers, ", ")))
 }
 
 // firstOn is the place of the first piece on src.

@@ -179,10 +179,24 @@ func TestDynamicDisks(t *testing.T) {
 	if p := s.Volumes[0].Dynamic.Problems; len(p) != 1 || !strings.Contains(p[0], "read without Disk2 {") {
 		t.Errorf("problems %q", p)
 	}
-	if p := s.Sources[0].Problems; len(p) != 1 || !strings.Contains(p[0], "dynamic volume Volume3: read without Disk2 {") {
+	if p := s.Sources[0].Problems; len(p) != 2 || !strings.Contains(p[0], "dynamic volume Volume3: read without Disk2 {") ||
+		p[1] != "the group COLD-Dg0 of dynamic disks has more disks than were given; add Disk2 {"+g.Disks[1].GUID+"} as further SOURCEs for volume 3 (Volume1)" {
 		t.Errorf("problems %q", p)
 	}
 	v := s.Volumes[2]
+	for id, want := range map[string]bool{
+		"\x04\x00\x00\x00\x34\x12\xe1\x11\x8c\xf9\x01\x23\x45\x67\x89\xab": true, // as GPT partitions have it
+		"\x00\x00\x00\x04\x12\x34\x11\xe1\x8c\xf9\x01\x23\x45\x67\x89\xab": true, // as the database has it
+		"\x05\x00\x00\x00\x34\x12\xe1\x11\x8c\xf9\x01\x23\x45\x67\x89\xab": false,
+		strings.Repeat("\x00", 16): false,
+	} {
+		if v.HasDynamicID([16]byte([]byte(id))) != want {
+			t.Errorf("%x: %v", id, !want)
+		}
+	}
+	if new(Volume).HasDynamicID([16]byte{}) {
+		t.Error("a volume that is not dynamic has an id")
+	}
 	_, err := v.FS()
 	var gone *ldm.MissingError
 	if !errors.As(err, &gone) || v.Reader() != nil || fmt.Sprintf("%x", v.DynamicID) != "040000003412e1118cf90123456789ab" {
