@@ -50,9 +50,18 @@ const (
 	Skeleton State = "skeleton"
 )
 
+// Codes of the cases that Judge adds to users.
+const (
+	FilesMoved     profile.Code = "files-moved"     // State Moved
+	FilesElsewhere profile.Code = "files-elsewhere" // State Both
+	OnlyRemains    profile.Code = "only-remains"    // State Skeleton
+)
+
+var codes = map[State]profile.Code{Moved: FilesMoved, Both: FilesElsewhere, Skeleton: OnlyRemains}
+
 // Judge tells for the people among users, which profile.Users found in
 // o.System, where their files are. Whoever's are not here, or not only, gets
-// that as a Problem.
+// that as a Problem and a Case; it is to be called once for each of them.
 func (o *Old) Judge(users []*profile.User) []User {
 	var out []User
 	o.withLive(func(live *offline.System, v *volumes.Volume, why string) {
@@ -64,6 +73,7 @@ func (o *Old) Judge(users []*profile.User) []User {
 			j := o.judge(u, f)
 			if j.State != Here {
 				u.Problems = append(u.Problems, offline.Problem{Where: u.Dir, What: j.Text})
+				u.Cases = append(u.Cases, profile.Case{Code: codes[j.State], Where: u.Dir, What: j.Text})
 			}
 			out = append(out, j)
 		}

@@ -330,7 +330,7 @@ func TestJudge(t *testing.T) {
 				}
 				got = append(got, s)
 				told := slices.ContainsFunc(users[i].Problems, func(p offline.Problem) bool { return p.What == j.Text })
-				if told != (j.State != Here) {
+				if told != (j.State != Here) || users[i].Has(FilesMoved) != (j.State == Moved) || users[i].Has(FilesElsewhere) != (j.State == Both) || users[i].Has(OnlyRemains) != (j.State == Skeleton) {
 					t.Errorf("%s is %s, and its problems are %v", j.Name, j.State, users[i].Problems)
 				}
 			}
