@@ -119,7 +119,7 @@ func (s *Summary) Brief() string {
 	line := fmt.Sprintf("%s: %s", s.Folder, s.Product)
 	switch {
 	case s.Gone != "":
-		line = fmt.Sprintf("%s: files of an older Windows without its registry", s.Folder)
+		line = fmt.Sprintf("%s: files without a registry", s.Folder)
 	case s.Kind == NewOS:
 		line += ", of a failed upgrade"
 	case s.Kind == Upgrade:
