@@ -10,10 +10,14 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/coldstate/coldstate/hive"
 	"github.com/coldstate/coldstate/internal/regtext"
+	"github.com/coldstate/coldstate/internal/winsec"
 	"github.com/coldstate/coldstate/internal/wstr"
 	"github.com/coldstate/coldstate/offline"
 	"github.com/coldstate/coldstate/profile"
@@ -22,13 +26,17 @@ import (
 type regCmd struct {
 	sourceFlags
 	Format string   `help:"text, reg, json or tsv." enum:"text,reg,json,tsv" default:"text"`
+	NoLogs bool     `name:"no-logs" help:"Read a hive file as it is, without the transaction logs beside it."`
 	User   string   `help:"Whose HKCU, when there are several users: name, SID or pattern." placeholder:"PATTERN"`
 	Source string   `arg:"" optional:"" help:"A hive file, or a source with an offline Windows."`
 	Key    []string `arg:"" optional:"" help:"Keys to print with what is below: HKLM\\SOFTWARE\\…, HKCU\\…; in a hive file paths below its root."`
 }
 
 func (regCmd) Help() string {
-	return `Of the hive files SAM and SECURITY only names, lengths and SHA-1 sums are
+	return `A hive that Windows did not write out completely is completed with the
+transaction logs (.LOG1, .LOG2, .LOG) beside it, in memory.
+
+Of the hive files SAM and SECURITY only names, lengths and SHA-1 sums are
 shown, never data; of a Windows they are not shown at all.
 
 Example:
@@ -58,15 +66,12 @@ func (c *regCmd) run(a *app, p *regPrinter) error {
 	if c.Source, c.Key, err = c.shift(c.Source, c.Key...); err != nil {
 		return err
 	}
-	h, err := openHiveFile(c.Source)
+	h, err := c.openHiveFile(a)
 	if err != nil {
 		return err
 	}
 	if h != nil {
-		if h.Dirty() {
-			a.message("note", c.Source+": the hive is dirty: its last changes may still be in its logs, which are not replayed")
-		}
-		p.hives = append(p.hives, h)
+		p.note(h, c.Source)
 		secret := secretRoot(h)
 		if secret && c.Format == "reg" {
 			return fail(statusUsage, fmt.Errorf("%s: a hive with password material is not exported", c.Source), "--format tsv shows names, lengths and sums")
@@ -118,7 +123,7 @@ func (c *regCmd) key(a *app, p *regPrinter, sys *offline.System, path string) er
 		if err != nil {
 			return regError(sys.Name, path, err)
 		}
-		p.note(k.Hive())
+		p.note(k.Hive(), `HKLM\`+name)
 		return p.print(k, path, path, false)
 	case "HKCU", "HKEY_CURRENT_USER":
 		users, _, err := profile.Users(sys)
@@ -140,7 +145,7 @@ func (c *regCmd) key(a *app, p *regPrinter, sys *offline.System, path string) er
 				p.bad++
 				continue
 			}
-			p.note(k.Hive())
+			p.note(k.Hive(), "HKCU of "+u.ID)
 			p.user = u.ID
 			if err := p.print(k, path, path, false); err != nil {
 				return err
@@ -161,9 +166,10 @@ func regError(where, path string, err error) error {
 	return fmt.Errorf("%s: %s: %w", where, path, err)
 }
 
-// openHiveFile opens path when it is a file that looks like a hive; nil when
-// it is something else.
-func openHiveFile(path string) (*hive.Hive, error) {
+// openHiveFile opens the source when it is a file that looks like a hive, with
+// the logs beside it; nil when it is something else.
+func (c *regCmd) openHiveFile(a *app) (*hive.Hive, error) {
+	path := c.Source
 	fi, err := os.Stat(path)
 	if err != nil || !fi.Mode().IsRegular() {
 		return nil, nil // openSource says what is wrong
@@ -178,7 +184,7 @@ func openHiveFile(path string) (*hive.Hive, error) {
 	if err != nil && n == 0 {
 		return nil, nil
 	}
-	if head = head[:n]; !looksLikeHive(head) {
+	if head = head[:n]; !looksLikeHive(head) && (c.NoLogs || !lostBase(head) || len(logsBeside(path)) == 0) {
 		return nil, nil
 	}
 	if fi.Size() > maxHiveFile {
@@ -189,10 +195,53 @@ func openHiveFile(path string) (*hive.Hive, error) {
 		return nil, err
 	}
 	h, err := hive.Open(b)
+	if (err != nil || h.Dirty()) && !c.NoLogs {
+		var logs []hive.Log
+		for _, name := range logsBeside(path) {
+			data, err := readLog(filepath.Join(filepath.Dir(path), name))
+			if err != nil {
+				a.message("warning", err.Error())
+				continue
+			}
+			logs = append(logs, hive.Log{Name: name, Data: data})
+		}
+		h, err = hive.OpenWithLogs(b, logs)
+	}
 	if err != nil {
 		return nil, fail(statusFailed, fmt.Errorf("%s: %w", path, err), "a copy may be in Windows\\System32\\config\\RegBack")
 	}
 	return h, nil
+}
+
+// logsBeside names the transaction logs in the folder of a hive file.
+func logsBeside(path string) []string {
+	entries, err := os.ReadDir(filepath.Dir(path))
+	if err != nil {
+		return nil // the hive is then told to have none
+	}
+	var names []string
+	for _, e := range entries {
+		if !e.IsDir() {
+			names = append(names, e.Name())
+		}
+	}
+	return hive.LogNames(filepath.Base(path), names)
+}
+
+func readLog(path string) ([]byte, error) {
+	fi, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if fi.Size() > maxHiveFile {
+		return nil, fmt.Errorf("%s: %d bytes are more than a transaction log can have; it is left out", path, fi.Size())
+	}
+	return os.ReadFile(path)
+}
+
+// lostBase knows a base block of zeros; a log may have a copy.
+func lostBase(head []byte) bool {
+	return len(head) >= 4096 && len(bytes.Trim(head[:4096], "\x00")) == 0
 }
 
 // looksLikeHive knows a base block, or the first bin behind a destroyed one.
@@ -223,15 +272,26 @@ type regPrinter struct {
 	reg   *regtext.Writer
 	first bool
 	line  []byte
+	sddl  map[*byte]string
 }
 
-func (p *regPrinter) note(h *hive.Hive) {
-	for _, x := range p.hives {
-		if x == h {
-			return
-		}
+// note takes a hive that is printed from, and tells how whole it is.
+func (p *regPrinter) note(h *hive.Hive, name string) {
+	if slices.Contains(p.hives, h) {
+		return
 	}
 	p.hives = append(p.hives, h)
+	r := h.Recovery()
+	if text := r.String(); text != "" {
+		p.a.message("note", name+": "+text)
+	} else if h.Dirty() {
+		r.Dirty = true
+		r.Unrecovered = "Its transaction logs were not read."
+		p.a.message("note", name+": "+r.String())
+	}
+	if p.format == "json" && r.Dirty {
+		p.json(map[string]any{"hive": name, "recovery": r})
+	}
 }
 
 // print prints k and everything below. tsv is its path as TSV shows it, full
@@ -270,7 +330,22 @@ func (p *regPrinter) key(k hive.Key, tsv, full string, secret bool) error {
 			return err
 		}
 	case "text":
-		fmt.Fprintf(p.w, "%s\n", printable("["+full+"]"))
+		line := "[" + full + "]"
+		if t := k.LastWrite().String(); t != "" {
+			line += " " + t
+		}
+		for _, f := range p.facts(k, full, secret) {
+			if f.name != "security" {
+				line += " " + f.name
+				switch v := f.value.(type) {
+				case wstr.Text:
+					line += "=" + strconv.Quote(string(v))
+				case int:
+					line += "=" + strconv.Itoa(v)
+				}
+			}
+		}
+		fmt.Fprintf(p.w, "%s\n", printable(line))
 	case "reg":
 		if p.reg == nil {
 			p.reg = regtext.NewWriter(p.w)
@@ -280,7 +355,11 @@ func (p *regPrinter) key(k hive.Key, tsv, full string, secret bool) error {
 			p.a.message("error", fmt.Sprintf("%q: a .reg file cannot hold this name; use --format json", full))
 		}
 	case "json":
-		p.json(map[string]any{"key": wstr.Text(full), "user": p.user, "modified": k.LastWrite().String()})
+		m := map[string]any{"key": wstr.Text(full), "user": p.user, "modified": k.LastWrite().String()}
+		for _, f := range p.facts(k, full, secret) {
+			m[f.name] = f.value
+		}
+		p.json(m)
 	}
 	for v := range k.Values() {
 		if err := p.value(v, tsv, full, secret); err != nil {
@@ -288,6 +367,88 @@ func (p *regPrinter) key(k hive.Key, tsv, full string, secret bool) error {
 		}
 	}
 	return nil
+}
+
+// fact is something about a key that most keys do not have.
+type fact struct {
+	name  string
+	value any
+}
+
+// facts tells the class, the flags and the security descriptor of a key. The
+// class names of four keys below Lsa are the key to the passwords in SAM:
+// as in secret hives only their length is told.
+func (p *regPrinter) facts(k hive.Key, full string, secret bool) (out []fact) {
+	bad := func(what string, err error) {
+		p.bad++
+		p.a.message("error", fmt.Sprintf("%s: %s: %v", full, what, err))
+	}
+	class, err := k.Class()
+	switch {
+	case err != nil:
+		bad("class", err)
+	case class == "":
+	case secret || bootKey(k):
+		out = append(out, fact{"classLength", len(class)})
+	default:
+		out = append(out, fact{"class", wstr.Text(class)})
+	}
+	if k.Flags()&hive.FlagLink != 0 {
+		target, _ := k.Link()
+		out = append(out, fact{"symlink", wstr.Text(target)})
+	}
+	if n, ok := k.Predefined(); ok {
+		out = append(out, fact{"predefined", wstr.Text(fmt.Sprintf("%#x", n))})
+	}
+	if k.Volatile() {
+		out = append(out, fact{"volatile", true})
+	}
+	if l := k.Layer(); l != hive.LayerMerge {
+		out = append(out, fact{"layer", wstr.Text(l.String())})
+	}
+	if k.InheritClass() {
+		out = append(out, fact{"inheritClass", true})
+	}
+	if p.format != "json" {
+		return out
+	}
+	sd, err := k.Security()
+	if err != nil {
+		bad("security", err)
+		return out
+	}
+	if len(sd) > 0 {
+		text, ok := p.sddl[&sd[0]]
+		if !ok {
+			d, err := winsec.Parse(sd)
+			if err != nil {
+				bad("security", err)
+				return out
+			}
+			text = d.SDDL()
+			if p.sddl == nil {
+				p.sddl = map[*byte]string{}
+			}
+			p.sddl[&sd[0]] = text // keys share their descriptors
+		}
+		out = append(out, fact{"security", text})
+	}
+	return out
+}
+
+// bootKey says whether the class name of k is a part of the key with which a
+// Windows encrypts its password hashes.
+func bootKey(k hive.Key) bool {
+	up, ok := k.Parent()
+	if !ok || !wstr.EqualFold(up.Name(), "Lsa") {
+		return false
+	}
+	for _, name := range []string{"JD", "Skew1", "GBG", "Data"} {
+		if wstr.EqualFold(k.Name(), name) {
+			return true
+		}
+	}
+	return false
 }
 
 func (p *regPrinter) value(v hive.Value, tsv, full string, secret bool) error {
@@ -325,6 +486,9 @@ func (p *regPrinter) value(v hive.Value, tsv, full string, secret bool) error {
 		}
 	case "json":
 		m := map[string]any{"key": wstr.Text(full), "value": wstr.Text(v.Name()), "type": typ, "size": len(data), "hex": hex.EncodeToString(data)}
+		if v.Tombstone() {
+			m["tombstone"] = true
+		}
 		switch v.Type() {
 		case 1, 2, 6:
 			m["text"] = wstr.Text(v.Text())
@@ -341,7 +505,11 @@ func (p *regPrinter) value(v hive.Value, tsv, full string, secret bool) error {
 		}
 		p.json(m)
 	default:
-		fmt.Fprintf(p.w, "  %s %s %s\n", printable(valueName(v)), typ, printable(valueText(v, data)))
+		text := valueText(v, data)
+		if v.Tombstone() {
+			text = "tombstone"
+		}
+		fmt.Fprintf(p.w, "  %s %s %s\n", printable(valueName(v)), typ, printable(text))
 	}
 	return nil
 }
