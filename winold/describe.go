@@ -101,17 +101,17 @@ func (s *Summary) Lines() []string {
 	return lines
 }
 
-// Left says for how long the folder is there, "" when that is unknown.
+// Left says for how long the folder is there, or why that is unknown.
 func (s *Summary) Left() string {
 	switch {
 	case s.DaysLeft == nil:
 		return s.Reason
 	case *s.DaysLeft <= 0:
-		return fmt.Sprintf("may be removed at any time: do not boot %s before the capture (%s)", s.Live, s.Reason)
+		return fmt.Sprintf("may be removed at any time: do not boot the Windows that is there before the capture (%s)", s.Reason)
 	case *s.DaysLeft == 1:
-		return fmt.Sprintf("%s removes it in 1 day, on %s (%s)", s.Live, s.Until, s.Reason)
+		return fmt.Sprintf("is removed in 1 day, on %s (%s)", s.Until, s.Reason)
 	}
-	return fmt.Sprintf("%s removes it in %d days, on %s (%s)", s.Live, *s.DaysLeft, s.Until, s.Reason)
+	return fmt.Sprintf("is removed in %d days, on %s (%s)", *s.DaysLeft, s.Until, s.Reason)
 }
 
 // Brief says it in one line: what it is and how long it is there.

@@ -410,7 +410,7 @@ func TestLifetime(t *testing.T) {
 				t.Errorf("%d, %v, %q, %q, %q", left, known, o.Reason, o.GoBack, o.Unfinished)
 			}
 			s := o.Describe(tt.now, nil)
-			if got := strings.Contains(s.Left(), "do not boot C:\\Windows before the capture"); got != (known && left <= 0) {
+			if got := strings.Contains(s.Left(), "do not boot the Windows that is there before the capture"); got != (known && left <= 0) {
 				t.Error(s.Left())
 			}
 		})
