@@ -1,14 +1,15 @@
 package main
 
 import (
-	"bufio"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"strings"
+	"maps"
+	"slices"
 
 	"github.com/coldstate/coldstate/internal/wstr"
+	"github.com/coldstate/coldstate/inventory"
 	"github.com/coldstate/coldstate/offline"
 	"github.com/coldstate/coldstate/plan"
 	"github.com/coldstate/coldstate/profile"
@@ -19,24 +20,28 @@ import (
 
 type inspectCmd struct {
 	sourceFlags
-	JSON   bool     `help:"Print JSON." name:"json"`
+	All    bool     `help:"Everything: services, SIDs, folders, and all messages in full." aliases:"verbose"`
+	JSON   bool     `help:"Print JSON, with the inventory that a rebuild needs (docs/inspect-json.md)." name:"json"`
 	Source []string `arg:"" optional:"" help:"Disk images, devices or folders; without one all local disks."`
 }
 
 func (inspectCmd) Help() string {
 	return `Example:
   coldstate inspect
+  coldstate inspect disk.img --all
   coldstate inspect disk.img --json`
 }
 
-// inspection is what inspect --json prints.
+// inspection is what inspect --json prints, described in docs/inspect-json.md.
 type inspection struct {
+	Format  int          `json:"format"`
 	Sources []sourceDoc  `json:"sources"`
 	Windows []windowsDoc `json:"windows"`
 	// Old are the older installations: Windows.old and the like. One that is
 	// chosen, or alone, is among Windows as well.
 	Old []winold.Summary `json:"old,omitempty"`
-	// Problems are folders that look like a Windows and cannot be loaded.
+	// Problems are folders that look like a Windows and cannot be loaded, and
+	// volumes that cannot be read.
 	Problems []string `json:"problems,omitempty"`
 }
 
@@ -54,36 +59,94 @@ type volumeDoc struct {
 	Number    int       `json:"number"`
 	Offset    int64     `json:"offset"`
 	Size      int64     `json:"size"`
+	Free      *int64    `json:"free,omitempty"`
 	Kind      string    `json:"kind"`
 	Partition string    `json:"partition,omitempty"`
 	Label     wstr.Text `json:"label,omitempty"`
 	Letter    string    `json:"letter,omitempty"`
 	Entries   int       `json:"entries,omitempty"`
+	Locked    bool      `json:"locked,omitempty"`
 	Unread    string    `json:"unreadable,omitempty"`
-	Problems  []string  `json:"problems,omitempty"`
+	// Damage is the number of damaged places, Problems are the first of them.
+	Damage   int      `json:"damaged,omitempty"`
+	Problems []string `json:"problems,omitempty"`
 }
 
 type windowsDoc struct {
-	Name         wstr.Text      `json:"name"`
-	Product      string         `json:"product"`
-	Edition      string         `json:"edition,omitempty"`
-	Version      string         `json:"version"`
-	Display      string         `json:"display_version,omitempty"`
-	Build        int            `json:"build"`
-	Revision     int            `json:"revision,omitempty"`
-	ServicePack  string         `json:"service_pack,omitempty"`
-	Architecture string         `json:"architecture,omitempty"`
-	Computer     string         `json:"computer,omitempty"`
-	Installed    string         `json:"installed,omitempty"`
-	ControlSet   int            `json:"control_set"`
-	Drives       []plan.Drive   `json:"drives"`
-	Users        []inspectedDoc `json:"users"`
-	Problems     []string       `json:"problems,omitempty"`
+	Name         wstr.Text           `json:"name"`
+	Volume       int                 `json:"volume"`
+	Product      string              `json:"product"`
+	Edition      string              `json:"edition,omitempty"`
+	Type         string              `json:"installation_type,omitempty"`
+	Version      string              `json:"version"`
+	Display      string              `json:"display_version,omitempty"`
+	Build        int                 `json:"build"`
+	Revision     int                 `json:"revision,omitempty"`
+	ServicePack  string              `json:"service_pack,omitempty"`
+	Architecture string              `json:"architecture,omitempty"`
+	ArchFrom     string              `json:"architecture_from,omitempty"`
+	Computer     string              `json:"computer,omitempty"`
+	Installed    string              `json:"installed,omitempty"`
+	ControlSet   int                 `json:"control_set"`
+	Drives       []plan.Drive        `json:"drives"`
+	Missing      []string            `json:"missing_drives,omitempty"`
+	Mounts       []mountDoc          `json:"mounted_folders,omitempty"`
+	Hives        []offline.HiveState `json:"hives"`
+	MachineSID   string              `json:"machine_sid,omitempty"`
+	Users        []inspectedDoc      `json:"users"`
+	Accounts     []accountDoc        `json:"accounts"`
+	Groups       []profile.Group     `json:"groups"`
+	// Inventory is what a rebuild needs.
+	Inventory *inventory.Inventory `json:"inventory"`
+	Problems  []string             `json:"problems,omitempty"`
+}
+
+// mountDoc is a folder in which a volume is mounted.
+type mountDoc struct {
+	Folder wstr.Text `json:"folder"`
+	Volume int       `json:"volume,omitempty"` // 0 when it is not on the sources
 }
 
 type inspectedDoc struct {
 	plan.UserDoc
-	Size int64 `json:"size"`
+	// Size is Sizes.Total.Bytes.
+	Size       int64                `json:"size"`
+	Sizes      *profile.Sizes       `json:"sizes,omitempty"`
+	Groups     []groupDoc           `json:"groups,omitempty"`
+	Roaming    wstr.Text            `json:"roaming,omitempty"`
+	Real       string               `json:"real_profile,omitempty"`
+	Others     []string             `json:"other_profiles,omitempty"`
+	RepeatOf   string               `json:"repeat_of,omitempty"`
+	Folders    []offline.Folder     `json:"folders,omitempty"`
+	Redirected []profile.Redirected `json:"redirected,omitempty"`
+	Uses       []useDoc             `json:"uses,omitempty"`
+	Cases      []profile.Case       `json:"cases,omitempty"`
+}
+
+// useDoc is a sign of use.
+type useDoc struct {
+	Time string `json:"time"`
+	From string `json:"from"`
+}
+
+// groupDoc names a local group that an account is a member of.
+type groupDoc struct {
+	SID  string    `json:"sid"`
+	Name wstr.Text `json:"name"`
+}
+
+// accountDoc is a local account, with or without a profile.
+type accountDoc struct {
+	SID       string     `json:"sid,omitempty"`
+	RID       uint32     `json:"rid"`
+	Name      wstr.Text  `json:"name"`
+	FullName  wstr.Text  `json:"full_name,omitempty"`
+	Comment   wstr.Text  `json:"comment,omitempty"`
+	Email     wstr.Text  `json:"microsoft_account,omitempty"`
+	Disabled  bool       `json:"disabled,omitempty"`
+	LastLogon string     `json:"last_logon,omitempty"`
+	Profile   bool       `json:"profile"`
+	Groups    []groupDoc `json:"groups,omitempty"`
 }
 
 func (c *inspectCmd) Run(a *app) error {
@@ -105,16 +168,17 @@ func (c *inspectCmd) Run(a *app) error {
 		return err
 	}
 	defer src.Close()
-	in, err := inspect(src)
+	in, err := inspect(a.ctx, src)
 	if err != nil {
 		return err
 	}
 	if c.JSON {
 		e := json.NewEncoder(a.stdout)
 		e.SetIndent("", " ")
+		e.SetEscapeHTML(false)
 		err = e.Encode(in)
 	} else {
-		err = in.print(a.stdout)
+		err = in.print(a.stdout, c.All)
 	}
 	if err != nil {
 		return err
@@ -125,8 +189,9 @@ func (c *inspectCmd) Run(a *app) error {
 	return nil
 }
 
-func inspect(src *source) (*inspection, error) {
-	in := &inspection{Sources: []sourceDoc{}, Windows: []windowsDoc{}}
+// inspect describes what is on the sources.
+func inspect(ctx context.Context, src *source) (*inspection, error) {
+	in := &inspection{Format: 1, Sources: []sourceDoc{}, Windows: []windowsDoc{}}
 	for _, p := range src.problems {
 		in.Problems = append(in.Problems, p.String())
 	}
@@ -148,29 +213,9 @@ func inspect(src *source) (*inspection, error) {
 		return nil, err
 	}
 	for _, sys := range src.systems {
-		users, problems, err := profile.Users(sys)
+		w, err := describeWindows(ctx, sys)
 		if err != nil {
 			return nil, err
-		}
-		w := windowsDoc{
-			Name: wstr.Text(sys.Name), Product: sys.Product, Edition: sys.Edition, Version: sys.Version, Display: sys.Display, Build: sys.Build, Revision: sys.UBR,
-			ServicePack: sys.ServicePack, Architecture: sys.Arch, Computer: sys.ComputerName, ControlSet: sys.ControlSet, Drives: []plan.Drive{}, Users: []inspectedDoc{},
-		}
-		if !sys.InstallDate.IsZero() {
-			w.Installed = sys.InstallDate.UTC().Format("2006-01-02")
-		}
-		for _, d := range sys.Drives {
-			w.Drives = append(w.Drives, plan.Drive{Letter: string(rune(d.Letter)) + ":", Volume: d.Volume.Number, How: d.How})
-		}
-		for _, p := range append(sys.Problems[:len(sys.Problems):len(sys.Problems)], problems...) {
-			w.Problems = append(w.Problems, p.String())
-		}
-		for _, u := range users {
-			d := inspectedDoc{UserDoc: plan.DescribeUser(u, u.Person())}
-			if u.Person() && u.DirFound {
-				d.Size = folderBytes(sys, u.Dir)
-			}
-			w.Users = append(w.Users, d)
 		}
 		in.Windows = append(in.Windows, w)
 	}
@@ -189,6 +234,7 @@ func describeVolume(src *source, v *volumes.Volume) volumeDoc {
 	}
 	fs, err := v.FS()
 	if err != nil {
+		d.Locked = errors.Is(err, volumes.ErrLocked)
 		d.Unread = err.Error()
 		// The line above it says which volume it is.
 		var ve *volumes.VolumeError
@@ -201,9 +247,16 @@ func describeVolume(src *source, v *volumes.Volume) volumeDoc {
 		return d
 	}
 	d.Label, d.Entries = wstr.Text(fs.Label()), fs.Len()
-	for i, p := range fs.Problems() {
+	if s, ok := fs.(winfs.Spacer); ok {
+		if n, err := s.Free(); err == nil {
+			d.Free = &n
+		}
+	}
+	list := fs.Problems()
+	d.Damage = len(list)
+	for i, p := range list {
 		if i == 20 {
-			d.Problems = append(d.Problems, fmt.Sprintf("and %d more", len(fs.Problems())-i))
+			d.Problems = append(d.Problems, fmt.Sprintf("and %d more", len(list)-i))
 			break
 		}
 		d.Problems = append(d.Problems, p.String())
@@ -211,142 +264,89 @@ func describeVolume(src *source, v *volumes.Volume) volumeDoc {
 	return d
 }
 
-// folderBytes adds up the files of a folder.
-func folderBytes(sys *offline.System, dir string) int64 {
-	v, e, err := sys.Resolve(dir)
+func describeWindows(ctx context.Context, sys *offline.System) (windowsDoc, error) {
+	users, problems, err := profile.Users(sys)
 	if err != nil {
-		return 0
+		problems = append(problems, offline.Problem{What: err.Error()})
 	}
-	fs, err := v.FS()
-	if err != nil {
-		return 0
+	// What cannot be read of the SAM is among the problems of the users.
+	sam, _ := profile.Accounts(sys)
+	w := windowsDoc{
+		Name: wstr.Text(sys.Name), Volume: sys.Volume.Number, Product: sys.Product, Edition: sys.Edition, Type: sys.InstallationType, Version: sys.Version,
+		Display: sys.Display, Build: sys.Build, Revision: sys.UBR, ServicePack: sys.ServicePack, Architecture: sys.Arch, ArchFrom: sys.ArchFrom,
+		Computer: sys.ComputerName, ControlSet: sys.ControlSet,
+		Drives: []plan.Drive{}, Users: []inspectedDoc{}, Accounts: []accountDoc{}, Groups: []profile.Group{},
 	}
-	var total int64
-	stack := []winfs.Entry{e}
-	for len(stack) > 0 && len(stack) < 1<<24 {
-		e := stack[len(stack)-1]
-		stack = stack[:len(stack)-1]
-		children, err := fs.Children(e)
+	if !sys.InstallDate.IsZero() {
+		w.Installed = sys.InstallDate.UTC().Format("2006-01-02")
+	}
+	for _, d := range sys.Drives {
+		w.Drives = append(w.Drives, plan.Drive{Letter: string(rune(d.Letter)) + ":", Volume: d.Volume.Number, How: d.How, Base: wstr.Text(d.Base)})
+	}
+	for _, l := range sys.Missing {
+		w.Missing = append(w.Missing, string(rune(l))+":")
+	}
+	for _, m := range sys.Mounts {
+		w.Mounts = append(w.Mounts, mountDoc{wstr.Text(m.Path), m.Volume.Number})
+	}
+	for _, m := range sys.MissingMounts {
+		w.Mounts = append(w.Mounts, mountDoc{Folder: wstr.Text(m)})
+	}
+	w.Inventory = inventory.Read(sys, users)
+	profiles := map[string]bool{}
+	for _, u := range users {
+		d, err := describeUser(ctx, sys, u, sam)
 		if err != nil {
-			continue
+			return w, err
 		}
-		for _, c := range children {
-			info, err := fs.Info(c)
-			switch {
-			case err != nil || winfs.IsNameSurrogate(info.Reparse):
-			case info.IsDir():
-				stack = append(stack, c)
-			default:
-				total += info.Size
-			}
-		}
+		w.Users = append(w.Users, d)
+		profiles[u.SID] = true
+		u.Release()
 	}
-	return total
+	if sam != nil {
+		w.MachineSID = sam.Machine
+		for _, acc := range sam.Accounts {
+			w.Accounts = append(w.Accounts, accountDoc{
+				SID: acc.SID, RID: acc.RID, Name: wstr.Text(acc.Name), FullName: wstr.Text(acc.FullName), Comment: wstr.Text(acc.Comment), Email: wstr.Text(acc.Internet),
+				Disabled: acc.Disabled, LastLogon: acc.LastLogon.String(), Profile: acc.SID != "" && profiles[acc.SID], Groups: groupsOf(sam, acc.SID),
+			})
+		}
+		w.Groups = append(w.Groups, sam.Groups...)
+	}
+	// Whatever was opened for the answers above is told.
+	w.Hives = sys.HiveStates()
+	for _, p := range append(sys.Problems[:len(sys.Problems):len(sys.Problems)], problems...) {
+		w.Problems = append(w.Problems, p.String())
+	}
+	return w, nil
 }
 
-func (in *inspection) print(out io.Writer) error {
-	w := bufio.NewWriter(out)
-	for _, s := range in.Sources {
-		fmt.Fprintf(w, "%s: %s", printable(string(s.Path)), s.Kind)
-		if s.Size > 0 {
-			fmt.Fprintf(w, ", %s", size(s.Size))
-		}
-		if s.Table != "" {
-			fmt.Fprintf(w, ", %s, sectors of %d bytes", strings.ToUpper(s.Table), s.Sector)
-		}
-		fmt.Fprintln(w)
-		for _, v := range s.Volumes {
-			letter := v.Letter
-			if letter == "" {
-				letter = "  "
-			}
-			fmt.Fprintf(w, "  volume %d %s %-10s", v.Number, letter, v.Kind)
-			if v.Size > 0 {
-				fmt.Fprintf(w, " %9s at %d", size(v.Size), v.Offset)
-			}
-			if v.Partition != "" {
-				fmt.Fprintf(w, ", %s", printable(v.Partition))
-			}
-			if v.Label != "" {
-				fmt.Fprintf(w, ", %q", printable(string(v.Label)))
-			}
-			fmt.Fprintln(w)
-			if v.Unread != "" {
-				fmt.Fprintf(w, "    %s\n", printable(v.Unread))
-			}
-			for _, p := range v.Problems {
-				fmt.Fprintf(w, "    damage: %s\n", printable(p))
-			}
-		}
-		for _, p := range s.Problems {
-			fmt.Fprintf(w, "  damage: %s\n", printable(p))
-		}
+func describeUser(ctx context.Context, sys *offline.System, u *profile.User, sam *profile.SAM) (inspectedDoc, error) {
+	d := inspectedDoc{
+		UserDoc: plan.DescribeUser(u, u.Person()), Groups: groupsOf(sam, u.SID), Roaming: wstr.Text(u.Roaming),
+		Real: u.RealID, Others: u.OtherIDs, RepeatOf: u.RepeatOf, Redirected: u.Redirected, Cases: u.Cases,
 	}
-	for _, p := range in.Problems {
-		fmt.Fprintf(w, "problem: %s\n", printable(p))
+	for _, use := range u.Uses {
+		d.Uses = append(d.Uses, useDoc{use.Time.String(), use.From})
 	}
-	for _, s := range in.Windows {
-		fmt.Fprintf(w, "\n%s: %s", printable(string(s.Name)), printable(s.Product))
-		if s.Display != "" {
-			fmt.Fprintf(w, " %s", printable(s.Display))
-		}
-		fmt.Fprintf(w, ", build %d", s.Build)
-		if s.Revision > 0 {
-			fmt.Fprintf(w, ".%d", s.Revision)
-		}
-		if s.ServicePack != "" {
-			fmt.Fprintf(w, ", %s", printable(s.ServicePack))
-		}
-		fmt.Fprintf(w, ", %s, computer %s", printable(s.Architecture), printable(s.Computer))
-		if s.Installed != "" {
-			fmt.Fprintf(w, ", installed %s", s.Installed)
-		}
-		fmt.Fprintln(w)
-		for _, d := range s.Drives {
-			fmt.Fprintf(w, "  %s is volume %d (%s)\n", d.Letter, d.Volume, d.How)
-		}
-		for _, p := range s.Problems {
-			fmt.Fprintf(w, "  problem: %s\n", printable(p))
-		}
-		fmt.Fprintf(w, "  %-24s %-10s %-11s %-10s %s\n", "USER", "KIND", "SIZE", "LAST USE", "FOLDER")
-		for _, u := range s.Users {
-			if u.Kind == profile.Service {
-				continue
-			}
-			name := string(u.Name)
-			if u.Domain != "" && u.NameFrom != "" {
-				name = string(u.Domain) + `\` + name
-			}
-			last := u.LastUse
-			if len(last) > 10 {
-				last = last[:10]
-			}
-			if last == "" {
-				last = "-"
-			}
-			fmt.Fprintf(w, "  %-24s %-10s %-11s %-10s %s\n", printable(name), u.Kind, size(u.Size), last, printable(string(u.Folder)))
-			if string(u.Name) != u.SID && u.SID != "" {
-				fmt.Fprintf(w, "    %s\n", printable(u.SID))
-			}
-			for _, p := range u.Problems {
-				fmt.Fprintf(w, "    %s\n", printable(p))
-			}
-		}
+	for _, name := range slices.Sorted(maps.Keys(u.Folders)) {
+		d.Folders = append(d.Folders, u.Folders[name])
 	}
-	for _, o := range in.Old {
-		fmt.Fprintln(w)
-		for i, line := range o.Lines() {
-			if i > 0 {
-				fmt.Fprint(w, "  ")
-			}
-			fmt.Fprintln(w, printable(line))
-		}
-		for _, u := range o.Users {
-			fmt.Fprintf(w, "  %-24s %-10s %s\n", printable(string(u.Name)), u.State, printable(string(u.Dir)))
-		}
-		if o.Windows != "" {
-			fmt.Fprintf(w, "  to capture it: --windows '%s'\n", printable(string(o.Folder)))
-		}
+	if !u.Person() || !u.DirFound {
+		return d, nil
 	}
-	return w.Flush()
+	var err error
+	if d.Sizes, err = u.Sizes(ctx); err == nil {
+		d.Size = d.Sizes.Total.Bytes
+	}
+	return d, err
+}
+
+// groupsOf names the local groups that sid is a member of.
+func groupsOf(sam *profile.SAM, sid string) []groupDoc {
+	var out []groupDoc
+	for _, g := range sam.GroupsOf(sid) {
+		out = append(out, groupDoc{g.SID, wstr.Text(g.Name)})
+	}
+	return out
 }

@@ -7,8 +7,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/coldstate/coldstate/plan"
 )
 
 func TestParseSize(t *testing.T) {
@@ -126,19 +124,5 @@ func TestShorten(t *testing.T) {
 		if got := shorten(tt.in, tt.n); got != tt.want {
 			t.Errorf("shorten(%q, %d) = %q, want %q", tt.in, tt.n, got, tt.want)
 		}
-	}
-}
-
-// Nothing that a registry says makes a line of its own in inspect.
-func TestInspectLines(t *testing.T) {
-	const evil = "x\nRESULT: complete"
-	in := &inspection{Windows: []windowsDoc{{Name: evil, Product: evil, Display: evil, ServicePack: evil, Architecture: evil, Computer: evil,
-		Users: []inspectedDoc{{UserDoc: plan.UserDoc{Name: "n", SID: evil, Folder: evil, Problems: []string{evil}}}}}}}
-	var b bytes.Buffer
-	if err := in.print(&b); err != nil {
-		t.Fatal(err)
-	}
-	if strings.Contains(b.String(), "\nRESULT") {
-		t.Errorf("a line is forged:\n%s", b.String())
 	}
 }

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-var update = flag.Bool("update", false, "write the transcript in README.md anew")
+var update = flag.Bool("update", false, "write the transcript in README.md and the golden files of testdata anew")
 
 // transcriptWidth is where lines of the transcript are cut.
 const transcriptWidth = 150

@@ -1,0 +1,581 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/coldstate/coldstate/internal/winpath"
+	"github.com/coldstate/coldstate/internal/wstr"
+	"github.com/coldstate/coldstate/inventory"
+	"github.com/coldstate/coldstate/profile"
+	"github.com/coldstate/coldstate/volumes"
+)
+
+// What the screen of inspect keeps to:
+//
+//   - Without --all no line is longer than screenWidth, and a normal machine
+//     (a disk of four partitions, a Windows with three people, a Windows.old)
+//     is told in fewer than 25 lines. What is cut shows "…".
+//   - What begins with "!" is something to know before the disk is wiped or
+//     started again. At most maxNotes of two lines stand below a Windows; the
+//     last says how many more there are. What is wrong with a user is a remark
+//     of a few words. --all and --json have all of it in full.
+//   - There are no control codes, so that a file has the same text.
+
+// maxNotes is how many notes stand in one place.
+const maxNotes = 4
+
+// screen prints an inspection.
+type screen struct {
+	w   *bufio.Writer
+	all bool
+}
+
+// print writes the inspection for people; with all everything in it but the
+// inventory.
+func (in *inspection) print(out io.Writer, all bool) error {
+	s := &screen{bufio.NewWriter(out), all}
+	for i, src := range in.Sources {
+		s.source(src, i == 0)
+	}
+	s.notes("", in.Problems)
+	for i := range in.Windows {
+		s.w.WriteByte('\n')
+		s.windows(in, &in.Windows[i])
+	}
+	if len(in.Windows) == 0 && len(in.Old) > 0 {
+		s.w.WriteByte('\n')
+	}
+	for i := range in.Old {
+		s.old(in, i)
+	}
+	return s.w.Flush()
+}
+
+// line prints a line that is cut to the width of the screen, unless everything
+// is asked for.
+func (s *screen) line(format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	if s.all {
+		text = printable(text)
+	} else {
+		text = clip(text, screenWidth)
+	}
+	fmt.Fprintln(s.w, strings.TrimRight(text, " "))
+}
+
+// name makes a name or a path fit into n columns, unless everything is asked
+// for.
+func (s *screen) name(text wstr.Text, n int) string {
+	if s.all {
+		return string(text)
+	}
+	return squeeze(string(text), n)
+}
+
+// notes prints what begins with "!".
+func (s *screen) notes(indent string, list []string) {
+	for i, text := range list {
+		if s.all {
+			s.line("%s! %s", indent, text)
+			continue
+		}
+		if i == maxNotes-1 && len(list) > maxNotes {
+			s.line("%s! %d more: inspect --all shows them in full", indent, len(list)-i)
+			return
+		}
+		mark := "! "
+		for _, line := range wrap(text, screenWidth-len(indent)-2, 2) {
+			s.line("%s%s%s", indent, mark, line)
+			mark = "  "
+		}
+	}
+}
+
+func (s *screen) source(src sourceDoc, first bool) {
+	about := src.Kind
+	if about == "" {
+		about = "cannot be opened"
+	}
+	if src.Size > 0 {
+		about += ", " + short(src.Size)
+	}
+	if src.Table != "" {
+		about += ", " + strings.ToUpper(src.Table)
+		if s.all || src.Sector != 512 {
+			about += fmt.Sprintf(", sectors of %d bytes", src.Sector)
+		}
+	}
+	s.line("%s  %s", s.name(src.Path, screenWidth-2-len(about)), about)
+	if first && len(src.Volumes) > 0 {
+		s.line(" VOL     %s %s  %s  %s  STATE", left("KIND", 10), right("SIZE", 8), right("FREE", 8), left("NAME", 20))
+	}
+	for _, v := range src.Volumes {
+		s.volume(v)
+	}
+	s.notes("  ", src.Problems)
+}
+
+// volume prints a row: number, letter, kind, size, free, name, health.
+func (s *screen) volume(v volumeDoc) {
+	sized, free := "", ""
+	if v.Size > 0 {
+		sized = short(v.Size)
+	}
+	if v.Free != nil {
+		free = short(*v.Free)
+	}
+	kind := v.Kind
+	if kind == v.Partition || kind == volumes.Unknown {
+		kind = "-"
+	}
+	label := s.name(v.Label, 20)
+	if label == "" && v.Partition != "basic data" {
+		label = s.name(wstr.Text(v.Partition), 20)
+	}
+	row := fmt.Sprintf("%4d  %s %s %s  %s  %s  %s", v.Number, left(v.Letter, 2), left(squeeze(kind, 10), 10), right(sized, 8), right(free, 8), left(label, 20), v.health())
+	s.line("%s", row)
+	if s.all {
+		if v.Size > 0 {
+			s.line("        at %d, %d bytes%s", v.Offset, v.Size, prefixed(", ", v.Partition))
+		}
+		if v.Unread != "" {
+			s.line("        %s", v.Unread)
+		}
+		for _, p := range v.Problems {
+			s.line("        damage: %s", p)
+		}
+	}
+}
+
+func prefixed(prefix, s string) string {
+	if s == "" {
+		return ""
+	}
+	return prefix + s
+}
+
+// health says in at most 20 columns how the volume is.
+func (v *volumeDoc) health() string {
+	switch {
+	case v.Locked:
+		return "BitLocker, locked"
+	case v.Unread != "" && (v.Partition == "EFI system" || v.Partition == "Microsoft reserved"):
+		return "" // nothing of people is on it
+	case v.Unread != "" && v.Kind != volumes.NTFS:
+		return "not readable here"
+	case v.Unread != "":
+		return "cannot be read"
+	case v.Damage > 0:
+		return count(v.Damage, "damaged place")
+	}
+	return "no damage seen"
+}
+
+func (s *screen) windows(in *inspection, w *windowsDoc) {
+	title := w.Product
+	for _, more := range []string{w.Display, w.ServicePack} {
+		title += prefixed(" ", more)
+	}
+	title += fmt.Sprintf(", build %d", w.Build)
+	if w.Revision > 0 {
+		title += fmt.Sprintf(".%d", w.Revision)
+	}
+	title += prefixed(", ", w.Architecture)
+	installed := prefixed("installed ", w.Installed)
+	s.line("%s", s.fill(s.name(w.Name, 30)+"  "+title, installed))
+	s.line("  %s", s.facts(w))
+	if s.all || len(in.Windows) > 1 {
+		var letters []string
+		for _, d := range w.Drives {
+			text := fmt.Sprintf("%s is volume %d", d.Letter, d.Volume)
+			if s.all {
+				text += " (" + d.How + ")"
+			}
+			letters = append(letters, text)
+		}
+		for _, m := range w.Mounts {
+			if m.Volume > 0 {
+				letters = append(letters, fmt.Sprintf("%s is volume %d", m.Folder, m.Volume))
+			}
+		}
+		if len(letters) > 0 {
+			s.line("  %s", strings.Join(letters, ", "))
+		}
+		for _, m := range w.Mounts {
+			if s.all && m.Volume == 0 {
+				s.line("  the volume that is mounted in %s is on none of the sources", m.Folder)
+			}
+		}
+		if s.all && len(w.Missing) > 0 {
+			s.line("  letters of drives that are on none of the sources: %s", strings.Join(w.Missing, " "))
+		}
+	}
+	s.users(w)
+	var more []string
+	if text := w.unused(s.all); text != "" {
+		more = append(more, "accounts without a profile: "+text)
+	}
+	if text := w.replayed(); text != "" {
+		more = append(more, "logs replayed: "+text)
+	}
+	if text := rebuild(w.Inventory); text != "" {
+		text = "to rebuild: " + text
+		if hint := " (--json)"; columns(text+hint) <= screenWidth-2 {
+			text += hint
+		}
+		more = append(more, text)
+	}
+	notes := w.notes(s.all)
+	if len(more)+len(notes) > 0 {
+		s.w.WriteByte('\n')
+	}
+	for _, text := range more {
+		s.line("  %s", text)
+	}
+	s.notes("  ", notes)
+}
+
+// fill puts those of more behind text that fit on the line.
+func (s *screen) fill(text string, more ...string) string {
+	if s.all {
+		return fill(text, math.MaxInt, more...)
+	}
+	return fill(text, screenWidth, more...)
+}
+
+// facts is what the second line of a Windows tells: what it is called, where
+// it belongs, and as there is room when and how it was shut down.
+func (s *screen) facts(w *windowsDoc) string {
+	m, st := &w.Inventory.Machine, &w.Inventory.State
+	text := "computer " + w.Computer
+	if w.Computer == "" {
+		text = "computer without a name"
+	}
+	if m.Domain != "" {
+		text += ", domain " + string(m.Domain)
+	}
+	for _, t := range m.Entra {
+		name := t.Name
+		if name == "" {
+			name = t.ID
+		}
+		text += ", Entra " + string(name)
+	}
+	if m.Domain == "" && len(m.Entra) == 0 {
+		text += ", no domain"
+	}
+	down, fast := "", ""
+	if day, _, ok := strings.Cut(st.Shutdown, "T"); ok {
+		down = "last shut down " + day
+	}
+	if st.FastStartup == "on" && st.Hibernation != "off" {
+		fast = "fast startup on"
+	}
+	return s.fill("  "+text, fast, down)[2:]
+}
+
+func (s *screen) users(w *windowsDoc) {
+	header := false
+	// Whoever used it last comes first.
+	users := make([]*inspectedDoc, len(w.Users))
+	for i := range w.Users {
+		users[i] = &w.Users[i]
+	}
+	slices.SortStableFunc(users, func(a, b *inspectedDoc) int { return strings.Compare(b.LastUse, a.LastUse) })
+	for _, u := range users {
+		if u.Kind == profile.Service && !s.all {
+			continue
+		}
+		if !header {
+			s.line("  %s %s %s  %s  %s", left("USER", 22), left("KIND", 9), right("SIZE", 8), left("LAST USE", 10), "REMARKS")
+			header = true
+		}
+		last, _, _ := strings.Cut(u.LastUse, " ")
+		if last, _, _ = strings.Cut(last, "T"); last == "" {
+			last = "-"
+		}
+		sized := "-"
+		if u.Sizes != nil {
+			sized = short(u.Size)
+		}
+		s.line("  %s %s %s  %s  %s", left(s.name(u.called(w), 22), 22), left(u.Kind, 9), right(sized, 8), left(last, 10), strings.Join(u.remarks(), ", "))
+		if s.all {
+			for _, more := range []string{
+				prefixed("SID ", u.SID), prefixed("name from ", u.NameFrom), prefixed("full name ", string(u.FullName)), prefixed("UPN ", string(u.UPN)),
+				prefixed("folder ", string(u.Folder)), prefixed("roaming profile ", string(u.Roaming)), prefixed("last use by ", u.LastFrom), prefixed("groups ", u.groups()),
+				prefixed("sizes ", u.sizes()),
+			} {
+				if more != "" {
+					s.line("    %s", more)
+				}
+			}
+		}
+		s.moved(u)
+	}
+}
+
+// called is the name of a user as people know it: without the computer's.
+func (u *inspectedDoc) called(w *windowsDoc) wstr.Text {
+	switch {
+	case u.NameFrom == "" || u.Domain == "" || wstr.EqualFold(string(u.Domain), w.Computer):
+		return u.Name
+	case u.Kind == profile.Entra && u.UPN != "":
+		return u.UPN
+	}
+	return u.Domain + `\` + u.Name
+}
+
+// groups names the local groups.
+func (u *inspectedDoc) groups() string {
+	names := make([]string, len(u.Groups))
+	for i, g := range u.Groups {
+		names[i] = string(g.Name)
+	}
+	return strings.Join(names, ", ")
+}
+
+// sizes tells the sizes of the kinds of data there are.
+func (u *inspectedDoc) sizes() string {
+	var list []string
+	if u.Sizes != nil {
+		for _, k := range u.Sizes.Kinds {
+			if k.Bytes > 0 {
+				list = append(list, k.Kind+" "+short(k.Bytes))
+			}
+		}
+		if t := u.Sizes.Total; t.OnlineFiles > 0 {
+			list = append(list, fmt.Sprintf("%s only in the cloud (%s)", count(int(t.OnlineFiles), "file"), short(t.OnlineBytes)))
+		}
+	}
+	return strings.Join(list, ", ")
+}
+
+// remarks are what is unusual about a user, the worst first, in few words.
+func (u *inspectedDoc) remarks() []string {
+	var out []string
+	has := func(codes ...profile.Code) bool {
+		return slices.ContainsFunc(u.Cases, func(c profile.Case) bool { return slices.Contains(codes, c.Code) })
+	}
+	for _, r := range []struct {
+		on   bool
+		text string
+	}{
+		{has(profile.DeadHive, profile.NoHive), "no settings"},
+		{has(profile.SubstituteHive), "older settings"},
+		{has(profile.DirtyHive), "newest settings lost"},
+		{has(profile.DamagedHive, profile.DeadClasses), "settings damaged"},
+		{has(profile.VolumeMissing), "on a missing drive"},
+		{has(profile.RemoteProfile), "profile on a server"},
+		{has(profile.NoFolder, profile.NoPath), "no folder"},
+		{u.Temporary, "temporary"},
+		{u.Backup, "put aside (.bak)"},
+		{len(u.Others) > 0 && u.Real == u.ID, "real"},
+		{has(profile.NoKey), "no key"},
+		{has(profile.SharedFolder), "folder shared"},
+		{has(profile.OwnerUnknown), "owner unknown"},
+		{has(profile.NameUnknown), "name unknown"},
+		{has(profile.NameGuessed), "name guessed"},
+		{has(profile.AccountDeleted), "account deleted"},
+		{has(profile.FolderMissing, profile.FolderUnresolved), "folder missing"},
+		{u.Disabled, "disabled"},
+		{u.Roaming != "", "roaming"},
+		{slices.ContainsFunc(u.Groups, func(g groupDoc) bool { return g.SID == "S-1-5-32-544" }), "administrator"},
+	} {
+		if r.on {
+			out = append(out, r.text)
+		}
+	}
+	if base := winpath.Base(string(u.Folder)); u.Found && u.Kind != profile.Service && !u.Temporary && u.NameFrom != "" && !wstr.EqualFold(base, string(u.Name)) {
+		out = append(out, "in "+base)
+	}
+	return out
+}
+
+// moved prints where the folders of u are that are not in its profile: those
+// of one cloud together.
+func (s *screen) moved(u *inspectedDoc) {
+	var places []string
+	names := map[string][]string{}
+	for _, r := range u.Redirected {
+		to := r.Path
+		switch {
+		case s.all && to != "":
+			to = "in " + to + prefixed(" (", r.Cloud) + prefixed(" of ", r.Account)
+			if r.Cloud != "" {
+				to += ")"
+			}
+		case r.Cloud != "":
+			to = "in " + winpath.Base(r.Cloud)
+		case to == "":
+			to = "on " + r.Remote
+		default:
+			to = "in " + to
+		}
+		if r.Missing {
+			to += " (missing)"
+		}
+		if s.all && r.Left != "" {
+			to += "; something is left in " + r.Left
+		}
+		if s.all && r.Cached != "" {
+			to += "; copies are in " + r.Cached
+		}
+		if names[to] == nil {
+			places = append(places, to)
+		}
+		names[to] = append(names[to], r.Folder)
+	}
+	for i, to := range places {
+		places[i] = strings.Join(names[to], ", ") + " " + s.name(wstr.Text(to), 40)
+		if s.all {
+			s.line("    %s", places[i])
+		}
+	}
+	if len(places) > 0 && !s.all {
+		s.line("    %s", strings.Join(places, "; "))
+	}
+}
+
+// unused names the accounts that have no profile: those that a person made
+// and could log on with, or all.
+func (w *windowsDoc) unused(all bool) string {
+	var names []string
+	for _, a := range w.Accounts {
+		if a.Profile || !all && (a.RID < 1000 || a.Disabled) {
+			continue
+		}
+		name := string(a.Name)
+		if a.Disabled {
+			name += " (disabled)"
+		}
+		names = append(names, name)
+	}
+	return strings.Join(names, ", ")
+}
+
+// replayed names the registry files whose newest changes came out of their
+// logs.
+func (w *windowsDoc) replayed() string {
+	var names []string
+	for _, h := range w.Hives {
+		if len(h.Recovery.Applied) > 0 {
+			name := winpath.Base(h.Path)
+			if dir := winpath.Dir(h.Path); !wstr.EqualFold(winpath.Base(dir), "config") {
+				for _, u := range w.Users {
+					if rel, ok := winpath.Rel(string(u.Folder), h.Path); ok && rel != "" {
+						name += " of " + string(u.Name)
+						break
+					}
+				}
+			}
+			names = append(names, name)
+		}
+	}
+	return strings.Join(names, ", ")
+}
+
+// rebuild counts what is in an inventory.
+func rebuild(inv *inventory.Inventory) string {
+	programs, apps, printers, drives := 0, 0, 0, 0
+	for _, p := range inv.Programs {
+		if !p.Hidden {
+			programs++
+		}
+	}
+	for _, a := range inv.Apps {
+		if !a.System && !a.Framework {
+			apps++
+		}
+	}
+	for _, p := range inv.Printers {
+		if !p.Virtual {
+			printers++
+		}
+	}
+	for _, u := range inv.Users {
+		printers += len(u.Printers)
+		drives += len(u.Drives)
+	}
+	var list []string
+	for _, c := range []struct {
+		n    int
+		what string
+	}{{programs, "program"}, {apps, "app"}, {printers, "printer"}, {drives, "network drive"}} {
+		if c.n > 0 {
+			list = append(list, count(c.n, c.what))
+		}
+	}
+	if n := len(inv.WiFi); n > 0 {
+		list = append(list, fmt.Sprintf("%d Wi-Fi", n))
+	}
+	return strings.Join(list, ", ")
+}
+
+// notes are what somebody has to know of a Windows, the worst first.
+func (w *windowsDoc) notes(all bool) []string {
+	list := slices.Clone(w.Problems)
+	st := &w.Inventory.State
+	list = append(list, st.Setup...)
+	for _, c := range st.Checks {
+		list = append(list, "before Windows starts it is to run: "+string(c))
+	}
+	if st.Renames > 0 && len(st.Restart) > 0 || all && st.Renames > 0 {
+		list = append(list, count(st.Renames, "file")+" to be replaced at the next start")
+	}
+	for _, what := range st.Restart {
+		list = append(list, what+" waits for a restart")
+	}
+	said := 0
+	for i := range w.Users {
+		u := &w.Users[i]
+		for _, p := range u.Problems {
+			if all {
+				list = append(list, string(u.Name)+": "+p)
+			} else if u.Kind != profile.Service {
+				said++
+			}
+		}
+	}
+	for _, p := range w.Inventory.Problems {
+		list = append(list, p.String())
+	}
+	if said > 0 {
+		list = append(list, "more about the users: inspect --all ("+count(said, "message")+")")
+	}
+	return list
+}
+
+// old prints an older installation.
+func (s *screen) old(in *inspection, i int) {
+	o := &in.Old[i]
+	if s.all {
+		for n, line := range o.Lines() {
+			if n > 0 {
+				line = "  " + line
+			}
+			s.line("%s", line)
+		}
+		for _, u := range o.Users {
+			s.line("  %s %s %s", left(string(u.Name), 22), left(string(u.State), 10), u.Dir)
+		}
+		return
+	}
+	line, moved := o.Brief(), 0
+	for _, u := range o.Users {
+		if u.State == "moved" {
+			moved++
+		}
+	}
+	if moved > 0 {
+		line += ", " + count(moved, "user") + " moved out of it"
+	}
+	s.line("%s", line)
+	if o.Unfinished != "" {
+		s.line("  ! %s", o.Unfinished)
+	}
+}

@@ -1,0 +1,313 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/coldstate/coldstate/internal/wstr"
+	"github.com/coldstate/coldstate/inventory"
+	"github.com/coldstate/coldstate/plan"
+	"github.com/coldstate/coldstate/profile"
+	"github.com/coldstate/coldstate/testimages"
+	"github.com/coldstate/coldstate/winold"
+)
+
+// inspectDisk runs inspect on the sample disk in a folder where it is called
+// disk.img.
+func inspectDisk(t *testing.T, args ...string) string {
+	t.Helper()
+	t.Chdir(t.TempDir())
+	if err := testimages.WriteDisk("disk.img"); err != nil {
+		t.Fatal(err)
+	}
+	status, stdout, stderr := tool(t, append([]string{"inspect", "disk.img"}, args...)...)
+	if status != statusOK || stderr != "" {
+		t.Fatalf("status %d: %s", status, stderr)
+	}
+	return stdout
+}
+
+// golden compares text with a file of testdata, or writes it with -update.
+func golden(t *testing.T, name, text string) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	b, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, want := strings.Split(text, "\n"), strings.Split(string(b), "\n")
+	for i := range min(len(got), len(want)) {
+		if got[i] != want[i] {
+			t.Fatalf("line %d is\n%s, in %s\n%s\n(go test ./cmd/coldstate -run Inspect -update writes it anew)", i+1, got[i], filepath.Base(name), want[i])
+		}
+	}
+	if len(got) != len(want) {
+		t.Errorf("%d lines, in %s %d", len(got), filepath.Base(name), len(want))
+	}
+}
+
+// fits checks what the screen of inspect promises: lines of at most 80 columns,
+// at most 25 of them, no control codes.
+func fits(t *testing.T, text string, lines int) {
+	t.Helper()
+	list := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
+	// The prompt takes a line.
+	if len(list) >= lines {
+		t.Errorf("%d lines", len(list))
+	}
+	for _, line := range list {
+		if n := columns(line); n > screenWidth {
+			t.Errorf("%d columns: %s", n, line)
+		}
+		if line != printable(line) || strings.TrimRight(line, " ") != line {
+			t.Errorf("%q", line)
+		}
+	}
+	if t.Failed() {
+		t.Logf("\n%s", text)
+	}
+}
+
+func TestInspectGolden(t *testing.T) {
+	dir, err := filepath.Abs("testdata")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		file string
+		args []string
+	}{{"inspect.txt", nil}, {"inspect-all.txt", []string{"--all"}}, {"inspect.json", []string{"--json"}}} {
+		t.Run(tt.file, func(t *testing.T) {
+			text := inspectDisk(t, tt.args...)
+			golden(t, filepath.Join(dir, tt.file), text)
+			if tt.args == nil {
+				fits(t, text, 25)
+			}
+		})
+	}
+}
+
+// TestInspectFile: standard output that is a file gets the same text as one
+// that is not.
+func TestInspectFile(t *testing.T) {
+	want := inspectDisk(t)
+	f, err := os.Create("out.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if status := run([]string{"inspect", "disk.img"}, f, f); status != statusOK {
+		t.Fatalf("status %d", status)
+	}
+	b, err := os.ReadFile("out.txt")
+	if err != nil || string(b) != want {
+		t.Errorf("%v: the file has\n%s", err, b)
+	}
+}
+
+// TestInspectDocumented: every field of inspect --json is in the document that
+// describes it, and every field that the document names is in the program.
+func TestInspectDocumented(t *testing.T) {
+	doc, err := os.ReadFile("../../docs/inspect-json.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The first column of a table has fields; further ones stand in the text.
+	documented, named := map[string]bool{}, map[string]bool{}
+	for _, m := range regexp.MustCompile("(?m)^\\| (`[^|]*`) \\|.*$").FindAllStringSubmatch(string(doc), -1) {
+		for _, name := range regexp.MustCompile("`([^`]*)`").FindAllStringSubmatch(m[0], -1) {
+			named[name[1]] = true
+		}
+		for _, name := range regexp.MustCompile("`([^`]*)`").FindAllStringSubmatch(m[1], -1) {
+			documented[name[1]] = true
+		}
+	}
+	fields := map[string]bool{}
+	seen := map[reflect.Type]bool{}
+	var walk func(reflect.Type)
+	walk = func(typ reflect.Type) {
+		switch typ.Kind() {
+		case reflect.Pointer, reflect.Slice:
+			walk(typ.Elem())
+			return
+		case reflect.Struct:
+		default:
+			return
+		}
+		if seen[typ] {
+			return
+		}
+		seen[typ] = true
+		for i := range typ.NumField() {
+			f := typ.Field(i)
+			tag, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+			switch {
+			case f.Anonymous:
+			case !f.IsExported() || tag == "-":
+				continue
+			case tag == "":
+				t.Errorf("%s.%s has no name for JSON", typ, f.Name)
+			default:
+				fields[tag] = true
+			}
+			walk(f.Type)
+		}
+	}
+	walk(reflect.TypeFor[inspection]())
+	for name := range fields {
+		if !named[name] {
+			t.Errorf("docs/inspect-json.md does not describe %q", name)
+		}
+	}
+	for name := range documented {
+		if !fields[name] {
+			t.Errorf("docs/inspect-json.md describes %q, which nothing has", name)
+		}
+	}
+}
+
+// Nothing that a registry says makes a line of its own in inspect.
+func TestInspectLines(t *testing.T) {
+	const evil = "x\nRESULT: complete"
+	in := evilInspection(evil)
+	for _, all := range []bool{false, true} {
+		var b bytes.Buffer
+		if err := in.print(&b, all); err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(b.String(), "\nRESULT") {
+			t.Errorf("a line is forged:\n%s", b.String())
+		}
+		if !all {
+			fits(t, b.String(), 40)
+		}
+	}
+}
+
+// TestInspectWide prints names of all widths and lengths.
+func TestInspectWide(t *testing.T) {
+	for _, name := range []string{
+		strings.Repeat("日本語", 40), strings.Repeat("e\u0301", 90), strings.Repeat("long ", 60), strings.Repeat("x", 300), "\x1b[2J" + strings.Repeat("\u202e", 50),
+		"\xff\xfe", strings.Repeat("😀", 60), "",
+	} {
+		var b bytes.Buffer
+		if err := evilInspection(name).print(&b, false); err != nil {
+			t.Fatal(err)
+		}
+		fits(t, b.String(), 40)
+	}
+}
+
+// evilInspection has the same text wherever a disk can put one.
+func evilInspection(s string) *inspection {
+	in := &inspection{}
+	fillText(reflect.ValueOf(in).Elem(), s, 0)
+	in.Windows[0].Users[0].Kind = profile.Entra
+	in.Windows[0].Inventory.State.Shutdown = s + "T"
+	return in
+}
+
+// fillText sets every text that v holds, and makes lists of one element.
+func fillText(v reflect.Value, s string, depth int) {
+	if depth > 12 {
+		return
+	}
+	switch v.Kind() {
+	case reflect.String:
+		v.SetString(s)
+	case reflect.Bool:
+		v.SetBool(true)
+	case reflect.Int, reflect.Int64:
+		v.SetInt(1 << 60)
+	case reflect.Uint32:
+		v.SetUint(1000)
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		fillText(v.Elem(), s, depth+1)
+	case reflect.Slice:
+		v.Set(reflect.MakeSlice(v.Type(), 1, 1))
+		fillText(v.Index(0), s, depth+1)
+	case reflect.Struct:
+		for i := range v.NumField() {
+			if v.Field(i).CanSet() {
+				fillText(v.Field(i), s, depth+1)
+			}
+		}
+	}
+}
+
+// TestInspectNormal prints a machine as most are.
+func TestInspectNormal(t *testing.T) {
+	in := normalInspection()
+	var b bytes.Buffer
+	if err := in.print(&b, false); err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "testdata/inspect-normal.txt", b.String())
+	fits(t, b.String(), 25)
+	if strings.Contains(b.String(), "!") {
+		t.Errorf("a normal machine gives a warning:\n%s", b.String())
+	}
+}
+
+// normalInspection is a laptop with four partitions, three people of three
+// kinds, an account of Windows itself, and the Windows that it was upgraded
+// from.
+func normalInspection() *inspection {
+	free := func(n int64) *int64 { return &n }
+	days := 6
+	admin := []groupDoc{{"S-1-5-32-544", "Administratoren"}}
+	user := func(kind, name, domain, folder, last string, size int64) inspectedDoc {
+		return inspectedDoc{
+			UserDoc: plan.UserDoc{ID: name, SID: "S-1-5-21-1-2-3-1001", Name: wstr.Text(name), NameFrom: "SAM", Domain: wstr.Text(domain), Kind: kind, Folder: wstr.Text(`C:\Users\` + folder), Found: true, LastUse: last},
+			Size:    size, Sizes: &profile.Sizes{},
+		}
+	}
+	anna := user(profile.Microsoft, "anna", "LAPTOP-4711", "anna", "2026-11-19T17:02:11Z", 87<<30)
+	anna.Groups = admin
+	for _, f := range []string{"Desktop", "Documents", "Pictures"} {
+		anna.Redirected = append(anna.Redirected, profile.Redirected{Folder: f, Path: `C:\Users\anna\OneDrive\` + f, Cloud: `C:\Users\anna\OneDrive`})
+	}
+	bob := user(profile.Domain, "bob", "CORP", "bob.CORP", "2026-03-02T08:00:00Z", 3<<30)
+	bob.Redirected = []profile.Redirected{{Folder: "Documents", Remote: `\\fs01\home\bob\Documents`}}
+	carla := user(profile.Entra, "carla", "AzureAD", "CarlaMeier-Schönborn", "2025-12-24T18:30:00Z", 412<<20)
+	carla.UPN = "carla.meier-schoenborn@contoso.com"
+	service := user(profile.Service, "SYSTEM", "NT AUTHORITY", "x", "", 0)
+	admins := user(profile.Builtin, "Administrator", "LAPTOP-4711", "Administrator", "2023-01-01T10:00:00Z", 1<<20)
+	admins.Disabled, admins.Groups = true, admin
+	inv := &inventory.Inventory{
+		Machine:  inventory.Machine{Domain: "corp.example.com"},
+		State:    inventory.State{Shutdown: "2026-11-19T17:05:00Z", FastStartup: "on"},
+		Programs: slices.Repeat([]inventory.Program{{Name: "x"}, {Hidden: true}}, 41),
+		Apps:     slices.Repeat([]inventory.App{{}, {System: true}}, 12),
+		Printers: []inventory.Printer{{}, {}, {Virtual: true}},
+		WiFi:     make([]inventory.WiFi, 7),
+		Users:    []inventory.User{{Drives: make([]inventory.Drive, 1)}},
+	}
+	return &inspection{
+		Sources: []sourceDoc{{Path: "/dev/nvme0n1", Kind: "device", Size: 512110190592, Table: "gpt", Sector: 512, Volumes: []volumeDoc{
+			{Number: 1, Size: 100 << 20, Kind: "FAT", Partition: "EFI system", Unread: "not supported"},
+			{Number: 2, Size: 16 << 20, Kind: "Microsoft reserved", Partition: "Microsoft reserved", Unread: "not supported"},
+			{Number: 3, Size: 475 << 30, Free: free(301 << 30), Kind: "NTFS", Partition: "basic data", Label: "Windows", Letter: "C:"},
+			{Number: 4, Size: 990 << 20, Free: free(88 << 20), Kind: "NTFS", Partition: "Windows recovery", Label: "WinRE tools"},
+		}}},
+		Windows: []windowsDoc{{
+			Name: `C:\Windows`, Product: "Windows 11 Pro", Display: "24H2", Build: 26100, Revision: 2605, Architecture: "AMD64", Computer: "LAPTOP-4711", Installed: "2026-11-16",
+			Users: []inspectedDoc{service, admins, carla, bob, anna}, Inventory: inv,
+			Accounts: []accountDoc{{RID: 500, Name: "Administrator", Profile: true, Disabled: true}, {RID: 501, Name: "Gast", Disabled: true}, {RID: 1007, Name: "werkstatt"}},
+		}},
+		Old: []winold.Summary{{Folder: `C:\Windows.old`, Windows: `C:\Windows.old\Windows`, Kind: winold.WindowsOld, Product: "Windows 10 Pro", DaysLeft: &days,
+			Users: []winold.User{{State: winold.Moved}, {State: winold.Moved}, {State: winold.Here}}}},
+	}
+}
