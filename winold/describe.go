@@ -87,8 +87,8 @@ func (s *Summary) Lines() []string {
 	if t := s.Left(); t != "" {
 		add("%s", t)
 	}
-	if s.Unfinished != "" {
-		add("%s: what is in %s is likely the state to take", s.Unfinished, s.Folder)
+	if t := s.Setup(); t != "" {
+		add("%s", t)
 	}
 	for _, u := range s.Users {
 		if u.State != Here {
@@ -112,6 +112,15 @@ func (s *Summary) Left() string {
 		return fmt.Sprintf("is removed in 1 day, on %s (%s)", s.Until, s.Reason)
 	}
 	return fmt.Sprintf("is removed in %d days, on %s (%s)", *s.DaysLeft, s.Until, s.Reason)
+}
+
+// Setup says that Setup of the Windows that is there did not come to its end,
+// "" when it did.
+func (s *Summary) Setup() string {
+	if s.Unfinished == "" || s.Kind == NewOS {
+		return s.Unfinished
+	}
+	return fmt.Sprintf("%s: what is in %s is likely the state to take", s.Unfinished, s.Folder)
 }
 
 // Brief says it in one line: what it is and how long it is there.

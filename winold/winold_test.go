@@ -1,6 +1,7 @@
 package winold
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -470,5 +471,64 @@ func TestChoose(t *testing.T) {
 		if tt.want == "" && (err == nil || tt.err != nil && !errors.Is(err, tt.err) || !strings.Contains(err.Error(), tt.say)) || tt.want != "" && err != nil {
 			t.Errorf("%q: %v", tt.name, err)
 		}
+	}
+}
+
+func TestSummary(t *testing.T) {
+	day := func(d int) time.Time { return time.Date(2024, 5, d, 0, 0, 0, 0, time.UTC) }
+	s := &offline.System{Name: `C:\Windows.old\Windows`, Product: "Windows 10 Pro", Version: "10.0", Build: 19045}
+	old := Old{System: s, Folder: `C:\Windows.old`, Kind: WindowsOld, LiveName: `C:\Windows`, LiveProduct: "Windows 11 Pro", Made: day(1), Until: day(11), Reason: "why", GoBack: "no",
+		Problems: []offline.Problem{{What: "a problem"}}}
+	users := []User{{Name: "anna", State: Here, Text: "anna is here"}, {Name: "bob", State: Moved, Text: "bob was moved"}}
+	with := func(change func(o *Old)) *Old {
+		o := old
+		change(&o)
+		return &o
+	}
+	for _, tt := range []struct {
+		name  string
+		o     *Old
+		now   time.Time
+		brief string
+		lines []string
+	}{
+		{"days left", &old, day(3), `C:\Windows.old: Windows 10 Pro, 8 days left`,
+			[]string{`C:\Windows.old: Windows 10 Pro, put aside by Setup on 2024-05-01`, `is removed in 8 days, on 2024-05-11 (why)`, `bob was moved`, `a problem`}},
+		{"a day left", &old, day(10), `C:\Windows.old: Windows 10 Pro, 1 day left`,
+			[]string{`C:\Windows.old: Windows 10 Pro, put aside by Setup on 2024-05-01`, `is removed in 1 day, on 2024-05-11 (why)`, `bob was moved`, `a problem`}},
+		{"over", &old, day(12), `C:\Windows.old: Windows 10 Pro, may be removed at any time`,
+			[]string{`C:\Windows.old: Windows 10 Pro, put aside by Setup on 2024-05-01`, `may be removed at any time: do not boot the Windows that is there before the capture (why)`, `bob was moved`, `a problem`}},
+		{"unknown", with(func(o *Old) { o.Until, o.Problems = time.Time{}, nil }), day(12), `C:\Windows.old: Windows 10 Pro`,
+			[]string{`C:\Windows.old: Windows 10 Pro, put aside by Setup on 2024-05-01`, `why`, `bob was moved`}},
+		{"half an upgrade", with(func(o *Old) {
+			o.Kind, o.Until, o.Problems, o.Unfinished = Upgrade, time.Time{}, nil, "Setup did not end"
+		}), day(12), `C:\Windows.old: Windows 10 Pro, of an unfinished upgrade`,
+			[]string{`C:\Windows.old: Windows 10 Pro, put aside by an upgrade that did not end`, `why`, `Setup did not end: what is in C:\Windows.old is likely the state to take`, `bob was moved`}},
+		{"a failed upgrade", with(func(o *Old) {
+			o.Kind, o.Until, o.Reason, o.Problems, o.Unfinished = NewOS, time.Time{}, "", nil, "Setup did not end"
+		}), day(12), `C:\Windows.old: Windows 10 Pro, of a failed upgrade`,
+			[]string{`C:\Windows.old: Windows 10 Pro, that a failed upgrade was to become`, `Setup did not end`, `bob was moved`}},
+		{"no registry", with(func(o *Old) { o.System, o.Gone, o.Problems = nil, "gone", nil }), day(3), `C:\Windows.old: files without a registry, 8 days left`,
+			[]string{`C:\Windows.old: files of an older Windows; gone`,
+				`its files can be taken all the same: coldstate ls and extract show and copy C:\Windows.old, capture --include 'C:\Windows.old\* [*]' puts them into a store`,
+				`is removed in 8 days, on 2024-05-11 (why)`, `bob was moved`}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			d := tt.o.Describe(tt.now, users)
+			if got := d.Brief(); got != tt.brief {
+				t.Errorf("brief:\n got %s\nwant %s", got, tt.brief)
+			}
+			if got := d.Lines(); !slices.Equal(got, tt.lines) {
+				t.Errorf("lines:\n got %q\nwant %q", got, tt.lines)
+			}
+		})
+	}
+	d := old.Describe(day(3), users)
+	b, err := json.Marshal(&d)
+	const want = `{"folder":"C:\\Windows.old","windows":"C:\\Windows.old\\Windows","kind":"Windows.old","product":"Windows 10 Pro","version":"10.0.19045","live":"C:\\Windows","live_product":"Windows 11 Pro",` +
+		`"made":"2024-05-01","removed":"2024-05-11","days_left":8,"reason":"why","can_go_back":"no",` +
+		`"users":[{"id":"","name":"anna","state":"here","settings":false,"text":"anna is here"},{"id":"","name":"bob","state":"moved","settings":false,"text":"bob was moved"}],"problems":["a problem"]}`
+	if err != nil || string(b) != want {
+		t.Errorf("\n got %s\nwant %s", b, want)
 	}
 }

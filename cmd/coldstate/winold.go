@@ -35,7 +35,7 @@ func (s *source) tellOlds(a *app, users []*profile.User) {
 		}
 		a.message("note", text)
 		if d.Unfinished != "" && s.old == nil {
-			a.message("warning", d.Unfinished+": what is in "+o.Folder+" is likely the state to take")
+			a.message("warning", d.Setup())
 		}
 	}
 }
