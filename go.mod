@@ -3,6 +3,7 @@ module github.com/coldstate/coldstate
 go 1.26.0
 
 require (
+	github.com/Microsoft/go-winio v0.6.4
 	github.com/alecthomas/kong v1.17.0
 	github.com/beevik/etree v1.8.1
 	github.com/diskfs/go-diskfs v1.9.4

@@ -27,9 +27,10 @@ var mayImport = map[string][]string{
 	"internal/publicdata": {}, // for tests only: no row below names it
 	"internal/pe":         {"internal/wstr"},
 	"internal/regtext":    {"internal/le", "internal/wstr"},
+	"internal/wimcodec":   {},
 	"volumes/winfs":       {"internal/wstr"},
 	"volumes/partition":   {"internal/le", "internal/wstr"}, // names in a GPT are UTF-16
-	"volumes/ntfs":        {"internal/le", "internal/wstr", "volumes/winfs"},
+	"volumes/ntfs":        {"internal/le", "internal/wimcodec", "internal/wstr", "volumes/winfs"},
 	"volumes/ldm":         {},
 	"volumes":             {"internal/le", "internal/wstr", "volumes/winfs", "volumes/partition", "volumes/ldm", "volumes/ntfs"},
 	"hive":                {"internal/le", "internal/wstr"},
