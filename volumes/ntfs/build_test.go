@@ -315,8 +315,9 @@ func testVolume() (v *volume, want map[string][]byte) {
 		return b
 	}
 	v.rec(28, 1, fileFlag, stdInfo(0x620, 0), fileName(rootRef, 3, "wof.exe"),
-		nonres{typ: 0x80, flags: 0x8000, size: 3000}.with(-1, 3), res(0x80, "WofCompressedData", []byte("packed")),
-		reparse(0x80000017, le32(1, 2, 1, 1)))
+		nonres{typ: 0x80, flags: 0x8000, size: 3000}.with(-1, 3), res(0x80, "WofCompressedData", xpressRun('W', 3000)),
+		res(0x80, "Zone.Identifier", []byte("zone")), reparse(0x80000017, le32(1, 2, 1, 0)))
+	want["wof.exe"] = bytes.Repeat([]byte("W"), 3000)
 	v.rec(29, 1, fileFlag, stdInfo(0x620, 0), fileName(rootRef, 3, "dedup.doc"),
 		nonres{typ: 0x80, flags: 0x8000, size: 3000}.with(-1, 3), reparse(0x80000013, le32(1, 2, 3)))
 	v.rec(30, 1, fileFlag, stdInfo(0x501620, 0), fileName(rootRef, 3, "cloud.doc"),

@@ -64,6 +64,7 @@ func (fs *FS) load() {
 	sc.scan()
 	sc.merge()
 	fs.sortNamed()
+	fs.markPacked()
 	fs.build()
 	fs.x.finish()
 }
@@ -190,6 +191,14 @@ func (fs *FS) Info(e winfs.Entry) (winfs.Info, error) {
 	if f.flags&flagData != 0 {
 		info.Size, info.Start = f.size, fs.start(f.mode, f.place)
 	}
+	if f.flags&flagPacked != 0 {
+		info.Attr &^= winfs.AttrReparse | winfs.AttrSparse
+		info.Reparse, info.Mode = 0, 0
+		info.Streams--
+		if s, ok := fs.packed(i); ok {
+			info.Start = fs.start(s.mode, s.place)
+		}
+	}
 	if f.flags&flagDamaged != 0 {
 		info.Damage = cmp.Or(fs.x.damage[i], "damaged; see the problems of the volume")
 	}
@@ -201,11 +210,16 @@ func (fs *FS) tagOf(i uint32, f *file) uint32 {
 	if f.flags&flagReparse == 0 {
 		return 0
 	}
+	t, _ := fs.findTag(i)
+	return t.tag
+}
+
+func (fs *FS) findTag(i uint32) (tag, bool) {
 	k, ok := slices.BinarySearchFunc(fs.x.tags, i, func(t tag, i uint32) int { return cmp.Compare(t.file, i) })
 	if !ok {
-		return 0
+		return tag{}, false
 	}
-	return fs.x.tags[k].tag
+	return fs.x.tags[k], true
 }
 
 func (fs *FS) start(mode winfs.Mode, place uint32) int64 {
@@ -239,15 +253,19 @@ func (fs *FS) Streams(e winfs.Entry) ([]winfs.StreamInfo, error) {
 	out := make([]winfs.StreamInfo, 0, end-first)
 	for k := first; k < end; k++ {
 		s := fs.x.named.at(k)
+		name := fs.x.names.get(s.name)
+		if f.flags&flagPacked != 0 && isWofName(name) {
+			continue
+		}
 		out = append(out, winfs.StreamInfo{
-			Name: fs.x.names.get(s.name), Size: s.size, Start: fs.start(s.mode, s.place), Mode: s.mode,
+			Name: name, Size: s.size, Start: fs.start(s.mode, s.place), Mode: s.mode,
 		})
 	}
 	return out, nil
 }
 
 // Open opens a stream. The unnamed one of a file whose content lies elsewhere
-// (CompactOS, deduplication, WIMBoot) gives an error that wraps
+// (deduplication, WIMBoot) gives an error that wraps
 // winfs.ErrUnsupported, of a cloud file that is not wholly on this disk one
 // that wraps ErrNotLocal: there are only zeros to be read.
 func (fs *FS) Open(e winfs.Entry, stream string) (winfs.Stream, error) {
@@ -282,8 +300,11 @@ func (fs *FS) Open(e winfs.Entry, stream string) (winfs.Stream, error) {
 	if f.flags&flagData == 0 {
 		return resident(nil), nil
 	}
+	if f.flags&flagPacked != 0 {
+		return fs.unpack(i, f)
+	}
 	if tag := fs.tagOf(i, f); tag != 0 {
-		if err := fs.elsewhere(e, f, tag); err != nil {
+		if err := fs.elsewhere(e, i, f, tag); err != nil {
 			return nil, err
 		}
 	}
@@ -291,7 +312,7 @@ func (fs *FS) Open(e winfs.Entry, stream string) (winfs.Stream, error) {
 }
 
 // elsewhere says why a file with that reparse tag does not hold its content.
-func (fs *FS) elsewhere(e winfs.Entry, f *file, tag uint32) error {
+func (fs *FS) elsewhere(e winfs.Entry, i uint32, f *file, tag uint32) error {
 	switch {
 	case tag == winfs.TagWOF:
 		how := "an unknown provider"
@@ -302,18 +323,10 @@ func (fs *FS) elsewhere(e winfs.Entry, f *file, tag uint32) error {
 			case p == 1:
 				how = "the content is in a WIM file (WIMBoot)"
 			case p == 2 && len(b) >= 24:
-				switch alg := binary.LittleEndian.Uint32(b[20:]); alg {
-				case 0:
-					how = "compressed with XPRESS4K"
-				case 1:
-					how = "compressed with LZX"
-				case 2:
-					how = "compressed with XPRESS8K"
-				case 3:
-					how = "compressed with XPRESS16K"
-				default:
-					how = fmt.Sprintf("compressed with algorithm %d", alg)
+				if fs.wofOf(i) != 0 {
+					return &FormatError{recordName(f.num), -1, "CompactOS file without its stream " + wofName}
 				}
+				how = fmt.Sprintf("compressed with algorithm %d", binary.LittleEndian.Uint32(b[20:]))
 			default:
 				how = fmt.Sprintf("provider %d", p)
 			}
@@ -416,7 +429,7 @@ func (fs *FS) attrOf(f *file, typ uint32, limit int64) ([]byte, error) {
 // Reparse reads the reparse data of e.
 func (fs *FS) Reparse(e winfs.Entry) ([]byte, error) {
 	_, f, err := fs.file(e)
-	if err != nil || f.flags&flagReparse == 0 {
+	if err != nil || f.flags&flagReparse == 0 || f.flags&flagPacked != 0 {
 		return nil, err
 	}
 	return fs.attrOf(f, typeReparsePoint, maxReparse)

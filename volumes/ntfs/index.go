@@ -42,6 +42,7 @@ const (
 	flagOwnSD   // sec counts in index.sds
 	flagDamaged // has a text in index.damage
 	flagMadeUp  // $Orphans, and a root that is gone
+	flagPacked  // of CompactOS: the content is in the stream wofName
 )
 
 func (f *file) children() (first, n uint32) { return uint32(f.size >> 32), uint32(f.size) }
@@ -65,8 +66,11 @@ type named struct {
 	mode  winfs.Mode
 }
 
-// tag is the reparse tag of a file.
-type tag struct{ file, tag uint32 }
+// tag is the reparse tag of a file, with the algorithm of CompactOS.
+type tag struct {
+	file, tag uint32
+	alg       wofAlgorithm
+}
 
 type index struct {
 	files chunks[file] // by record number

@@ -27,8 +27,8 @@
 // problems of the volume, in the Info of the entries it touches, and when
 // content is read, by a *winfs.ReadError with the bytes that are lost.
 //
-// Journals are not replayed, EFS is not decrypted, CompactOS (WOF) and
-// deduplicated contents are not decoded.
+// Files of CompactOS (WOF) are read as their content. Journals are not
+// replayed, EFS is not decrypted, deduplicated contents are not decoded.
 //
 // Source: the libfsntfs documentation of the format
 // (https://github.com/libyal/libfsntfs), [MS-FSCC], and comparisons with

@@ -121,7 +121,14 @@ func TestOddFiles(t *testing.T) {
 	if b, err := content(fs, e, "s"); err != nil || string(b) != "stream" {
 		t.Errorf("%q, %v", b, err)
 	}
-	for _, name := range []string{"XPRESS4K", "XPRESS8K", "XPRESS16K", "algorithm 9", "WIM", "provider 7"} {
+	for _, name := range []string{"XPRESS4K", "XPRESS8K", "XPRESS16K"} {
+		e, _ := lookup(t, fs, "wof "+name)
+		var fe *FormatError
+		if _, err := fs.Open(e, ""); !errors.As(err, &fe) || !strings.Contains(err.Error(), wofName) {
+			t.Errorf("%s without its stream: %v", name, err)
+		}
+	}
+	for _, name := range []string{"algorithm 9", "WIM", "provider 7"} {
 		e, _ := lookup(t, fs, "wof "+name)
 		if _, err := fs.Open(e, ""); !errors.Is(err, winfs.ErrUnsupported) || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s: %v", name, err)

@@ -246,14 +246,23 @@ func (sc *scanner) merge() {
 	}
 	for _, l := range sc.late {
 		s := sc.fs.stored(l.size, l.place)
-		var b [8]byte
-		if _, err := s.ReadAt(b[:], 0); err != nil {
+		b := make([]byte, min(l.size, wofData))
+		if _, err := s.ReadAt(b, 0); err != nil {
 			sc.damage(l.file, "the reparse data cannot be read: "+err.Error())
 			continue
 		}
-		sc.x.tags = append(sc.x.tags, tag{l.file, binary.LittleEndian.Uint32(b[:])})
+		sc.tag(l.file, b)
 	}
 	slices.SortFunc(sc.x.tags, func(a, b tag) int { return cmp.Compare(a.file, b.file) })
+}
+
+// tag notes the reparse tag of a file, of reparse data of at least 8 bytes.
+func (sc *scanner) tag(i uint32, data []byte) {
+	t := tag{file: i, tag: binary.LittleEndian.Uint32(data)}
+	if t.tag == winfs.TagWOF {
+		t.alg = wofOf(data)
+	}
+	sc.x.tags = append(sc.x.tags, t)
 }
 
 // gather returns the attributes of a file with an attribute list from all of
@@ -509,7 +518,7 @@ func (sc *scanner) reparse(i uint32, a *attr) {
 			return
 		}
 		f.flags |= flagReparse
-		sc.x.tags = append(sc.x.tags, tag{i, binary.LittleEndian.Uint32(a.value)})
+		sc.tag(i, a.value)
 		return
 	}
 	if a.first != 0 || a.size < 8 || a.size > maxReparse {

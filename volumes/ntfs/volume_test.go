@@ -59,7 +59,7 @@ func TestVolume(t *testing.T) {
 			got = append(got, winfs.Path(fs, e))
 		}
 		all := slices.Collect(maps.Keys(want))
-		all = append(all, "dir", "wof.exe", "dedup.doc", "cloud.doc", "partly.doc", "$Orphans",
+		all = append(all, "dir", "dedup.doc", "cloud.doc", "partly.doc", "$Orphans",
 			`$Orphans\40-1 one`, `$Orphans\40-1 one\two`)
 		slices.Sort(got)
 		slices.Sort(all)
@@ -125,13 +125,13 @@ func TestVolume(t *testing.T) {
 		for path, mode := range map[string]winfs.Mode{
 			"lznt1.bin": winfs.Compressed | winfs.Partial | winfs.Sparse, "sparse.bin": winfs.Sparse | winfs.Partial,
 			"cloud.doc": winfs.Sparse | winfs.Absent, "partly.doc": winfs.Sparse | winfs.Partial, "local.doc": 0,
-			"secret": winfs.Encrypted, "dir\\plain.bin": 0, "wof.exe": winfs.Sparse | winfs.Absent,
+			"secret": winfs.Encrypted, "dir\\plain.bin": 0, "wof.exe": 0,
 		} {
 			if _, i := lookup(t, fs, path); i.Mode != mode {
 				t.Errorf("%s: mode %b, want %b", path, i.Mode, mode)
 			}
 		}
-		for path, tag := range map[string]uint32{"wof.exe": winfs.TagWOF, "dedup.doc": winfs.TagDedup, "cloud.doc": 0x9000701A, "link": winfs.TagSymlink, "dir": 0} {
+		for path, tag := range map[string]uint32{"wof.exe": 0, "dedup.doc": winfs.TagDedup, "cloud.doc": 0x9000701A, "link": winfs.TagSymlink, "dir": 0} {
 			if _, i := lookup(t, fs, path); i.Reparse != tag {
 				t.Errorf("%s: tag %#x, want %#x", path, i.Reparse, tag)
 			}
@@ -144,18 +144,27 @@ func TestVolume(t *testing.T) {
 
 	t.Run("content that is elsewhere", func(t *testing.T) {
 		for path, want := range map[string]error{
-			"wof.exe": winfs.ErrUnsupported, "dedup.doc": winfs.ErrUnsupported, "cloud.doc": ErrNotLocal, "partly.doc": ErrNotLocal,
+			"dedup.doc": winfs.ErrUnsupported, "cloud.doc": ErrNotLocal, "partly.doc": ErrNotLocal,
 		} {
 			e, _ := lookup(t, fs, path)
 			if _, err := fs.Open(e, ""); !errors.Is(err, want) {
 				t.Errorf("%s: %v, want %v", path, err, want)
 			}
 		}
-		e, _ := lookup(t, fs, "wof.exe")
-		if _, err := fs.Open(e, ""); !strings.Contains(err.Error(), "LZX") {
-			t.Errorf("%v does not name LZX", err)
+	})
+
+	t.Run("CompactOS", func(t *testing.T) {
+		e, i := lookup(t, fs, "wof.exe")
+		if i.Attr != 0x20 || i.Streams != 1 || i.Size != 3000 {
+			t.Errorf("%+v", i)
 		}
-		if b, err := content(fs, e, "wofcompresseddata"); err != nil || string(b) != "packed" {
+		if b, err := fs.Reparse(e); err != nil || b != nil {
+			t.Errorf("%x, %v", b, err)
+		}
+		if list, err := fs.Streams(e); err != nil || len(list) != 1 || list[0].Name != "Zone.Identifier" {
+			t.Errorf("%v, %v", list, err)
+		}
+		if b, err := content(fs, e, "wofcompresseddata"); err != nil || string(b) != string(xpressRun('W', 3000)) {
 			t.Errorf("%q, %v", b, err)
 		}
 	})
