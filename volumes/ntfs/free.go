@@ -24,7 +24,8 @@ func (fs *FS) Free() (int64, error) {
 	if err != nil {
 		return 0, fmt.Errorf("%s: %w", name, err)
 	}
-	left := fs.geo.clusters
+	// Whole clusters: a cut one at the end has no bit.
+	left := fs.geo.bytes / fs.geo.cluster
 	if st.Size() < (left+7)/8 {
 		return 0, fmt.Errorf("%s: %d bytes are too few for %d clusters", name, st.Size(), left)
 	}

@@ -10,19 +10,20 @@ import (
 // TestFree counts the bits of a bitmap that is known.
 func TestFree(t *testing.T) {
 	for _, tt := range []struct {
-		name     string
-		clusters int
-		bitmap   []byte
-		free     int64 // clusters, -1 for an error
+		name    string
+		sectors int // two to a cluster
+		bitmap  []byte
+		free    int64 // clusters, -1 for an error
 	}{
-		{"whole bytes", 256, append(bytes.Repeat([]byte{0xff}, 16), bytes.Repeat([]byte{0x0f}, 16)...), 64},
-		{"bits behind the end", 253, append(bytes.Repeat([]byte{0xff}, 24), make([]byte, 8)...), 61},
-		{"longer than the volume", 200, append(bytes.Repeat([]byte{0}, 25), make([]byte, 39)...), 200},
-		{"too short", 256, make([]byte, 31), -1},
-		{"none", 256, nil, -1},
+		{"whole bytes", 512, append(bytes.Repeat([]byte{0xff}, 16), bytes.Repeat([]byte{0x0f}, 16)...), 64},
+		{"bits behind the end", 506, append(bytes.Repeat([]byte{0xff}, 24), make([]byte, 8)...), 61},
+		{"longer than the volume", 400, append(bytes.Repeat([]byte{0}, 25), make([]byte, 39)...), 200},
+		{"a cut cluster", 497, make([]byte, 31), 248},
+		{"too short", 512, make([]byte, 31), -1},
+		{"none", 512, nil, -1},
 	} {
 		v := newVolume(256)
-		v.b[40], v.b[41], v.b[42] = byte(tt.clusters*2), byte(tt.clusters*2>>8), 0 // sectors of 512 bytes
+		v.b[40], v.b[41], v.b[42] = byte(tt.sectors), byte(tt.sectors>>8), 0
 		v.rec(0, 1, fileFlag, stdInfo(6, 0), fileName(rootRef, 3, "$MFT"), data(testRecords*testRecord, testMFT, testRecords))
 		v.rec(5, 5, dirFlag, stdInfo(6, 0), fileName(rootRef, 3, "."))
 		if tt.bitmap != nil {
