@@ -208,12 +208,9 @@ func inspect(ctx context.Context, src *source) (*inspection, error) {
 		}
 		in.Sources = append(in.Sources, d)
 	}
-	var err error
-	if in.Old, err = src.describeOlds(); err != nil {
-		return nil, err
-	}
+	in.Old = src.describeOlds()
 	for _, sys := range src.systems {
-		w, err := describeWindows(ctx, sys)
+		w, err := describeWindows(ctx, sys, src.oldOf(sys))
 		if err != nil {
 			return nil, err
 		}
@@ -264,10 +261,15 @@ func describeVolume(src *source, v *volumes.Volume) volumeDoc {
 	return d
 }
 
-func describeWindows(ctx context.Context, sys *offline.System) (windowsDoc, error) {
+// describeWindows describes an installation; old is what it is the System of,
+// nil for one that is in the place it was installed to.
+func describeWindows(ctx context.Context, sys *offline.System, old *winold.Old) (windowsDoc, error) {
 	users, problems, err := profile.Users(sys)
 	if err != nil {
 		problems = append(problems, offline.Problem{What: err.Error()})
+	}
+	if old != nil {
+		old.Judge(users)
 	}
 	// What cannot be read of the SAM is among the problems of the users.
 	sam, _ := profile.Accounts(sys)

@@ -13,6 +13,7 @@ import (
 	"github.com/coldstate/coldstate/inventory"
 	"github.com/coldstate/coldstate/profile"
 	"github.com/coldstate/coldstate/volumes"
+	"github.com/coldstate/coldstate/winold"
 )
 
 // What the screen of inspect keeps to:
@@ -371,6 +372,9 @@ func (u *inspectedDoc) remarks() []string {
 		{has(profile.DamagedHive, profile.DeadClasses), "settings damaged"},
 		{has(profile.VolumeMissing), "on a missing drive"},
 		{has(profile.RemoteProfile), "profile on a server"},
+		{has(winold.FilesMoved), "files moved"},
+		{has(winold.FilesElsewhere), "has files elsewhere"},
+		{has(winold.OnlyRemains), "only remains"},
 		{has(profile.NoFolder, profile.NoPath), "no folder"},
 		{u.Temporary, "temporary"},
 		{u.Backup, "put aside (.bak)"},

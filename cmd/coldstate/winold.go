@@ -3,6 +3,7 @@ package main
 import (
 	"time"
 
+	"github.com/coldstate/coldstate/offline"
 	"github.com/coldstate/coldstate/profile"
 	"github.com/coldstate/coldstate/winold"
 )
@@ -41,7 +42,7 @@ func (s *source) tellOlds(a *app, users []*profile.User) {
 }
 
 // describeOlds describes the older installations for inspect.
-func (s *source) describeOlds() ([]winold.Summary, error) {
+func (s *source) describeOlds() []winold.Summary {
 	var out []winold.Summary
 	for _, o := range s.olds {
 		users, err := o.JudgeAll()
@@ -51,5 +52,15 @@ func (s *source) describeOlds() ([]winold.Summary, error) {
 		}
 		out = append(out, d)
 	}
-	return out, nil
+	return out
+}
+
+// oldOf is the older installation that sys is, nil when it is none.
+func (s *source) oldOf(sys *offline.System) *winold.Old {
+	for _, o := range s.olds {
+		if o.System == sys {
+			return o
+		}
+	}
+	return nil
 }
