@@ -178,6 +178,17 @@ func (s *System) HiveFiles(path string, max int64) ([]byte, []hive.Log, error) {
 	return b, readLogs(fs, rel), nil
 }
 
+// NoteHive tells HiveStates of a hive that was opened from HiveFiles.
+func (s *System) NoteHive(path string, h *hive.Hive) {
+	v, rel, err := s.Locate(path)
+	if err != nil {
+		return
+	}
+	st := HiveState{From: rel}
+	st.opened(h)
+	s.remember(v, winpath.Clean(path), st)
+}
+
 // readLogs reads the transaction logs of the hive at rel. One that cannot be
 // read is as good as none: what the hive lacks for it is told by its Recovery.
 func readLogs(fs volumes.FS, rel string) []hive.Log {
@@ -223,6 +234,10 @@ func openHive(fs volumes.FS, rel string, usable func(*hive.Hive) error) (*hive.H
 		return h, st, nil
 	}
 	st.From, st.Error = "", err.Error()
+	var fe *hive.FormatError
+	if errors.As(err, &fe) {
+		st.Error = fmt.Sprintf("offset %#x: %s", fe.Offset, fe.What) // what to do is done
+	}
 	for _, f := range fallbacks(fs, rel) {
 		h, ferr := readHive(fs, f.path, usable)
 		if ferr != nil {

@@ -31,8 +31,14 @@ type Options struct {
 	// is no service account. Rules of the system context reach the files of
 	// all users, as in USMT.
 	Selected func(*profile.User) bool
-	// Rules are the command line's --include and --exclude.
+	// Rules are the command line's --include and --exclude, and the
+	// components that a Config.xml switches off.
 	Rules rules.Options
+	// Accounts are the accounts and groups of the installation, nil when they
+	// cannot be read; Config is the Config.xml, nil without one. They make the
+	// membership plan.
+	Accounts *profile.SAM
+	Config   *migxml.Config
 	// StoreFolder is the host folder of the store: it is out of every rule's
 	// scope when it lies in a source that is a folder. "" for none.
 	StoreFolder string
@@ -53,6 +59,12 @@ type Plan struct {
 	// Refused are objects in scope that have their outcome already: what
 	// could not be listed, what policy forbids, volumes that are missing.
 	Refused []Refused
+	// LinksOnly are folders in scope in which a volume is mounted that is not
+	// among the sources, and that no rule spells out: they are links without
+	// what is behind them.
+	LinksOnly []string
+	// Membership is who shall be in which local groups of the destination.
+	Membership *Membership
 	// Owners names the owners that Item.Owner counts: 0 is the machine.
 	Owners []string
 }
@@ -181,6 +193,7 @@ func Build(ctx context.Context, sys *offline.System, set *volumes.Set, users []*
 	if opt.Selected == nil {
 		opt.Selected = (*profile.User).Person
 	}
+	p.Membership = Members(sys, opt.Accounts, users, opt.Config, opt.Selected)
 	machine := newProbe(sys, nil)
 	p.Contexts = []Context{{Name: "System"}}
 	ctxs := []rules.Context{{Name: "System", Env: sys.Env(), Probe: machine}}
@@ -470,8 +483,8 @@ func missingMount(path string) string {
 // mounted says whether the junction of that name in the folder at hand is
 // dealt with because a volume is mounted in it: what stands in its place is
 // the root of that volume, which has its own walk. A junction to a volume that
-// has another name, by which it is walked, stays one unless a rule spells it
-// out.
+// has another name, by which it is walked, or that is missing, stays one unless
+// a rule spells it out.
 func (v *volumeWalk) mounted(name string, w *rules.Walk, owner int16) bool {
 	path := winpath.Join(v.path(), name)
 	to, base, known := v.System.MountAt(path)
@@ -480,6 +493,9 @@ func (v *volumeWalk) mounted(name string, w *rules.Walk, owner int16) bool {
 	}
 	switch {
 	case !known:
+		return false
+	case to == nil && !w.Named():
+		v.LinksOnly = append(v.LinksOnly, path)
 		return false
 	case to == nil:
 		v.refuseAt(name, Refused{Kind: Folder, Outcome: VolumeMissing, Reason: missingMount(path), Owner: owner})

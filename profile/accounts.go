@@ -60,6 +60,7 @@ func readSAMFile(sys *offline.System, path string) (*SAM, error) {
 		return nil, err
 	}
 	sam.From, sam.Recovery = path, h.Recovery()
+	sys.NoteHive(path, h)
 	if u := sam.Recovery.Unrecovered; u != "" {
 		sam.problem("was not closed properly, and its newest changes are missing: %s", u)
 	}

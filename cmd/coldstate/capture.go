@@ -17,6 +17,7 @@ import (
 	"github.com/coldstate/coldstate/capture"
 	"github.com/coldstate/coldstate/internal/wstr"
 	"github.com/coldstate/coldstate/migxml"
+	"github.com/coldstate/coldstate/offline"
 	"github.com/coldstate/coldstate/plan"
 	"github.com/coldstate/coldstate/profile"
 	"github.com/coldstate/coldstate/rules"
@@ -103,14 +104,7 @@ func (c *captureCmd) run(a *app, start time.Time) error {
 	if err != nil {
 		return err
 	}
-	for _, p := range append(slices.Clone(sys.Problems), problems...) {
-		a.message("note", p.String())
-	}
-	for _, u := range users {
-		for _, p := range u.Problems {
-			a.message("note", plan.Label(u)+": "+plan.UserProblem(u, p))
-		}
-	}
+	tellSystem(a, sys, users, problems)
 	src.tellOlds(a, users)
 	if err := c.checkUsers(a, users); err != nil {
 		return err
@@ -133,6 +127,9 @@ func (c *captureCmd) run(a *app, start time.Time) error {
 	for _, w := range p.Warnings {
 		a.message("warning", w.String())
 	}
+	for _, path := range p.LinksOnly {
+		a.message("warning", fmt.Sprintf("%s: the volume that is mounted in this folder is not among the sources; the folder is taken as the link that it is, without what is behind it", path))
+	}
 	if p.Count() == 0 {
 		a.message("warning", "the rules choose nothing on this source")
 	}
@@ -140,6 +137,44 @@ func (c *captureCmd) run(a *app, start time.Time) error {
 		return c.dryRun(a, p)
 	}
 	return c.store(a, p, pr, store.Options{SegmentSize: segment, Memory: room}, window, start)
+}
+
+// tellSystem tells the problems of the system and of its users, and in one line
+// each which registry files were brought up to date by their logs, and which
+// are not what was asked for.
+func tellSystem(a *app, sys *offline.System, users []*profile.User, problems []profile.Problem) {
+	lost := map[string]bool{}
+	states := sys.HiveStates()
+	for _, st := range states {
+		if p, ok := st.Tell(); ok && st.Lost() {
+			lost[p.String()] = true
+		}
+	}
+	told := map[string]bool{}
+	tell := func(prefix, text, whole string) {
+		kind := "note"
+		if lost[whole] {
+			kind = "warning"
+		}
+		told[whole] = true
+		a.message(kind, prefix+text)
+	}
+	for _, p := range sys.Problems {
+		tell("", p.String(), p.String())
+	}
+	for _, p := range problems {
+		tell("", p.String(), p.String())
+	}
+	for _, u := range users {
+		for _, p := range u.Problems {
+			tell(plan.Label(u)+": ", plan.UserProblem(u, p), p.String())
+		}
+	}
+	for _, st := range states {
+		if p, ok := st.Tell(); ok && !told[p.String()] && st.From != "" {
+			tell("", p.String(), p.String())
+		}
+	}
 }
 
 // Room of the parts of a capture, when --memory does not say less. The rest is
