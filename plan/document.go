@@ -15,6 +15,8 @@ type Document struct {
 	Rules   []RuleDoc `json:"rules"`
 	Totals  []Total   `json:"totals"`
 	Refused int       `json:"refused"`
+	// Membership is the plan of who shall be in which local groups.
+	Membership *Membership `json:"membership,omitempty"`
 	// Hives tells how each registry file was opened that was read.
 	Hives []offline.HiveState `json:"hives,omitempty"`
 }
@@ -106,7 +108,7 @@ type RuleDoc struct {
 
 // Document describes the plan for plan.json.
 func (p *Plan) Document() Document {
-	d := Document{Format: 1, Totals: p.Totals(), Refused: len(p.Refused), Windows: p.windows(), Hives: p.System.HiveStates()}
+	d := Document{Format: 1, Totals: p.Totals(), Refused: len(p.Refused), Membership: p.Membership, Windows: p.windows(), Hives: p.System.HiveStates()}
 	selected := map[*profile.User]bool{}
 	for _, c := range p.Contexts {
 		selected[c.User] = true

@@ -72,8 +72,8 @@ exit /b 1
 
 :notadded
 "%FIND%" " 1378" "%OUT%" >nul 2>nul && exit /b 0
-if not defined SID goto :refused
-powershell -NoProfile -NonInteractive -ExecutionPolicy Bypass -Command "$ErrorActionPreference='Stop'; try { Add-LocalGroupMember -Name $env:GROUP -Member $env:SID } catch { if ($_.FullyQualifiedErrorId -like 'MemberExists*') { exit 0 }; ([ADSI]('WinNT://./'+$env:GROUP+',group')).psbase.Invoke('Add','WinNT://'+$env:SID) }" >>"%OUT%" 2>&1 <nul
+if not defined OTHER goto :refused
+powershell -NoProfile -NonInteractive -ExecutionPolicy Bypass -Command "$ErrorActionPreference='Stop'; try { Add-LocalGroupMember -Name $env:GROUP -Member $env:OTHER } catch { if ($_.FullyQualifiedErrorId -like 'MemberExists*') { exit 0 }; ([ADSI]('WinNT://./'+$env:GROUP+',group')).psbase.Invoke('Add','WinNT://'+$env:OTHER) }" >>"%OUT%" 2>&1 <nul
 if not errorlevel 1 exit /b 0
 :refused
 if exist "%OUT%" type "%OUT%"
@@ -82,8 +82,8 @@ exit /b 1
 
 :notremoved
 "%FIND%" " 1377" "%OUT%" >nul 2>nul && exit /b 0
-if not defined SID goto :refused
-powershell -NoProfile -NonInteractive -ExecutionPolicy Bypass -Command "$ErrorActionPreference='Stop'; try { Remove-LocalGroupMember -Name $env:GROUP -Member $env:SID } catch { if ($_.FullyQualifiedErrorId -like 'MemberNotFound*') { exit 0 }; ([ADSI]('WinNT://./'+$env:GROUP+',group')).psbase.Invoke('Remove','WinNT://'+$env:SID) }" >>"%OUT%" 2>&1 <nul
+if not defined OTHER goto :refused
+powershell -NoProfile -NonInteractive -ExecutionPolicy Bypass -Command "$ErrorActionPreference='Stop'; try { Remove-LocalGroupMember -Name $env:GROUP -Member $env:OTHER } catch { if ($_.FullyQualifiedErrorId -like 'MemberNotFound*') { exit 0 }; ([ADSI]('WinNT://./'+$env:GROUP+',group')).psbase.Invoke('Remove','WinNT://'+$env:OTHER) }" >>"%OUT%" 2>&1 <nul
 if not errorlevel 1 exit /b 0
 goto :refused
 `
@@ -146,13 +146,17 @@ func (m *Membership) cmdGroup(b *strings.Builder, g *LocalGroup, removing bool) 
 					forms = append(forms, cmdQuote(string(a)))
 				}
 			}
-			sid := ""
-			if p.AddSID && validSID(p.SID) {
-				// Old versions of net refuse a SID; PowerShell takes it then.
-				sid = p.SID
+			// Many versions of net refuse a SID, and names of more than 20
+			// characters; PowerShell takes both.
+			more := ""
+			switch {
+			case p.AddSID && validSID(p.SID):
+				more = p.SID
 				if len(forms) == 0 {
-					forms = append(forms, cmdQuote(sid))
+					forms = append(forms, cmdQuote(more))
 				}
+			case len(forms) > 1:
+				more = strings.Trim(forms[len(forms)-1], `"`)
 			}
 			switch {
 			case w.Always:
@@ -163,7 +167,7 @@ func (m *Membership) cmdGroup(b *strings.Builder, g *LocalGroup, removing bool) 
 				continue
 			}
 			fmt.Fprintf(&lines, "echo   %s\n", forms[0])
-			fmt.Fprintf(&lines, "set \"SID=%s\"\n", sid)
+			fmt.Fprintf(&lines, "set \"OTHER=%s\"\n", more)
 			for i, f := range forms {
 				to := ">"
 				if i > 0 {
@@ -317,6 +321,11 @@ func (m *Membership) ConfigXML() []byte {
 					change(g, string(w.Name), []*Member{p})
 				}
 			}
+		}
+	}
+	for _, p := range m.Members {
+		if p.Captured && len(p.Groups) == 0 {
+			fmt.Fprintf(&b, "        <!-- %s: in no group -->\n", xmlComment(cmdComment(p.Label())))
 		}
 	}
 	b.WriteString("      </mappings>\n    </localGroups>\n  </ProfileControl>\n</Configuration>\n")

@@ -31,6 +31,7 @@ func Compile(docs []*migxml.Document, ctxs []Context, opt Options) (*Set, []migx
 		users:    map[string][]compiled{},
 	}
 	urlids := map[string]migxml.Pos{}
+	off := newSwitches(opt.Off)
 	for _, d := range docs {
 		if d.URLID != "" {
 			key := strings.ToLower(d.URLID)
@@ -40,13 +41,14 @@ func Compile(docs []*migxml.Document, ctxs []Context, opt Options) (*Set, []migx
 			}
 			urlids[key] = d.Pos
 		}
-		for _, comp := range d.Components {
+		for _, comp := range off.components(d.URLID, d.Components) {
 			for i := range ctxs {
 				v := &evaluation{compiler: c, ctx: &ctxs[i], index: int16(i), mask: migxml.UserAndSystem}
 				v.component(comp)
 			}
 		}
 	}
+	off.tellUnknown(c)
 	c.commandLine(opt)
 	c.tellUnusable()
 	if c.err != nil {

@@ -87,6 +87,10 @@ type Options struct {
 	// key. Include acts as a component of its own in all contexts, Exclude as
 	// unconditionalExclude.
 	Include, Exclude []string
+	// Off are the components that a Config.xml switches off, by their IDs:
+	// urlid/displayName/role in any case. They are as if they were not in the
+	// rule files.
+	Off []*migxml.ConfigComponent
 }
 
 // Set is a compiled set of rules. It is safe for concurrent use.
