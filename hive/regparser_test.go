@@ -41,6 +41,10 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
+	if os.Getenv(MutantsEnv) != "" {
+		MutantsChild()
+		os.Exit(0)
+	}
 	os.Exit(m.Run())
 }
 
