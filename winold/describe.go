@@ -38,12 +38,8 @@ type Summary struct {
 // Describe says what o is. users are those of o.Judge, or nil.
 func (o *Old) Describe(now time.Time, users []User) Summary {
 	s := Summary{
-		Folder: wstr.Text(o.Folder), Kind: o.Kind, Gone: o.Gone, Live: wstr.Text(o.LiveName), LiveProduct: o.LiveProduct,
+		Folder: wstr.Text(o.Folder), Windows: wstr.Text(o.windows), Product: o.product, Version: o.version, Kind: o.Kind, Gone: o.Gone, Live: wstr.Text(o.LiveName), LiveProduct: o.LiveProduct,
 		Made: date(o.Made), Until: date(o.Until), Reason: o.Reason, GoBack: o.GoBack, Unfinished: o.Unfinished, Users: users,
-	}
-	if o.System != nil {
-		s.Windows, s.Product = wstr.Text(o.System.Name), o.System.Product
-		s.Version = fmt.Sprintf("%s.%d", o.System.Version, o.System.Build)
 	}
 	if n, ok := o.DaysLeft(now); ok {
 		s.DaysLeft = &n

@@ -40,6 +40,9 @@ func Find(set *volumes.Set, systems []*offline.System, opt offline.Options) ([]*
 	f.name()
 	for _, o := range f.olds {
 		o.lifetime()
+		if s := o.System; s != nil {
+			o.windows, o.product, o.version = s.Name, s.Product, fmt.Sprintf("%s.%d", s.Version, s.Build)
+		}
 	}
 	return f.olds, f.problems
 }

@@ -19,8 +19,9 @@ import (
 
 // Old is what an older installation has left.
 type Old struct {
-	// System is the installation; nil when its registry is gone. Its Name is
-	// the path of its Windows folder: `C:\Windows.old\Windows`.
+	// System is the installation; nil when its registry is gone, and after
+	// Release. Its Name is the path of its Windows folder:
+	// `C:\Windows.old\Windows`.
 	System *offline.System
 	// Live is the Windows of the set that is on the same volume and that
 	// Setup put in its place; nil when there is none.
@@ -64,6 +65,8 @@ type Old struct {
 	Problems []offline.Problem
 
 	set *volumes.Set
+	// What Describe tells of System.
+	windows, product, version string
 	// elsewhere: somebody put the folder into another one, as of a backup.
 	elsewhere bool
 	// parent is the folder of the host that holds Windows.old, "" when the
@@ -100,6 +103,10 @@ func KindOf(name string) Kind {
 	}
 	return ""
 }
+
+// Release lets go of the installations, whose registries take much memory. What
+// Describe tells stays.
+func (o *Old) Release() { o.System, o.Live = nil, nil }
 
 // names are all that o may be called: the folder or the Windows folder in it,
 // with a letter or with the number of the volume.

@@ -205,6 +205,10 @@ func TestRerooted(t *testing.T) {
 	f["Users/anna/Documents/letter.txt"] = []byte("live")
 	_, olds := open(t, f.write(t))
 	s := olds[0].System
+	d := olds[0].Describe(time.Time{}, nil)
+	if d.Windows != `C:\Windows.old\Windows` || d.Product != "Windows 10 Pro" || d.Version != "10.0.19045" {
+		t.Errorf("%+v", d)
+	}
 	if s.Dir != `C:\Windows` || s.Product != "Windows 10 Pro" {
 		t.Errorf("%s, %s", s.Dir, s.Product)
 	}
@@ -476,8 +480,7 @@ func TestChoose(t *testing.T) {
 
 func TestSummary(t *testing.T) {
 	day := func(d int) time.Time { return time.Date(2024, 5, d, 0, 0, 0, 0, time.UTC) }
-	s := &offline.System{Name: `C:\Windows.old\Windows`, Product: "Windows 10 Pro", Version: "10.0", Build: 19045}
-	old := Old{System: s, Folder: `C:\Windows.old`, Kind: WindowsOld, LiveName: `C:\Windows`, LiveProduct: "Windows 11 Pro", Made: day(1), Until: day(11), Reason: "why", GoBack: "no",
+	old := Old{windows: `C:\Windows.old\Windows`, product: "Windows 10 Pro", version: "10.0.19045", Folder: `C:\Windows.old`, Kind: WindowsOld, LiveName: `C:\Windows`, LiveProduct: "Windows 11 Pro", Made: day(1), Until: day(11), Reason: "why", GoBack: "no",
 		Problems: []offline.Problem{{What: "a problem"}}}
 	users := []User{{Name: "anna", State: Here, Text: "anna is here"}, {Name: "bob", State: Moved, Text: "bob was moved"}}
 	with := func(change func(o *Old)) *Old {
@@ -508,7 +511,7 @@ func TestSummary(t *testing.T) {
 			o.Kind, o.Until, o.Reason, o.Problems, o.Unfinished = NewOS, time.Time{}, "", nil, "Setup did not end"
 		}), day(12), `C:\Windows.old: Windows 10 Pro, of a failed upgrade`,
 			[]string{`C:\Windows.old: Windows 10 Pro, that a failed upgrade was to become`, `Setup did not end`, `bob was moved`}},
-		{"no registry", with(func(o *Old) { o.System, o.Gone, o.Problems = nil, "gone", nil }), day(3), `C:\Windows.old: files without a registry, 8 days left`,
+		{"no registry", with(func(o *Old) { o.windows, o.product, o.Gone, o.Problems = "", "", "gone", nil }), day(3), `C:\Windows.old: files without a registry, 8 days left`,
 			[]string{`C:\Windows.old: files of an older Windows; gone`,
 				`its files can be taken all the same: coldstate ls and extract show and copy C:\Windows.old, capture --include 'C:\Windows.old\* [*]' puts them into a store`,
 				`is removed in 8 days, on 2024-05-11 (why)`, `bob was moved`}},

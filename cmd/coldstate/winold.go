@@ -10,8 +10,14 @@ import (
 
 // tellOlds says at the head of a capture which older installations there are:
 // of the one that is captured what became of its users (who are told as their
-// problems as well), of the others that they are there.
+// problems as well), of the others that they are there. Their registries are
+// not needed after that.
 func (s *source) tellOlds(a *app, users []*profile.User) {
+	defer func() {
+		for _, o := range s.olds {
+			o.Release()
+		}
+	}()
 	now := time.Now()
 	for _, o := range s.olds {
 		if o == s.old {
