@@ -17,15 +17,15 @@ import (
 type Group struct {
 	// SID is S-1-5-32-RID for a group that every Windows has, and that of the
 	// machine with the RID for others; "" when the latter cannot be read.
-	SID string `json:"sid"`
+	SID string
 	// Name and Comment are in the language of the Windows: a group is known
 	// by its SID.
-	Name    string `json:"name"`
-	Comment string `json:"comment,omitempty"`
-	Builtin bool   `json:"builtin"` // one of the domain BUILTIN, S-1-5-32
+	Name    string
+	Comment string
+	Builtin bool // one of the domain BUILTIN, S-1-5-32
 	// Members are SIDs in the order of the SAM: local accounts, and those of
 	// domains, of Entra and well-known ones, whose names are not stored here.
-	Members []string `json:"members"`
+	Members []string
 
 	rid uint32
 }

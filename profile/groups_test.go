@@ -261,6 +261,52 @@ func TestAccountsWithLogs(t *testing.T) {
 	t.Logf("recovery: %+v; problems %q", sam.Recovery, sam.Problems)
 }
 
+// The newest account and group stand in the log of the SAM only; of the
+// copy of the hive that the log is applied to no secret stays either.
+func TestAccountsReplayed(t *testing.T) {
+	before, after := german(), german()
+	after.Users = append(after.Users, hivegen.User{RID: 1003, Name: "neu"})
+	after.Builtin[0].Members = append(after.Builtin[0].Members, pcSID+"-1003")
+	build := func(s *hivegen.SAM, primary, secondary uint32) []byte {
+		b := s.Hive()
+		binary.LittleEndian.PutUint32(b[4:], primary)
+		binary.LittleEndian.PutUint32(b[8:], secondary)
+		hivegen.PutChecksum(b)
+		return b
+	}
+	dirty := build(before, 8, 7)
+	log := hivegen.LogHvLE(7, dirty, build(after, 8, 8))
+	p := newPC()
+	p.files["Windows/System32/config/SAM"], p.files["Windows/System32/config/sam.log1"] = dirty, log
+	sam, err := Accounts(open(t, p.write(t)))
+	if err != nil || len(sam.Problems) != 0 {
+		t.Fatal(err, sam.Problems)
+	}
+	if !sam.Recovery.Dirty || len(sam.Recovery.Applied) != 1 || sam.Recovery.Unrecovered != "" {
+		t.Errorf("recovery %+v", sam.Recovery)
+	}
+	if a, ok := sam.Find(pcSID + "-1003"); !ok || a.Name != "neu" || len(sam.GroupsOf(pcSID+"-1003")) != 1 {
+		t.Errorf("the newest account is missing: %+v", a)
+	}
+
+	h, err := hive.OpenWithLogs(dirty, []hive.Log{{Name: "SAM.LOG1", Data: log}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	k, err := h.Root().Key(`SAM\Domains\Account\Users\000003EB`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := data(k, "V")
+	if err != nil || bytes.Count(v, []byte{0}) == len(v) {
+		t.Fatal("nothing to wipe", err)
+	}
+	wipe(h)
+	if bytes.Count(v, []byte{0}) != len(v) {
+		t.Error("the copy of the hive is not wiped")
+	}
+}
+
 // wipe leaves no data of any value in memory, whoever holds it.
 func TestWipe(t *testing.T) {
 	gen := german()

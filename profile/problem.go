@@ -51,12 +51,12 @@ const (
 // Case is something unusual about a profile: a Problem with a code for
 // programs.
 type Case struct {
-	Code  Code   `json:"code"`
-	Where string `json:"where"`
-	What  string `json:"what"`
+	Code  Code
+	Where string
+	What  string
 	// Other is the ID of the other profile that the case is about, "" for
 	// none.
-	Other string `json:"other,omitempty"`
+	Other string
 }
 
 // problem notes something wrong with u.

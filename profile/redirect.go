@@ -17,28 +17,28 @@ import (
 // a cloud keeps.
 type Redirected struct {
 	// Folder is the KNOWNFOLDERID: "Documents".
-	Folder string `json:"folder"`
+	Folder string
 	// Path is where it is, in the installation's letters; "" when it is on a
 	// server. It is captured from there.
-	Path string `json:"path,omitempty"`
+	Path string
 	// Remote is the server path: `\\fs01\home\anna`. What is there is not on
 	// the disks. Drive is the letter it is set to when that is a network
 	// drive of the user.
-	Remote string `json:"remote,omitempty"`
-	Drive  string `json:"drive,omitempty"`
+	Remote string
+	Drive  string
 	// Cloud is the folder of a cloud that Path is in: `C:\Users\anna\OneDrive
 	// - Contoso`, Account the account of it where it is known. Files there may
 	// not be on the disk.
-	Cloud   string `json:"cloud,omitempty"`
-	Account string `json:"account,omitempty"`
+	Cloud   string
+	Account string
 	// Missing: Path is not on the given disks.
-	Missing bool `json:"missing,omitempty"`
+	Missing bool
 	// Left is the folder in the profile that Remote or Path is set in place
 	// of, when it still has something in it.
-	Left string `json:"left,omitempty"`
+	Left string
 	// Cached is the folder with copies that Windows kept of Remote (Offline
 	// Files), "" for none. Their names are right, their security is not.
-	Cached string `json:"cached,omitempty"`
+	Cached string
 }
 
 // cloudRoot is a folder that a cloud keeps.

@@ -67,7 +67,7 @@ func BrokenProfiles() (c, d []*ntfsgen.Node) {
 	users := ntfsgen.Dir("Users", ntfsgen.SecuritySystem(),
 		user("anna", local("1001"), hive(), classes(local("1001")+"_Classes")),
 		ntfsgen.Dir("TEMP", ntfsgen.SecurityUser(local("1001")), hive(), ntfsgen.File(`Desktop\just now.txt`, "saved in the temporary profile")),
-		user("bert", local("1002"), hive()),
+		user("bert", local("1002"), hive(hivegen.Path(`Network\Z`, hivegen.SZ("RemotePath", `\\fs01\bert`)))),
 		user("clara", local("1003"), hive()),
 		user("dora", local("1004"), ofAdmins(local("1004")), hive()),
 		user("emil", local("1005"), system, classes(local("1005")+"_Classes")),
