@@ -7,6 +7,7 @@ import (
 	"io"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/coldstate/coldstate/volumes/ldm"
@@ -75,7 +76,7 @@ func (v *Volume) HasDynamicID(id [16]byte) bool {
 
 // DynamicDisk is a source that is a disk of a disk group.
 type DynamicDisk struct {
-	Name  string // in the disk group: "Disk1", "" when no database could be read
+	Name  string // in the disk group: "Disk1", "" when it is not known
 	GUID  string
 	Group string // "PC-Dg0"
 	// Volumes are those that lie on the disk, in order of their first piece
@@ -219,18 +220,41 @@ func (s *Set) tellMissing(src *Source, disk *DynamicDisk) {
 		if !ok || v.Dynamic.group != disk.group {
 			continue
 		}
-		numbers = append(numbers, fmt.Sprintf("volume %d (%s)", v.Number, v.Dynamic.Name))
+		numbers = append(numbers, strconv.Itoa(v.Number))
 		for _, d := range missing.Disks {
-			if !slices.Contains(disks, d.String()) {
-				disks = append(disks, d.String())
+			if name := cmp.Or(d.Name, d.String()); !slices.Contains(disks, name) {
+				disks = append(disks, name)
 			}
 		}
 	}
 	if len(disks) == 0 {
 		return
 	}
-	slices.Sort(disks)
-	src.Problems = append(src.Problems, fmt.Sprintf("the group %s of dynamic disks has more disks than were given; add %s as further SOURCEs for %s", disk.Group, strings.Join(disks, ", "), strings.Join(numbers, ", ")))
+	slices.SortFunc(disks, compareNames)
+	volumes := "volume "
+	if len(numbers) > 1 {
+		volumes = "volumes "
+	}
+	src.Problems = append(src.Problems, fmt.Sprintf("add the dynamic disks %s of the group %s as further SOURCEs: %s cannot be read without them", strings.Join(disks, ", "), disk.Group, volumes+strings.Join(numbers, ", ")))
+}
+
+// compareNames puts Disk2 before Disk10.
+func compareNames(a, b string) int {
+	return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b))
+}
+
+// String names the disk, its group, and the volumes on it.
+func (d *DynamicDisk) String() string {
+	s := fmt.Sprintf("dynamic disk %s {%s} of the group %s", d.Name, d.GUID, d.Group)
+	for i, v := range d.Volumes {
+		if i == 0 {
+			s += " with pieces of volume "
+		} else {
+			s += ", "
+		}
+		s += strconv.Itoa(v.Number)
+	}
+	return s
 }
 
 // firstOn is the place of the first piece on src.

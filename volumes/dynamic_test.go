@@ -151,14 +151,10 @@ func TestDynamicDisks(t *testing.T) {
 		t.Errorf("the metadata partition: %+v", m)
 	}
 	// Each disk tells what lies on it, also what begins elsewhere.
-	for i, want := range []string{"Disk1 Volume3 Volume2 Volume1", "Disk2 Volume1 Volume3"} {
-		d := s.Sources[i].Dynamic
-		got := d.Name
-		for _, v := range d.Volumes {
-			got += " " + v.Dynamic.Name
-		}
-		if got != want || d.GUID != g.Disks[i].GUID || d.Group != g.Name {
-			t.Errorf("disk %d: %s, %+v; want %s", i+1, got, d, want)
+	for i, want := range []string{"of volume 4, 1, 2", "of volume 2, 4"} {
+		want = fmt.Sprintf("dynamic disk Disk%d {%s} of the group COLD-Dg0 with pieces %s", i+1, g.Disks[i].GUID, want)
+		if d := s.Sources[i].Dynamic; d.String() != want {
+			t.Errorf("got  %s\nwant %s", d, want)
 		}
 	}
 
@@ -180,7 +176,7 @@ func TestDynamicDisks(t *testing.T) {
 		t.Errorf("problems %q", p)
 	}
 	if p := s.Sources[0].Problems; len(p) != 2 || !strings.Contains(p[0], "dynamic volume Volume3: read without Disk2 {") ||
-		p[1] != "the group COLD-Dg0 of dynamic disks has more disks than were given; add Disk2 {"+g.Disks[1].GUID+"} as further SOURCEs for volume 3 (Volume1)" {
+		p[1] != "add the dynamic disks Disk2 of the group COLD-Dg0 as further SOURCEs: volume 3 cannot be read without them" {
 		t.Errorf("problems %q", p)
 	}
 	v := s.Volumes[2]

@@ -121,7 +121,7 @@ func TestDynamicMachine(t *testing.T) {
 	if len(v) != 2 || v[1].Letter != "D:" || v[1].Kind != "dynamic disk" || !strings.Contains(v[1].Unread, "Disk2 {00000003-1234-11e1-8cf9-0123456789ab}") || !strings.Contains(v[1].Unread, "add the disk") {
 		t.Errorf("volumes %+v", v)
 	}
-	if p := in.Sources[0].Problems; len(p) != 1 || !strings.Contains(p[0], "add Disk2 {") {
+	if p := in.Sources[0].Problems; len(p) != 1 || !strings.Contains(p[0], "add the dynamic disks Disk2 of the group COLD-Dg0") {
 		t.Errorf("problems %q", p)
 	}
 	status, _, stderr := tool(t, "capture", a, "--to", filepath.Join(t.TempDir(), "store"), "--rules", rules, "--progress", "none")

@@ -51,25 +51,58 @@ type sourceDoc struct {
 	Size     int64       `json:"size,omitempty"`
 	Table    string      `json:"partition_table,omitempty"`
 	Sector   int         `json:"sector_size,omitempty"`
+	Dynamic  string      `json:"dynamic_disk,omitempty"`
 	Volumes  []volumeDoc `json:"volumes"`
 	Problems []string    `json:"problems,omitempty"`
 }
 
 type volumeDoc struct {
-	Number    int       `json:"number"`
-	Offset    int64     `json:"offset"`
-	Size      int64     `json:"size"`
-	Free      *int64    `json:"free,omitempty"`
-	Kind      string    `json:"kind"`
-	Partition string    `json:"partition,omitempty"`
-	Label     wstr.Text `json:"label,omitempty"`
-	Letter    string    `json:"letter,omitempty"`
-	Entries   int       `json:"entries,omitempty"`
-	Locked    bool      `json:"locked,omitempty"`
-	Unread    string    `json:"unreadable,omitempty"`
+	Number    int    `json:"number"`
+	Offset    int64  `json:"offset"`
+	Size      int64  `json:"size"`
+	Free      *int64 `json:"free,omitempty"`
+	Kind      string `json:"kind"`
+	Partition string `json:"partition,omitempty"`
+	// Dynamic is how a volume of dynamic disks lies on them.
+	Dynamic *dynamicDoc `json:"dynamic,omitempty"`
+	Label   wstr.Text   `json:"label,omitempty"`
+	Letter  string      `json:"letter,omitempty"`
+	Entries int         `json:"entries,omitempty"`
+	Locked  bool        `json:"locked,omitempty"`
+	Unread  string      `json:"unreadable,omitempty"`
 	// Damage is the number of damaged places, Problems are the first of them.
 	Damage   int      `json:"damaged,omitempty"`
 	Problems []string `json:"problems,omitempty"`
+}
+
+type dynamicDoc struct {
+	Name   string     `json:"name"`
+	Group  string     `json:"group"`
+	Layout string     `json:"layout"`
+	Pieces []pieceDoc `json:"pieces"`
+	text   string
+}
+
+// pieceDoc is a piece of a dynamic disk.
+type pieceDoc struct {
+	Disk   string     `json:"disk"`
+	GUID   string     `json:"guid"`
+	Source *wstr.Text `json:"source"` // null when the disk is not given
+	Offset int64      `json:"offset"`
+	Size   int64      `json:"size"`
+}
+
+func describeDynamic(d *volumes.Dynamic) *dynamicDoc {
+	doc := &dynamicDoc{Name: d.Name, Group: d.Group, Layout: d.Layout, Pieces: []pieceDoc{}, text: d.String()}
+	for _, e := range d.Extents {
+		p := pieceDoc{Disk: e.Disk, GUID: e.GUID, Offset: e.Offset, Size: e.Size}
+		if e.Source != nil {
+			path := wstr.Text(e.Source.Path)
+			p.Source = &path
+		}
+		doc.Pieces = append(doc.Pieces, p)
+	}
+	return doc
 }
 
 type windowsDoc struct {
@@ -203,6 +236,9 @@ func inspect(ctx context.Context, src *source) (*inspection, error) {
 		if s.Table != nil {
 			d.Table, d.Sector = s.Table.Scheme, s.Table.SectorSize
 		}
+		if s.Dynamic != nil {
+			d.Dynamic = s.Dynamic.String()
+		}
 		for _, v := range s.Volumes {
 			d.Volumes = append(d.Volumes, describeVolume(src, v))
 		}
@@ -223,6 +259,9 @@ func describeVolume(src *source, v *volumes.Volume) volumeDoc {
 	d := volumeDoc{Number: v.Number, Offset: v.Offset, Size: v.Size, Kind: v.Kind}
 	if v.Partition != nil {
 		d.Partition = v.Partition.Type
+	}
+	if v.Dynamic != nil {
+		d.Dynamic = describeDynamic(v.Dynamic)
 	}
 	if len(src.systems) == 1 {
 		if p := src.systems[0].VolumePrefix(v); len(p) == 2 && p[0] >= 'A' {

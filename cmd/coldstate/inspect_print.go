@@ -13,6 +13,7 @@ import (
 	"github.com/coldstate/coldstate/inventory"
 	"github.com/coldstate/coldstate/profile"
 	"github.com/coldstate/coldstate/volumes"
+	"github.com/coldstate/coldstate/volumes/partition"
 	"github.com/coldstate/coldstate/winold"
 )
 
@@ -111,9 +112,15 @@ func (s *screen) source(src sourceDoc, first bool) {
 			about += fmt.Sprintf(", sectors of %d bytes", src.Sector)
 		}
 	}
+	if src.Dynamic != "" {
+		about += ", dynamic disk"
+	}
 	s.line("%s  %s", s.name(src.Path, screenWidth-2-len(about)), about)
 	if first && len(src.Volumes) > 0 {
 		s.line(" VOL     %s %s  %s  %s  STATE", left("KIND", 10), right("SIZE", 8), right("FREE", 8), left("NAME", 20))
+	}
+	if s.all && src.Dynamic != "" {
+		s.line("  %s", src.Dynamic)
 	}
 	for _, v := range src.Volumes {
 		s.volume(v)
@@ -131,18 +138,24 @@ func (s *screen) volume(v volumeDoc) {
 		free = short(*v.Free)
 	}
 	kind := v.Kind
-	if kind == v.Partition || kind == volumes.Unknown {
+	switch kind {
+	case v.Partition, volumes.Unknown:
 		kind = "-"
+	case "dynamic disk":
+		kind = "dynamic"
 	}
 	label := s.name(v.Label, 20)
 	if label == "" && v.Partition != "basic data" {
 		label = s.name(wstr.Text(v.Partition), 20)
 	}
+	if label == "" && v.Dynamic != nil {
+		label = s.name(wstr.Text(v.Dynamic.Layout+" "+v.Dynamic.Name), 20)
+	}
 	row := fmt.Sprintf("%4d  %s %s %s  %s  %s  %s", v.Number, left(v.Letter, 2), left(squeeze(kind, 10), 10), right(sized, 8), right(free, 8), left(label, 20), v.health())
 	s.line("%s", row)
 	if s.all {
 		if v.Size > 0 {
-			s.line("        at %d, %d bytes%s", v.Offset, v.Size, prefixed(", ", v.Partition))
+			s.line("        at %d, %d bytes%s%s", v.Offset, v.Size, prefixed(", ", v.Partition), prefixed(", ", v.Dynamic.String()))
 		}
 		if v.Unread != "" {
 			s.line("        %s", v.Unread)
@@ -160,13 +173,28 @@ func prefixed(prefix, s string) string {
 	return prefix + s
 }
 
+// String says how a volume lies on dynamic disks, "" for others.
+func (d *dynamicDoc) String() string {
+	if d == nil {
+		return ""
+	}
+	return d.text
+}
+
+// lacks says whether a disk is not given.
+func (d *dynamicDoc) lacks() bool {
+	return d != nil && slices.ContainsFunc(d.Pieces, func(p pieceDoc) bool { return p.Source == nil })
+}
+
 // health says in at most 20 columns how the volume is.
 func (v *volumeDoc) health() string {
 	switch {
 	case v.Locked:
 		return "BitLocker, locked"
-	case v.Unread != "" && (v.Partition == "EFI system" || v.Partition == "Microsoft reserved"):
+	case v.Unread != "" && (v.Partition == "EFI system" || v.Partition == "Microsoft reserved" || v.Partition == partition.TypeLDMMetadata):
 		return "" // nothing of people is on it
+	case v.Unread != "" && v.Dynamic.lacks():
+		return "lacks a disk"
 	case v.Unread != "" && v.Kind != volumes.NTFS:
 		return "not readable here"
 	case v.Unread != "":
