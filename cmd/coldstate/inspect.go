@@ -263,11 +263,7 @@ func describeVolume(src *source, v *volumes.Volume) volumeDoc {
 	if v.Dynamic != nil {
 		d.Dynamic = describeDynamic(v.Dynamic)
 	}
-	if len(src.systems) == 1 {
-		if p := src.systems[0].VolumePrefix(v); len(p) == 2 && p[0] >= 'A' {
-			d.Letter = p
-		}
-	}
+	d.Letter = letterOf(src.systems, v)
 	fs, err := v.FS()
 	if err != nil {
 		d.Locked = errors.Is(err, volumes.ErrLocked)
@@ -302,6 +298,22 @@ func describeVolume(src *source, v *volumes.Volume) volumeDoc {
 
 // describeWindows describes an installation; old is what it is the System of,
 // nil for one that is in the place it was installed to.
+// letterOf is the letter of v when all that have one for it have the same.
+func letterOf(systems []*offline.System, v *volumes.Volume) string {
+	letter := ""
+	for _, sys := range systems {
+		p := sys.VolumePrefix(v)
+		switch {
+		case len(p) != 2 || p[0] < 'A':
+		case letter != "" && p != letter:
+			return ""
+		default:
+			letter = p
+		}
+	}
+	return letter
+}
+
 func describeWindows(ctx context.Context, sys *offline.System, old *winold.Old) (windowsDoc, error) {
 	users, problems, err := profile.Users(sys)
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"github.com/coldstate/coldstate/internal/winpath"
 	"github.com/coldstate/coldstate/internal/wstr"
 	"github.com/coldstate/coldstate/inventory"
+	"github.com/coldstate/coldstate/offline"
 	"github.com/coldstate/coldstate/profile"
 	"github.com/coldstate/coldstate/volumes"
 	"github.com/coldstate/coldstate/volumes/partition"
@@ -548,9 +549,39 @@ func rebuild(inv *inventory.Inventory) string {
 	return strings.Join(list, ", ")
 }
 
+// lost says in short which registry files of the system are not what they were;
+// those of users are remarks.
+func (w *windowsDoc) lost() []string {
+	var list []string
+	for _, h := range w.Hives {
+		if !h.Lost() || slices.ContainsFunc(w.Users, func(u inspectedDoc) bool { _, ok := winpath.Rel(string(u.Folder), h.Path); return ok && u.Found }) {
+			continue
+		}
+		name := winpath.Base(h.Path)
+		switch {
+		case h.Fallback != "":
+			day, _, _ := strings.Cut(h.Modified, "T")
+			list = append(list, fmt.Sprintf("%s is destroyed; read is the %s%s: what changed since then is missing", name, h.Fallback, prefixed(" of ", day)))
+		case h.Error != "":
+			list = append(list, fmt.Sprintf("%s cannot be read: %s", name, h.Error))
+		default:
+			list = append(list, fmt.Sprintf("%s lacks its newest changes: %s", name, h.Recovery.Unrecovered))
+		}
+	}
+	return list
+}
+
 // notes are what somebody has to know of a Windows, the worst first.
 func (w *windowsDoc) notes(all bool) []string {
-	list := slices.Clone(w.Problems)
+	var list []string
+	for _, p := range w.Problems {
+		if all || !slices.ContainsFunc(w.Hives, func(h offline.HiveState) bool { return h.Lost() && strings.HasPrefix(p, h.Path+": ") }) {
+			list = append(list, p)
+		}
+	}
+	if !all {
+		list = append(list, w.lost()...)
+	}
 	st := &w.Inventory.State
 	list = append(list, st.Setup...)
 	for _, c := range st.Checks {
