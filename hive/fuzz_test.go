@@ -45,7 +45,7 @@ func FuzzHive(f *testing.F) {
 // FuzzLogs opens a hive with two logs of any format. The hive and the logs are
 // one after the other, with their lengths in front.
 func FuzzLogs(f *testing.F) {
-	s, old := states(5), states(3)
+	s, old := statesOf(5, 4), statesOf(3, 4)
 	for _, tt := range []struct {
 		b, first, second []byte
 	}{

@@ -64,7 +64,7 @@ func TestMutants(t *testing.T) {
 		job.Hives, job.Sets = realHives(t, dir)
 	}
 	var sum mutantResult
-	const parts = 8 // a child that dies takes an eighth with it
+	const parts = 10 // a child that dies takes a tenth with it
 	for part := range parts {
 		job := job
 		job.First, job.Count, job.Logs = part*job.Count/parts, job.Count/parts, job.Logs/parts

@@ -13,19 +13,22 @@ import (
 	"github.com/coldstate/coldstate/testimages/hivegen"
 )
 
-// states are one hive after each of its changes: it grows, and shrinks again.
-func states(minor uint32) [][]byte {
+// states are one hive of 60 keys after each of its changes: it grows, and
+// shrinks again.
+func states(minor uint32) [][]byte { return statesOf(minor, 60) }
+
+func statesOf(minor uint32, keys int) [][]byte {
 	var out [][]byte
 	for i := range 6 {
 		root := hivegen.K("ROOT", hivegen.D("state", uint32(i)), hivegen.SZ("text", strings.Repeat("some text ", 100)))
-		for k := range 60 {
+		for k := range keys {
 			root.Add(hivegen.K(fmt.Sprintf("key %02d", k), hivegen.D("n", uint32(k+1000*i)), hivegen.SZ("s", "unchanged")))
 		}
 		if i == 2 || i == 3 {
-			root.Add(hivegen.K("large", hivegen.B("data", bytes.Repeat([]byte{byte(i), 1, 2, 3}, 5000))))
+			root.Add(hivegen.K("large", hivegen.B("data", bytes.Repeat([]byte{byte(i), 1, 2, 3}, 80*keys))))
 		}
 		if i == 4 {
-			root.Keys = root.Keys[:30]
+			root.Keys = root.Keys[:keys/2]
 		}
 		out = append(out, hivegen.Build(root, hivegen.Options{Minor: minor, Time: hivegen.DefaultTime + uint64(i)*1e7}))
 	}
