@@ -315,8 +315,8 @@ func (b *builder) write() (size int64, mft []run) {
 	place(recBoot, bootSize)
 	place(recMirror, mirrored*int64(b.opt.Record))
 	place(recLog, logSize)
-	place(recAttrDef, int64(len(attrDef)))
-	place(recUpCase, 2*int64(len(Upcase)))
+	place(recAttrDef, int64(len(attrDef())))
+	place(recUpCase, 2*int64(len(Upcase())))
 
 	// Contents first: the entries of folders say how large they are.
 	attrs := map[*inode][]*attribute{}
@@ -528,9 +528,9 @@ func (b *builder) writeSecure() {
 // writeMetadata writes the records and contents of the other metadata files.
 func (b *builder) writeMetadata(mftBitmap *stream) {
 	content := func(num uint64, v []byte) { b.put(b.meta[num].streams[""], v) }
-	content(recAttrDef, attrDef)
-	table := make([]byte, 0, 2*len(Upcase))
-	for _, c := range Upcase {
+	content(recAttrDef, attrDef())
+	table := make([]byte, 0, 2*len(Upcase()))
+	for _, c := range Upcase() {
 		table = le.AppendUint16(table, c)
 	}
 	content(recUpCase, table)
@@ -663,8 +663,8 @@ func (b *builder) logFile() []byte {
 	return log
 }
 
-// attrDef is the content of $AttrDef.
-var attrDef = func() []byte {
+// attrDef returns the content of $AttrDef.
+func attrDef() []byte {
 	const (
 		indexed  = 0x02
 		resident = 0x40
@@ -702,4 +702,4 @@ var attrDef = func() []byte {
 		b = append(b, e...)
 	}
 	return append(b, make([]byte, 160)...)
-}()
+}

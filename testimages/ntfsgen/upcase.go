@@ -3,6 +3,7 @@ package ntfsgen
 import (
 	"cmp"
 	"encoding/binary"
+	"sync"
 	"unicode"
 
 	"github.com/coldstate/coldstate/testimages/hivegen"
@@ -10,12 +11,13 @@ import (
 
 var le = binary.LittleEndian
 
-// Upcase is the table $UpCase: for each UTF-16 unit the one it is compared
+// Upcase returns the table $UpCase: for each UTF-16 unit the one it is compared
 // as. It is that of Windows 7 and later: the simple mappings of Unicode 5 whose
 // capital leads back to the letter.
-var Upcase = upcaseTable()
+func Upcase() *[65536]uint16 { return upcaseTable() }
 
-func upcaseTable() (table [65536]uint16) {
+var upcaseTable = sync.OnceValue(func() *[65536]uint16 {
+	var table [65536]uint16
 	for i := range table {
 		c := rune(i)
 		table[i] = uint16(i)
@@ -24,8 +26,8 @@ func upcaseTable() (table [65536]uint16) {
 			table[i] = uint16(u)
 		}
 	}
-	return table
-}
+	return &table
+})
 
 // cameLater says whether Unicode gave a letter its capital after version 5.
 func cameLater(c rune) bool {
@@ -63,8 +65,9 @@ func foldEqual(a, b string) bool {
 	if len(x) != len(y) {
 		return false
 	}
+	up := Upcase()
 	for i := range x {
-		if Upcase[x[i]] != Upcase[y[i]] {
+		if up[x[i]] != up[y[i]] {
 			return false
 		}
 	}
@@ -73,8 +76,9 @@ func foldEqual(a, b string) bool {
 
 // compareNames orders names as $I30 does: upper-cased units, then as they are.
 func compareNames(a, b []uint16) int {
+	up := Upcase()
 	for i := range min(len(a), len(b)) {
-		if c := cmp.Compare(Upcase[a[i]], Upcase[b[i]]); c != 0 {
+		if c := cmp.Compare(up[a[i]], up[b[i]]); c != 0 {
 			return c
 		}
 	}
