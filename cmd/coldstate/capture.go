@@ -31,6 +31,7 @@ type captureCmd struct {
 	Rules        []string `help:"A MigXML file, builtin, or builtin:NAME; repeatable. Without it the built-in rules." placeholder:"FILE" sep:"none"`
 	Include      []string `help:"Take this as well: a MigXML pattern such as 'D:\\Data\\* [*]'." placeholder:"PATTERN" sep:"none"`
 	Exclude      []string `help:"Never take this: a MigXML pattern such as 'C:\\* [*.iso]'." placeholder:"PATTERN" sep:"none"`
+	Config       string   `help:"A Config.xml: components that are off, and its ProfileControl for the group-membership plan." placeholder:"FILE"`
 	User         []string `help:"Only users that fit: name, SID, DOMAIN\\name, with * and ?; repeatable." placeholder:"PATTERN" sep:"none"`
 	NotUser      []string `help:"No users that fit." placeholder:"PATTERN" sep:"none"`
 	DryRun       bool     `help:"Say what would be taken, and write nothing."`
@@ -91,6 +92,17 @@ func (c *captureCmd) run(a *app, start time.Time) error {
 	if err != nil {
 		return err
 	}
+	cfg, err := a.loadConfig(c.Config)
+	if err != nil {
+		return err
+	}
+	choice := rules.Options{Include: c.Include, Exclude: c.Exclude}
+	if cfg != nil {
+		choice.Off = cfg.Off()
+		for _, w := range configWithoutEffect(cfg) {
+			a.message("warning", w.String())
+		}
+	}
 	src, err := a.openSource(c.Source, c.sourceFlags)
 	if err != nil {
 		return err
@@ -112,7 +124,9 @@ func (c *captureCmd) run(a *app, start time.Time) error {
 	pr := a.newProgress(c.Progress)
 	p, err := plan.Build(a.ctx, sys, src.set, users, docs, plan.Options{
 		Selected:    c.selected,
-		Rules:       rules.Options{Include: c.Include, Exclude: c.Exclude},
+		Rules:       choice,
+		Accounts:    a.accounts(sys),
+		Config:      cfg,
 		StoreFolder: c.To,
 		Progress:    func(n int64) { pr.update(progressLine{Doing: "looking", Objects: n}) },
 	})
@@ -126,6 +140,9 @@ func (c *captureCmd) run(a *app, start time.Time) error {
 	}
 	for _, w := range p.Warnings {
 		a.message("warning", w.String())
+	}
+	for _, w := range p.Membership.Warnings {
+		a.message("warning", w)
 	}
 	for _, path := range p.LinksOnly {
 		a.message("warning", fmt.Sprintf("%s: the volume that is mounted in this folder is not among the sources; the folder is taken as the link that it is, without what is behind it", path))
@@ -461,6 +478,12 @@ func (c *captureCmd) store(a *app, p *plan.Plan, pr *progress, opt store.Options
 	doc, err := json.MarshalIndent(p.Document(), "", " ")
 	if err == nil {
 		err = w.PutFile("plan.json", append(doc, '\n'))
+	}
+	if err == nil {
+		err = w.PutFile("Config.xml", p.Membership.ConfigXML())
+	}
+	if err == nil {
+		err = w.PutFile("groups.cmd", p.Membership.Cmd())
 	}
 	var res *capture.Result
 	if err == nil {

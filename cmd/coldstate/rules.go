@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/coldstate/coldstate/internal/xmlpos"
 	"github.com/coldstate/coldstate/migxml"
 	"github.com/coldstate/coldstate/rules"
 	"github.com/coldstate/coldstate/rules/builtin"
@@ -13,7 +14,7 @@ import (
 type rulesCmd struct {
 	List  rulesListCmd  `cmd:"" help:"Name the built-in rule sets."`
 	Show  rulesShowCmd  `cmd:"" help:"Print a built-in rule set, as an example for your own."`
-	Check rulesCheckCmd `cmd:"" help:"Say whether a MigXML file can be used."`
+	Check rulesCheckCmd `cmd:"" help:"Say whether a MigXML file or a Config.xml can be used."`
 }
 
 type rulesListCmd struct {
@@ -60,7 +61,7 @@ func (c *rulesShowCmd) Run(a *app) error {
 }
 
 type rulesCheckCmd struct {
-	File []string `arg:"" help:"MigXML files."`
+	File []string `arg:"" help:"MigXML or Config.xml files."`
 }
 
 func (rulesCheckCmd) Help() string {
@@ -74,8 +75,13 @@ func (c *rulesCheckCmd) Run(a *app) error {
 		if err != nil {
 			return err
 		}
-		doc, warnings, err := migxml.Parse(name, data)
-		if err == nil {
+		doc, warnings, err := (*migxml.Document)(nil), []migxml.Warning(nil), error(nil)
+		if isConfig(name, data) {
+			var cfg *migxml.Config
+			if cfg, warnings, err = migxml.ParseConfig(name, data); err == nil {
+				warnings = append(warnings, configWithoutEffect(cfg)...)
+			}
+		} else if doc, warnings, err = migxml.Parse(name, data); err == nil {
 			var more []migxml.Warning
 			_, more, err = rules.Compile([]*migxml.Document{doc}, []rules.Context{
 				{Name: "System", Env: anyEnv{}, Probe: anyProbe{}}, {Name: "a user", User: true, Env: anyEnv{}, Probe: anyProbe{}},
@@ -95,6 +101,12 @@ func (c *rulesCheckCmd) Run(a *app) error {
 		fmt.Fprintf(a.stdout, "%s: can be used\n", name)
 	}
 	return last
+}
+
+// isConfig says whether a file is a Config.xml by its root element.
+func isConfig(name string, data []byte) bool {
+	x, err := xmlpos.Parse(name, data)
+	return err == nil && strings.EqualFold(x.Root.Tag, "Configuration")
 }
 
 // anyEnv defines every variable: which ones a Windows has is seen when it is
