@@ -194,6 +194,22 @@ func TestWindowsDisks(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(dir, "ldm-2003r2-simple-1.img")); err != nil {
 		t.Skipf("needs %s/ldm with the images of libldm's test data", publicdata.Variable)
 	}
+	// All disks of each group at once.
+	for _, release := range []string{"2003r2", "2008r2"} {
+		files, err := filepath.Glob(filepath.Join(dir, "ldm-"+release+"-*.img"))
+		if err != nil || len(files) < 9 {
+			t.Fatalf("%d files, %v", len(files), err)
+		}
+		g := compare(t, files)
+		for _, v := range g.Volumes {
+			b := make([]byte, 11)
+			if v.Err != nil || len(v.Problems) > 0 {
+				t.Errorf("%s %s: %v, %q", release, v.Name, v.Err, v.Problems)
+			} else if _, err := v.Reader().ReadAt(b, 0); err != nil || string(b[3:]) != "NTFS    " {
+				t.Errorf("%s %s: %q, %v", release, v.Name, b, err)
+			}
+		}
+	}
 	for _, tt := range []struct {
 		set    string
 		disks  int
