@@ -269,6 +269,8 @@ func TestNames(t *testing.T) {
 	p.files["Users/x2/NTUSER.DAT"] = build(yana)
 	p.profile(corpSID+"-1605", `C:\Users\x3`).user("Users/x3", hivegen.Path(`Software\Microsoft\Office\16.0\Common\Identity\Identities`,
 		hivegen.K("1_ADAL", hivegen.SZ("EmailAddress", "a@example.com")), hivegen.K("2_ADAL", hivegen.SZ("EmailAddress", "b@example.com")), hivegen.K("3_LiveId", hivegen.SZ("EmailAddress", "c@example.com"))))
+	p.profile(corpSID+"-1606", `C:\Users\x4`).user("Users/x4", hivegen.Path(`Software\Microsoft\OneDrive`, hivegen.SZ("UserNameCollection", "zora"), hivegen.SZ("UserDomainCollection", "korp")))
+	p.profile(corpSID+"-1607", `C:\Users\x5`).user("Users/x5", hivegen.Path(`Software\Microsoft\OneDrive`, hivegen.SZ("UserNameCollection", "zora;zoe"), hivegen.SZ("UserDomainCollection", "korp")))
 	p.profile(other+"-5", `C:\Users\otto`).user("Users/otto")
 	p.profile(pcSID+"-1001", `C:\Users\mia12`).user("Users/mia12")
 	p.profile(entraSID, `C:\Users\FionaFox`).user("Users/FionaFox", hivegen.Path(`Software\Microsoft\Windows NT\CurrentVersion\WorkplaceJoin\JoinInfo\AB12`, hivegen.SZ("UserEmail", "fiona@contoso.com")))
@@ -283,6 +285,8 @@ func TestNames(t *testing.T) {
 		corpSID + "-1603": `KORP\xaver | scheduled task |  |  |  | domain`,
 		corpSID + "-1604": `KORP\yana@example.com | OneDrive | Yana Y | yana@example.com | OneDrive | domain`,
 		corpSID + "-1605": `KORP\x3 | profile folder (guess) |  |  |  | domain`,
+		corpSID + "-1606": `KORP\zora | OneDrive |  |  |  | domain`,
+		corpSID + "-1607": `KORP\x5 | profile folder (guess) |  |  |  | domain`,
 		other + "-5":      `OTHER\otto | profile folder (guess) | Otto Other |  |  | domain`,
 		pcSID + "-1001":   `COLD-PC\mia | SAM | Mia Muster | mia@outlook.example | SAM | microsoft`,
 		entraSID:          `AzureAD\fiona@contoso.com | WorkplaceJoin |  | fiona@contoso.com | WorkplaceJoin | entra`,

@@ -331,6 +331,20 @@ func (n *names) fromNTUSER(u *User, ntuser *hive.Hive) {
 	if k, err := ntuser.Root().Key(`Software\` + windowsKey + `\Explorer`); err == nil {
 		n.take(u, identity{name: value(k, "Logon User Name"), from: "Explorer"})
 	}
+	// OneDrive notes under which names it ran, with semicolons between when
+	// there were several.
+	if k, err := ntuser.Root().Key(`Software\Microsoft\OneDrive`); err == nil {
+		name, domain := value(k, "UserNameCollection"), value(k, "UserDomainCollection")
+		if !strings.ContainsAny(name+domain, ";,|") {
+			if u.Kind != Domain || wstr.EqualFold(domain, n.sys.ComputerName) {
+				domain = ""
+			}
+			n.take(u, identity{name: name, from: "OneDrive"})
+			if u.NameFrom == "OneDrive" {
+				n.take(u, identity{domain: wstr.Upper(domain)})
+			}
+		}
+	}
 	// One key for each account the user ever had: only a single one tells.
 	single := func(path string, mail func(k hive.Key) string) string {
 		k, err := ntuser.Root().Key(path)
