@@ -28,10 +28,11 @@
 //	restore/folder/ entries -> a plain folder of the host
 //
 //	cmd/coldstate/  flags, printing, exit codes: the only place that talks to people
-//	internal/       small formats and strings used by several of the above
+//	internal/       small formats and strings used by several of the above;
+//	                publicdata/ is for tests
 //	testimages/     Windows disks for tests, and what builds them: hivegen/ registry
 //	                files, ntfsgen/ volumes, diskgen/ partition tables, mktree/ the sample
-//	docs/           format.md, rules.md, performance.md, decisions/
+//	docs/           format.md, rules.md, inspect-json.md, performance.md, decisions/
 //
 // The main job is one chain of calls, each taking what the last one gave:
 //
