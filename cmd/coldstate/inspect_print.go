@@ -296,7 +296,8 @@ func (s *screen) facts(w *windowsDoc) string {
 		}
 		text += ", Entra " + string(name)
 	}
-	if m.Domain == "" && len(m.Entra) == 0 {
+	// Where people of a domain are, the machine was a member of it once.
+	if m.Domain == "" && len(m.Entra) == 0 && !slices.ContainsFunc(w.Users, func(u inspectedDoc) bool { return u.Kind == profile.Domain || u.Kind == profile.Entra }) {
 		text += ", no domain"
 	}
 	down, fast := "", ""
@@ -417,7 +418,7 @@ func (u *inspectedDoc) remarks() []string {
 		{has(profile.FolderMissing, profile.FolderUnresolved), "folder missing"},
 		{u.Disabled, "disabled"},
 		{u.Roaming != "", "roaming"},
-		{slices.ContainsFunc(u.Groups, func(g groupDoc) bool { return g.SID == "S-1-5-32-544" }), "administrator"},
+		{slices.ContainsFunc(u.Groups, func(g groupDoc) bool { return g.SID == "S-1-5-32-544" }), "admin"},
 	} {
 		if r.on {
 			out = append(out, r.text)
@@ -463,14 +464,21 @@ func (s *screen) moved(u *inspectedDoc) {
 		}
 		names[to] = append(names[to], r.Folder)
 	}
-	for i, to := range places {
-		places[i] = strings.Join(names[to], ", ") + " " + s.name(wstr.Text(to), 40)
-		if s.all {
-			s.line("    %s", places[i])
+	row := ""
+	for _, to := range places {
+		text := strings.Join(names[to], ", ") + " " + s.name(wstr.Text(to), 40)
+		switch {
+		case row == "":
+			row = text
+		case s.all || columns(printable(row+"; "+text)) > screenWidth-4:
+			s.line("    %s", row)
+			row = text
+		default:
+			row += "; " + text
 		}
 	}
-	if len(places) > 0 && !s.all {
-		s.line("    %s", strings.Join(places, "; "))
+	if row != "" {
+		s.line("    %s", row)
 	}
 }
 

@@ -99,6 +99,37 @@ func TestInspectGolden(t *testing.T) {
 	}
 }
 
+// TestInspectFits shows machines that are not normal: the lines stay on the
+// screen.
+func TestInspectFits(t *testing.T) {
+	for _, name := range []string{"two windows", "torn record", "baad record", "no system hive", "boot sector gone"} {
+		img := filepath.Join(t.TempDir(), "disk.img")
+		r, size := testimages.Broken(name)
+		if err := testimages.WriteImage(img, r, size); err != nil {
+			t.Fatal(err)
+		}
+		status, stdout, stderr := tool(t, "inspect", img)
+		if status != statusOK {
+			t.Errorf("%s: status %d: %s", name, status, stderr)
+		}
+		fits(t, stdout, 40)
+	}
+	status, stdout, stderr := tool(t, append([]string{"inspect"}, profilesDisks(t)...)...)
+	if status != statusOK {
+		t.Errorf("status %d: %s", status, stderr)
+	}
+	fits(t, stdout, 40)
+	for _, want := range []string{
+		`(?m)^  gustav +local .* no settings$`, `(?m)^  frida +local +- +- +no folder$`, `(?m)^  anna +local .* put aside \(\.bak\), real`, `(?m)^  clara +local .* no key$`,
+		`(?m)^    Desktop in OneDrive - Kontor; Documents on \\\\fs01\\home\\karl$`, `(?m)^    Music in D:\\Musik; Pictures in D:\\Bilder; `,
+		`(?m)^  fiona@kontor.example +entra .* admin$`, `(?m)^  ! C:\\Users\\Tausch: is among the profiles, but is none`,
+	} {
+		if !regexp.MustCompile(want).MatchString(stdout) {
+			t.Errorf("nothing fits %s in\n%s", want, stdout)
+		}
+	}
+}
+
 // TestInspectFile: standard output that is a file gets the same text as one
 // that is not.
 func TestInspectFile(t *testing.T) {
