@@ -313,7 +313,10 @@ func load(set *volumes.Set, v *volumes.Volume, root string, opt Options) (*Syste
 		return nil, err
 	}
 	if s.Software, states[1], err = open("SOFTWARE", func(h *hive.Hive) error { _, err := versionKey(h); return err }); err != nil {
-		return nil, err
+		// One that lacks the version is better than none: the kernel may have it.
+		if s.Software, states[1], err = open("SOFTWARE", nil); err != nil {
+			return nil, err
+		}
 	}
 	if err := s.read(opt); err != nil {
 		return nil, err

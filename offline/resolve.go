@@ -132,6 +132,9 @@ func (s *System) Path(v *volumes.Volume, rel string) string {
 			}
 		}
 	}
+	if rel == "" && winpath.Letter(prefix) != 0 && len(prefix) > 2 {
+		return prefix
+	}
 	return winpath.Join(prefix+`\`, rel)
 }
 
