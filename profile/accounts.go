@@ -35,6 +35,12 @@ func Accounts(sys *offline.System) (*SAM, error) {
 	return nil, err
 }
 
+// current says whether s tells of accounts that were deleted: it is whole, and
+// no older copy.
+func (s *SAM) current(sys *offline.System) bool {
+	return s != nil && len(s.Accounts) > 0 && s.From == sys.Config("SAM") && s.Recovery.Unrecovered == ""
+}
+
 // readSAMFile reads the SAM at path. Nothing of it stays in memory.
 func readSAMFile(sys *offline.System, path string) (*SAM, error) {
 	b, logs, err := sys.HiveFiles(path, maxSAM)

@@ -53,7 +53,7 @@ func TestCases(t *testing.T) {
 	p.sam = &hivegen.SAM{MachineSID: pcSID, Users: []hivegen.User{
 		{RID: 1001, Name: "bob"}, {RID: 1002, Name: "twice"}, {RID: 1003, Name: "temp"}, {RID: 1004, Name: "dead"},
 		{RID: 1005, Name: "copied"}, {RID: 1006, Name: "nofolder"}, {RID: 1007, Name: "lonely"}, {RID: 1008, Name: "outer"}, {RID: 1009, Name: "inner"},
-		{RID: 503, Name: "Standardkonto"},
+		{RID: 503, Name: "Standardkonto"}, {RID: 1011, Name: "keyless"}, {RID: 1012, Name: "namesake"},
 	}}
 	// Put aside, with a temporary profile in its place.
 	p.profile(pcSID+"-1001.bak", `C:\Users\bob`, hivegen.D("State", 0x8000)).user("Users/bob", hivegen.Path(userKey))
@@ -70,6 +70,10 @@ func TestCases(t *testing.T) {
 	p.files["Users/copied/NTUSER.DAT.bak"] = build(hivegen.K("ROOT", hivegen.Path(`Control Panel\Desktop`, hivegen.SZ("Wallpaper", "old.jpg"))))
 	// No folder.
 	p.profile(pcSID+"-1006", `C:\Users\nofolder`)
+	// A temporary profile, and no key for the real one.
+	p.profile(pcSID+"-1011", `C:\Users\TEMP.000`, hivegen.D("State", 0x800)).user("Users/TEMP.000").user("Users/keyless")
+	p.files[`Users/keyless/AppData/Roaming/Microsoft/Protect/`+pcSID+`-1011/x`] = []byte("x")
+	p.user("Users/Namesake.COLD-PC")
 	// Only a temporary profile.
 	p.profile(pcSID+"-1007", `C:\Users\TEMP`, hivegen.D("State", 0x800)).user("Users/TEMP")
 	// One in the other.
@@ -110,6 +114,9 @@ func TestCases(t *testing.T) {
 		{pcSID + "-1009", "shared-folder>M-1008", "", "", "ProfileList"},
 		{pcSID + "-1010", "account-deleted shared-folder>D-1601", "", "", "ProfileList"},
 		{corpSID + "-1601", "shared-folder>M-1010", "", "", "ProfileList"},
+		{pcSID + "-1011", "no-key several-profiles>M-1011.temp", pcSID + "-1011", pcSID + "-1011.temp", "keys of the account"},
+		{pcSID + "-1011.temp", "several-profiles>M-1011 temporary-profile>M-1011", pcSID + "-1011", pcSID + "-1011", "ProfileList"},
+		{"orphan-Namesake.COLD-PC", "no-key owner-unknown", "", "", ""},
 		{"orphan-both", "no-key owner-unknown", "", "", ""},
 		{corpSID + "-1603", "no-hive no-key", "", "", "keys of the account"},
 		{pcSID + "-1030", "account-deleted no-key", "", "", "security of NTUSER.DAT"},
@@ -136,7 +143,7 @@ func TestCases(t *testing.T) {
 			}
 		}
 	}
-	if len(users) != 18 {
+	if len(users) != 21 {
 		t.Errorf("%d users", len(users))
 	}
 	if got, want := fmt.Sprint(problems), `[C:\Users\just files: is among the profiles, but is none and belongs to no user: it is captured only if a rule names it]`; got != want {
@@ -155,6 +162,9 @@ func TestCases(t *testing.T) {
 		}
 	}
 	if u := byID(t, users, pcSID+"-1010"); !strings.Contains(fmt.Sprint(u.Problems), "it belongs to "+corpSID+"-1601 (UsrClass.dat)") {
+		t.Errorf("%v", u.Problems)
+	}
+	if u := byID(t, users, "orphan-Namesake.COLD-PC"); !strings.Contains(fmt.Sprint(u.Problems), "the local account namesake ("+pcSID+"-1012) is called that") || u.SID != "" {
 		t.Errorf("%v", u.Problems)
 	}
 	// The copy stands in for the hive.
@@ -325,6 +335,20 @@ func TestTaskOwner(t *testing.T) {
 			t.Errorf("%q: %+v, %v", tt.in, id, ok)
 		}
 	}
+}
+
+// FuzzTask reads definitions of tasks.
+func FuzzTask(f *testing.F) {
+	f.Add([]byte(`<UserId>CORP\dora</UserId>`))
+	f.Add([]byte(`<UserId>S-1-5-18</UserId>`))
+	f.Add(append([]byte{0xff, 0xfe}, hivegen.UTF16(`<UserId>AzureAD\dora@contoso.com</UserId>`)...))
+	f.Add([]byte{0xff, 0xfe, 0})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		id, ok := taskOwner(b)
+		if ok && id.name == "" && id.upn == "" || len(id.name)+len(id.domain)+len(id.upn) > 4*256 {
+			t.Fatalf("%+v", id)
+		}
+	})
 }
 
 // The last use has all its signals, the latest first, and says which is used.

@@ -375,3 +375,21 @@ func FuzzSAMC(f *testing.F) {
 		}
 	})
 }
+
+// Only a SAM that is whole and no older copy tells that an account was
+// deleted.
+func TestDeletedAccount(t *testing.T) {
+	for _, tt := range []struct {
+		file string
+		want bool
+	}{{"System32/config/SAM", true}, {"System32/config/RegBack/SAM", false}} {
+		p := newPC()
+		p.files["Windows/System32/config/SAM"] = nil
+		p.files["Windows/"+tt.file] = german().Hive()
+		p.profile(pcSID+"-1001", `C:\Users\a`).user("Users/a").profile(pcSID+"-1099", `C:\Users\b`).user("Users/b")
+		users, _ := p.users(t)
+		if users[0].Has(AccountDeleted) || users[0].Name != "Jörg" || users[1].Has(AccountDeleted) != tt.want {
+			t.Errorf("%s: %q, %q", tt.file, codes(users[0]), codes(users[1]))
+		}
+	}
+}

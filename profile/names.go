@@ -255,7 +255,7 @@ func (n *names) name(u *User, ntuser *hive.Hive) {
 		n.take(u, n.fromTasks(u.SID))
 	}
 	n.domainGroups(u)
-	if u.Kind == Local && n.sam != nil && len(n.sam.Accounts) > 0 {
+	if u.Kind == Local && n.sam.current(n.sys) {
 		if _, ok := n.sam.Find(u.SID); !ok {
 			u.problem(AccountDeleted, u.Dir, "the account %s is not in the SAM any more: it was deleted, the profile was left", u.SID)
 		}

@@ -1,6 +1,7 @@
 package profile
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -127,12 +128,26 @@ func (r *reader) orphan(dir string) *User {
 	u := &User{Dir: dir, DirFound: true, sys: r.sys, ID: "orphan-" + winpath.Base(dir)}
 	u.SID, u.SIDFrom = r.owner(dir)
 	if u.SID == "" {
-		u.problem(NoKey, dir, "is a profile folder without a key in ProfileList, and nothing in it tells whose it is")
+		u.problem(NoKey, dir, "is a profile folder without a key in ProfileList, and nothing in it tells whose it is%s", r.namesake(dir))
 		u.Cases = append(u.Cases, Case{Code: OwnerUnknown, Where: dir, What: u.Problems[len(u.Problems)-1].What})
 	} else {
 		u.problem(NoKey, dir, "is a profile folder without a key in ProfileList; it belongs to %s (%s)", u.SID, u.SIDFrom)
 	}
 	return u
+}
+
+// namesake is a hint for a folder that nothing else tells the owner of.
+func (r *reader) namesake(dir string) string {
+	if r.names.sam == nil {
+		return ""
+	}
+	name, _ := r.names.folderName(winpath.Base(dir))
+	for _, a := range r.names.sam.Accounts {
+		if wstr.EqualFold(a.Name, name) && a.SID != "" {
+			return fmt.Sprintf("; the local account %s (%s) is called that", a.Name, a.SID)
+		}
+	}
+	return ""
 }
 
 // Places that tell whose a profile folder is, below it.
