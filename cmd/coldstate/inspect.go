@@ -174,7 +174,6 @@ type accountDoc struct {
 	RID       uint32     `json:"rid"`
 	Name      wstr.Text  `json:"name"`
 	FullName  wstr.Text  `json:"full_name,omitempty"`
-	Comment   wstr.Text  `json:"comment,omitempty"`
 	Email     wstr.Text  `json:"microsoft_account,omitempty"`
 	Disabled  bool       `json:"disabled,omitempty"`
 	LastLogon string     `json:"last_logon,omitempty"`
@@ -360,7 +359,7 @@ func describeWindows(ctx context.Context, sys *offline.System, old *winold.Old) 
 		w.MachineSID = sam.Machine
 		for _, acc := range sam.Accounts {
 			w.Accounts = append(w.Accounts, accountDoc{
-				SID: acc.SID, RID: acc.RID, Name: wstr.Text(acc.Name), FullName: wstr.Text(acc.FullName), Comment: wstr.Text(acc.Comment), Email: wstr.Text(acc.Internet),
+				SID: acc.SID, RID: acc.RID, Name: wstr.Text(acc.Name), FullName: wstr.Text(acc.FullName), Email: wstr.Text(acc.Internet),
 				Disabled: acc.Disabled, LastLogon: acc.LastLogon.String(), Profile: acc.SID != "" && profiles[acc.SID], Groups: groupsOf(sam, acc.SID),
 			})
 		}
