@@ -18,6 +18,8 @@ var (
 	ErrHive = errors.New("is a registry hive, not a disk")
 	// ErrSameSource: two paths are one file, device or folder.
 	ErrSameSource = errors.New("is the same source")
+	// ErrOverlap: a path is a part of another one, as a partition of its disk.
+	ErrOverlap = errors.New("the same bytes would be there twice")
 	// ErrLocked: the volume needs a key.
 	ErrLocked = errors.New("locked by BitLocker")
 
@@ -27,7 +29,7 @@ var (
 )
 
 // SourceError says why a path is no source. It wraps ErrNotDisk, ErrHive,
-// ErrSameSource, *ContainerError or an error of the host.
+// ErrSameSource, ErrOverlap, *ContainerError or an error of the host.
 type SourceError struct {
 	Path string
 	Err  error

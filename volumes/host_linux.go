@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 const privilegeHint = "run it as root (sudo); in a container, allow it the device"
@@ -34,9 +36,51 @@ func openDir(path string) (*os.File, error) { return openHost(path, syscall.O_DI
 // deviceName is the device number: one device has many names.
 func deviceName(path string, fi os.FileInfo) string {
 	if st, ok := fi.Sys().(*syscall.Stat_t); ok {
-		return fmt.Sprintf("device %#x", st.Rdev)
+		return fmt.Sprintf("device %d:%d", unix.Major(st.Rdev), unix.Minor(st.Rdev))
 	}
 	return path
+}
+
+// deviceParts lists what a block device shows the bytes of: a partition those
+// of its disk, a loop device those of a file.
+func deviceParts(name string) []identity { return devicePartsIn("/sys", name) }
+
+func devicePartsIn(sys, name string) []identity {
+	number, ok := strings.CutPrefix(name, "device ")
+	if !ok {
+		return nil
+	}
+	dir, err := filepath.EvalSymlinks(filepath.Join(sys, "dev/block", number))
+	if err != nil {
+		return nil
+	}
+	line := func(elem ...string) string {
+		b, err := os.ReadFile(filepath.Join(elem...))
+		if err != nil {
+			return ""
+		}
+		return strings.TrimSuffix(string(b), "\n")
+	}
+	var parts []identity
+	// Partitions by the device mapper, as kpartx makes them. Other devices of
+	// it show other bytes: decrypted ones, or those of several disks.
+	if strings.HasPrefix(line(dir, "dm/uuid"), "part") {
+		below, _ := filepath.Glob(filepath.Join(dir, "slaves/*/dev"))
+		for _, dev := range below {
+			disk := "device " + line(dev)
+			parts = append(append(parts, identity{device: disk}), devicePartsIn(sys, disk)...)
+		}
+	}
+	if line(dir, "partition") != "" {
+		dir = filepath.Dir(dir)
+		parts = append(parts, identity{device: "device " + line(dir, "dev")})
+	}
+	if file := line(dir, "loop/backing_file"); file != "" {
+		if fi, err := os.Stat(file); err == nil {
+			parts = append(parts, identity{info: fi})
+		}
+	}
+	return parts
 }
 
 type device struct {

@@ -52,6 +52,10 @@ func deviceName(path string, _ os.FileInfo) string {
 	return wstr.Upper(strings.ReplaceAll(path, "/", `\`)[4:])
 }
 
+// deviceParts: the letter of a volume and its disk may be given together, as
+// behind the letter of a BitLocker volume are other bytes.
+func deviceParts(string) []identity { return nil }
+
 type device struct {
 	reader io.ReaderAt
 	closer io.Closer

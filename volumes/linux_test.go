@@ -451,3 +451,115 @@ func compare(t *testing.T, a, b map[string]object, nameA, nameB string) {
 		}
 	}
 }
+
+// fakeSys is a part of /sys: files by name, and links whose names end in "@".
+func fakeSys(t *testing.T, entries map[string]string) string {
+	t.Helper()
+	sys := t.TempDir()
+	for name, content := range entries {
+		link := strings.HasSuffix(name, "@")
+		name = filepath.Join(sys, strings.TrimSuffix(name, "@"))
+		if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		var err error
+		if link {
+			err = os.Symlink(filepath.Join(sys, content), name)
+		} else {
+			err = os.WriteFile(name, []byte(content), 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return sys
+}
+
+// What a device is a part of, as the kernel tells it.
+func TestDeviceParts(t *testing.T) {
+	image := write(t, "disk.img", windowsDisk())
+	sys := fakeSys(t, map[string]string{
+		"dev/block/8:0@": "devices/ata1/block/sda", "devices/ata1/block/sda/dev": "8:0\n",
+		"dev/block/8:1@": "devices/ata1/block/sda/sda1", "devices/ata1/block/sda/sda1/dev": "8:1\n", "devices/ata1/block/sda/sda1/partition": "1\n",
+		"dev/block/8:2@": "devices/ata1/block/sda/sda2", "devices/ata1/block/sda/sda2/dev": "8:2\n", "devices/ata1/block/sda/sda2/partition": "2\n",
+		"dev/block/7:0@": "devices/virtual/block/loop0", "devices/virtual/block/loop0/dev": "7:0\n", "devices/virtual/block/loop0/loop/backing_file": image + "\n",
+		"dev/block/259:0@": "devices/virtual/block/loop0/loop0p1", "devices/virtual/block/loop0/loop0p1/dev": "259:0\n", "devices/virtual/block/loop0/loop0p1/partition": "1\n",
+		// kpartx on sda, and an opened BitLocker volume in it.
+		"dev/block/253:0@": "devices/virtual/block/dm-0", "devices/virtual/block/dm-0/dm/uuid": "part1-mpath-1\n", "devices/virtual/block/dm-0/slaves/sda@": "devices/ata1/block/sda",
+		"dev/block/253:1@": "devices/virtual/block/dm-1", "devices/virtual/block/dm-1/dm/uuid": "CRYPT-BITLK-1\n", "devices/virtual/block/dm-1/slaves/sda2@": "devices/ata1/block/sda/sda2",
+	})
+	fi, err := os.Stat(image)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]identity{"image": {info: fi}}
+	for name, number := range map[string]string{"sda": "8:0", "sda1": "8:1", "sda2": "8:2", "loop0": "7:0", "loop0p1": "259:0", "kpartx": "253:0", "bitlk": "253:1", "unknown": "1:1"} {
+		all[name] = identity{device: "device " + number, partOf: devicePartsIn(sys, "device "+number)}
+	}
+	var got []string
+	for _, a := range slices.Sorted(maps.Keys(all)) {
+		for _, b := range slices.Sorted(maps.Keys(all)) {
+			err := overlap(all[a], all[b], a)
+			switch {
+			case a == b && !errors.Is(err, ErrSameSource) || a != b && err != nil && !errors.Is(err, ErrOverlap):
+				t.Errorf("%s, %s: %v", a, b, err)
+			case a != b && err != nil:
+				got = append(got, b+" "+strings.TrimSuffix(err.Error(), ": "+ErrOverlap.Error()))
+			}
+		}
+	}
+	slices.Sort(got)
+	if want := []string{
+		"image has loop0 as a part", "image has loop0p1 as a part", "kpartx is a part of sda",
+		"loop0 has loop0p1 as a part", "loop0 is a part of image", "loop0p1 is a part of image", "loop0p1 is a part of loop0",
+		"sda has kpartx as a part", "sda has sda1 as a part", "sda has sda2 as a part", "sda1 is a part of sda", "sda2 is a part of sda",
+	}; !slices.Equal(got, want) {
+		t.Errorf("got  %q\nwant %q", got, want)
+	}
+}
+
+// The same with devices of this machine.
+func TestOverlap(t *testing.T) {
+	image := write(t, "disk.img", windowsDisk())
+	out, err := exec.Command(tool(t, "losetup"), "--find", "--show", "--partscan", image).CombinedOutput()
+	if err != nil {
+		t.Skipf("needs loop devices: %v, %s", err, out)
+	}
+	loop := strings.TrimSpace(string(out))
+	t.Cleanup(func() { run(t, "losetup", "--detach", loop) })
+	_, err = Open([]string{image, loop}, Options{})
+	if !errors.Is(err, ErrOverlap) || !strings.Contains(fmt.Sprint(err), loop+": is a part of "+image+": the same bytes would be there twice; ") {
+		t.Error(err)
+	}
+	s, err := Open([]string{loop, image}, Options{KeepGoing: true})
+	if err != nil || !errors.Is(s.Sources[1].Err, ErrOverlap) || len(s.Volumes) != 4 {
+		t.Errorf("%v, %+v", err, s)
+	}
+	s.Close()
+	// Nodes of the partitions, also where nothing makes them by itself.
+	var parts []string
+	for i := 1; i <= 2; i++ {
+		name := fmt.Sprintf("%sp%d", filepath.Base(loop), i)
+		b, err := os.ReadFile(filepath.Join("/sys/class/block", name, "dev"))
+		if err != nil {
+			t.Skipf("needs partitions of loop devices: %v", err)
+		}
+		var major, minor uint32
+		fmt.Sscanf(string(b), "%d:%d", &major, &minor)
+		node := filepath.Join(t.TempDir(), name)
+		if err := unix.Mknod(node, unix.S_IFBLK|0o600, int(unix.Mkdev(major, minor))); err != nil {
+			t.Skipf("needs device nodes: %v", err)
+		}
+		parts = append(parts, node)
+	}
+	for _, paths := range [][]string{{loop, parts[0]}, {parts[0], loop}, {image, parts[1]}} {
+		if _, err := Open(paths, Options{}); !errors.Is(err, ErrOverlap) {
+			t.Errorf("%q: %v", paths, err)
+		}
+	}
+	s, err = Open(parts, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Close()
+}

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/coldstate/coldstate/internal/wstr"
@@ -15,6 +16,8 @@ import (
 type identity struct {
 	info   os.FileInfo // nil for device paths of Windows
 	device string      // names the device, "" for files and folders
+	// partOf is what a device is a part of, or shows the bytes of.
+	partOf []identity
 }
 
 func (a identity) same(b identity) bool {
@@ -22,6 +25,21 @@ func (a identity) same(b identity) bool {
 		return a.device == b.device
 	}
 	return a.info != nil && b.info != nil && os.SameFile(a.info, b.info)
+}
+
+// overlap is the error for two paths of which one is given already, nil when
+// they have no bytes in common.
+func overlap(earlier, later identity, path string) error {
+	isPart := func(part, whole identity) bool { return slices.ContainsFunc(part.partOf, whole.same) }
+	switch {
+	case later.same(earlier):
+		return fmt.Errorf("%w as %s", ErrSameSource, path)
+	case isPart(later, earlier):
+		return fmt.Errorf("is a part of %s: %w", path, ErrOverlap)
+	case isPart(earlier, later):
+		return fmt.Errorf("has %s as a part: %w", path, ErrOverlap)
+	}
+	return nil
 }
 
 func openSource(path string) (*Source, identity, error) {
@@ -100,7 +118,8 @@ func deviceSource(path string, fi os.FileInfo) (*Source, identity, error) {
 		src.close()
 		return nil, identity{}, err
 	}
-	return src, identity{device: deviceName(path, fi)}, nil
+	name := deviceName(path, fi)
+	return src, identity{device: name, partOf: deviceParts(name)}, nil
 }
 
 func folderSource(path string) (*Source, identity, error) {

@@ -8,7 +8,6 @@ package volumes
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"sync"
 
@@ -200,8 +199,12 @@ func Open(paths []string, opt Options) (*Set, error) {
 		src, id, err := openSource(path)
 		if err == nil {
 			for i, other := range seen {
-				if id.same(other) {
-					err = &SourceError{Path: path, Err: fmt.Errorf("%w as %s", ErrSameSource, s.Sources[i].Path), Hint: "name each disk or folder once"}
+				if same := overlap(other, id, s.Sources[i].Path); same != nil {
+					hint := "name each disk or folder once"
+					if errors.Is(same, ErrOverlap) {
+						hint = "give the whole, or the part that is wanted"
+					}
+					err = &SourceError{Path: path, Err: same, Hint: hint}
 					src.close()
 					break
 				}
