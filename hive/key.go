@@ -490,6 +490,18 @@ func (w *walk) key(k Key, fn func(Key) error) error {
 	} else if err != nil {
 		return err
 	}
+	if k.u32(nkSubkeys) > 0 {
+		return w.below(k, fn)
+	}
+	if w.broken {
+		return ErrBudget
+	}
+	return nil
+}
+
+// below walks the subkeys of k. It is apart from key as the iteration costs
+// memory, and most keys have none.
+func (w *walk) below(k Key, fn func(Key) error) error {
 	var err error
 	for sub := range k.Subkeys() {
 		if err = w.key(sub, fn); err != nil {

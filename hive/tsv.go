@@ -22,7 +22,7 @@ func AppendTSVValue(dst []byte, path string, v Value) ([]byte, error) {
 	dst = append(dst, "V\t"...)
 	dst = appendTSVText(dst, path)
 	dst = append(dst, '\t')
-	dst = appendTSVText(dst, v.Name())
+	dst = appendTSVName(dst, v)
 	dst = append(dst, '\t')
 	dst = append(dst, Type(v.Type()).String()...)
 	dst = append(dst, '\t')
@@ -37,23 +37,49 @@ func AppendTSVValue(dst []byte, path string, v Value) ([]byte, error) {
 	return append(dst, '\n'), nil
 }
 
+// appendTSVName appends the name of v, without the string where it can.
+func appendTSVName(dst []byte, v Value) []byte {
+	b, latin1 := v.rawName()
+	if latin1 && isPlain(b) {
+		return append(dst, b...)
+	}
+	return appendTSVText(dst, decodeName(b, latin1))
+}
+
+// isPlain says whether b is ASCII without control characters.
+func isPlain(b []byte) bool {
+	for _, c := range b {
+		if c < ' ' || c >= 0x7f {
+			return false
+		}
+	}
+	return true
+}
+
 // appendTSVText appends s with its control characters escaped, as a line has
 // no other way to hold them. Backslashes stand as they are.
 func appendTSVText(dst []byte, s string) []byte {
-	for i := range len(s) {
-		switch c := s[i]; {
-		case c >= ' ' && c != 0x7f:
-			dst = append(dst, c)
-		case c == '\n':
+	for len(s) > 0 {
+		n := 0
+		for n < len(s) && s[n] >= ' ' && s[n] != 0x7f {
+			n++
+		}
+		dst = append(dst, s[:n]...)
+		if s = s[n:]; s == "" {
+			break
+		}
+		switch c := s[0]; c {
+		case '\n':
 			dst = append(dst, `\n`...)
-		case c == '\r':
+		case '\r':
 			dst = append(dst, `\r`...)
-		case c == 0:
+		case 0:
 			dst = append(dst, `\0`...)
 		default:
 			dst = append(dst, `\x`...)
 			dst = hex.AppendEncode(dst, []byte{c})
 		}
+		s = s[1:]
 	}
 	return dst
 }
