@@ -77,14 +77,14 @@ func (c *regCmd) run(a *app, p *regPrinter) error {
 			return fail(statusUsage, fmt.Errorf("%s: a hive with password material is not exported", c.Source), "--format tsv shows names, lengths and sums")
 		}
 		if len(c.Key) == 0 {
-			return p.print(h.Root(), "", "", secret)
+			return p.print(h.Root(), "", secret)
 		}
 		for _, path := range c.Key {
 			k, err := h.Root().Key(path)
 			if err != nil {
 				return regError(c.Source, path, err)
 			}
-			if err := p.print(k, strings.Trim(path, `\`), strings.Trim(path, `\`), secret); err != nil {
+			if err := p.print(k, strings.Trim(path, `\`), secret); err != nil {
 				return err
 			}
 		}
@@ -124,7 +124,7 @@ func (c *regCmd) key(a *app, p *regPrinter, sys *offline.System, path string) er
 			return regError(sys.Name, path, err)
 		}
 		p.note(k.Hive(), `HKLM\`+name)
-		return p.print(k, path, path, false)
+		return p.print(k, path, false)
 	case "HKCU", "HKEY_CURRENT_USER":
 		users, _, err := profile.Users(sys)
 		if err != nil {
@@ -147,7 +147,7 @@ func (c *regCmd) key(a *app, p *regPrinter, sys *offline.System, path string) er
 			}
 			p.note(k.Hive(), "HKCU of "+u.ID)
 			p.user = u.ID
-			if err := p.print(k, path, path, false); err != nil {
+			if err := p.print(k, path, false); err != nil {
 				return err
 			}
 		}
@@ -294,38 +294,29 @@ func (p *regPrinter) note(h *hive.Hive, name string) {
 	}
 }
 
-// print prints k and everything below. tsv is its path as TSV shows it, full
-// as the other formats do.
-func (p *regPrinter) print(k hive.Key, tsv, full string, secret bool) error {
-	at := map[int][2]string{}
-	base := -1
+// print prints k, whose path is as given, and everything below.
+func (p *regPrinter) print(k hive.Key, path string, secret bool) error {
+	base := k.Depth()
+	paths := []string{path} // of the keys from the first to the current one
 	return hive.Walk(k, func(k hive.Key) error {
 		if err := p.a.ctx.Err(); err != nil {
 			return err
 		}
-		if base < 0 {
-			base = k.Depth()
-			at[0] = [2]string{tsv, full}
-		} else {
-			up := at[k.Depth()-base-1]
+		if d := k.Depth() - base; d > 0 {
 			name := k.Name()
-			join := func(a string) string {
-				if a == "" {
-					return name
-				}
-				return a + `\` + name
+			if up := paths[d-1]; up != "" {
+				name = up + `\` + name
 			}
-			at[k.Depth()-base] = [2]string{join(up[0]), join(up[1])}
+			paths = append(paths[:d], name)
 		}
-		paths := at[k.Depth()-base]
-		return p.key(k, paths[0], paths[1], secret)
+		return p.key(k, paths[len(paths)-1], secret)
 	})
 }
 
-func (p *regPrinter) key(k hive.Key, tsv, full string, secret bool) error {
+func (p *regPrinter) key(k hive.Key, full string, secret bool) error {
 	switch p.format {
 	case "tsv":
-		p.line = hive.AppendTSVKey(p.line[:0], tsv)
+		p.line = hive.AppendTSVKey(p.line[:0], full)
 		if _, err := p.w.Write(p.line); err != nil {
 			return err
 		}
@@ -362,7 +353,7 @@ func (p *regPrinter) key(k hive.Key, tsv, full string, secret bool) error {
 		p.json(m)
 	}
 	for v := range k.Values() {
-		if err := p.value(v, tsv, full, secret); err != nil {
+		if err := p.value(v, full, secret); err != nil {
 			return err
 		}
 	}
@@ -451,12 +442,11 @@ func bootKey(k hive.Key) bool {
 	return false
 }
 
-func (p *regPrinter) value(v hive.Value, tsv, full string, secret bool) error {
+func (p *regPrinter) value(v hive.Value, full string, secret bool) error {
 	if p.format == "tsv" {
-		line, err := hive.AppendTSVValue(p.line[:0], tsv, v)
+		line, err := hive.AppendTSVValue(p.line[:0], full, v)
 		if err != nil {
-			p.damaged(full, v, err)
-			return nil
+			p.damaged(full, v, err) // and its line tells what is known
 		}
 		p.line = line
 		_, err = p.w.Write(line)
