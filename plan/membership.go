@@ -520,16 +520,16 @@ func (b *memberBuilder) apply() {
 		to := b.group(g.To)
 		if to == nil {
 			if strings.HasPrefix(strings.ToUpper(g.To), "S-1-") {
-				b.warn("%s: to=%q is the SID of no group of the source and of none that every Windows has: the rule is left out", g.Pos, g.To)
+				b.warn("%s: to=\"%s\" is the SID of no group of the source and of none that every Windows has: the rule is left out", g.Pos, g.To)
 				continue
 			}
-			b.warn("%s: to=%q is no group of the source and none that every Windows has: it must be there on the destination", g.Pos, g.To)
+			b.warn("%s: to=\"%s\" is no group of the source and none that every Windows has: it must be there on the destination", g.Pos, g.To)
 			to = b.newGroup(&LocalGroup{Name: wstr.Text(g.To)})
 		}
 		var from *LocalGroup
 		if g.From != "*" {
 			if from = b.group(g.From); from == nil {
-				b.warn("%s: from=%q is no group of the source and none that every Windows has: the rule reaches nobody", g.Pos, g.From)
+				b.warn("%s: from=\"%s\" is no group of the source and none that every Windows has: the rule reaches nobody", g.Pos, g.From)
 				continue
 			}
 		}
@@ -545,7 +545,7 @@ func (b *memberBuilder) apply() {
 			}
 		}
 		if !reached {
-			b.warn("%s: the changeGroup from %q to %q reaches nobody", g.Pos, g.From, g.To)
+			b.warn("%s: the changeGroup from \"%s\" to \"%s\" reaches nobody", g.Pos, g.From, g.To)
 		}
 	}
 	for _, p := range b.list {
