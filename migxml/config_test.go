@@ -155,7 +155,7 @@ func TestConfigReports(t *testing.T) {
 		{"nobody", group(all, ""), "ERROR c.xml:2:1: <changeGroup> has neither <include> nor <exclude>: nothing tells whom it is about; for all users write <include><pattern>*</pattern></include>"},
 		{"no pattern in include", group(all, "\n<include/>"), `ERROR c.xml:3:1: <include> has no <pattern>: write <pattern>DOMAIN\user</pattern>, or <pattern>*</pattern> for all users`},
 		{"empty pattern", group(all, "<exclude>\n<pattern/></exclude>"), `ERROR c.xml:3:1: <pattern> in <exclude> has "" where DOMAIN\user, a SID or * is meant`},
-		{"two backslashes", group(all, "<include><pattern>a\\b\\c</pattern></include>"), `ERROR c.xml:2:64: <pattern> in <include> has "a\\b\\c" where DOMAIN\user, a SID or * is meant`},
+		{"two backslashes", group(all, "<include><pattern>a\\b\\c</pattern></include>"), `ERROR c.xml:2:64: <pattern> in <include> has "a\b\c" where DOMAIN\user, a SID or * is meant`},
 		{"domain", in("ProfileControl domains", `<domain from="A"/>`), "ERROR c.xml:2:1: <domain> has no attribute to: write what it is called on the destination"},
 		{"wild user", in("ProfileControl users", `<user from="A\*" to="B\x"/>`), "ERROR c.xml:2:1: <user> has a wildcard where one name is meant"},
 		{"two things", in("Documents", "<component ID=\"x\" migrate=\"\"/>\n<component migrate=\"no\"/><Fancy/>"), "c.xml:3:26: unknown element <Fancy> in <Documents>: it is ignored\n" +

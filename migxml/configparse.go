@@ -195,12 +195,12 @@ func (p *configParser) components(e *etree.Element) []*ConfigComponent {
 		case strings.EqualFold(migrate, "no"):
 			c.Migrate = false
 		default:
-			p.fail(k.Element, `migrate=%q of <component> is neither "yes" nor "no"`, migrate)
+			p.fail(k.Element, `migrate="%s" of <component> is neither "yes" nor "no"`, migrate)
 		}
 		c.Components = p.components(k.Element)
 		switch {
 		case strings.Contains(c.ID, "*"):
-			p.fail(k.Element, "ID=%q of <component> has a wildcard, which stands for nothing here: list each component with its own ID", c.ID)
+			p.fail(k.Element, "ID=\"%s\" of <component> has a wildcard, which stands for nothing here: list each component with its own ID", c.ID)
 		case c.ID != "" || len(c.Components) > 0:
 		case c.Migrate:
 			p.warn(k.Element, "<component> has no ID and holds no other: it means nothing")
@@ -263,7 +263,7 @@ func (p *configParser) codes(e *etree.Element, def []uint32) (codes []uint32, ok
 	for part := range strings.SplitSeq(s, ",") {
 		n, err := strconv.ParseUint(strings.TrimSpace(part), 10, 32)
 		if err != nil {
-			p.fail(e, `errorCode=%q of <%s> is neither the decimal number of a Windows error, such as 32, nor "any"`, s, configElements[strings.ToLower(e.Tag)].name)
+			p.fail(e, `errorCode="%s" of <%s> is neither the decimal number of a Windows error, such as 32, nor "any"`, s, configElements[strings.ToLower(e.Tag)].name)
 			return nil, false
 		}
 		codes = append(codes, uint32(n))
@@ -329,15 +329,15 @@ func (p *configParser) changeGroup(e *etree.Element) *ChangeGroup {
 	g.From, _ = p.required(k, "from", `the local group of the source whose members are meant, or "*" for all users`)
 	var ok bool
 	if g.To, ok = p.required(k, "to", "the local group that they get"); ok && strings.Contains(g.To, "*") {
-		p.fail(e, "to=%q of <changeGroup> has a wildcard where one group is meant", g.To)
+		p.fail(e, "to=\"%s\" of <changeGroup> has a wildcard where one group is meant", g.To)
 	}
 	if g.From != "*" && strings.Contains(g.From, "*") {
-		p.fail(e, `from=%q of <changeGroup> is neither the name of one group nor "*": write one <changeGroup> for each group`, g.From)
+		p.fail(e, `from="%s" of <changeGroup> is neither the name of one group nor "*": write one <changeGroup> for each group`, g.From)
 	}
 	if v, ok := p.required(k, "appliesTo", "MigratedUsers, NonmigratedUsers or AllUsers"); ok {
 		i := slices.IndexFunc(appliesToNames, func(s string) bool { return strings.EqualFold(s, v) })
 		if i < 0 {
-			p.fail(e, "appliesTo=%q of <changeGroup> is none of MigratedUsers, NonmigratedUsers, AllUsers", v)
+			p.fail(e, "appliesTo=\"%s\" of <changeGroup> is none of MigratedUsers, NonmigratedUsers, AllUsers", v)
 		} else {
 			g.AppliesTo = AppliesTo(i)
 		}
@@ -353,7 +353,7 @@ func (p *configParser) changeGroup(e *etree.Element) *ChangeGroup {
 			p.children(pat.Element)
 			a := Account{p.pos(pat.Element), text(pat.Element)}
 			if a.Text == "" || strings.Count(a.Text, `\`) > 1 {
-				p.fail(pat.Element, `<pattern> in <%s> has %q where DOMAIN\user, a SID or * is meant`, list.name, a.Text)
+				p.fail(pat.Element, `<pattern> in <%s> has "%s" where DOMAIN\user, a SID or * is meant`, list.name, a.Text)
 			}
 			if list.name == "include" {
 				g.Include = append(g.Include, a)
