@@ -536,30 +536,32 @@ func TestOverlap(t *testing.T) {
 		t.Errorf("%v, %+v", err, s)
 	}
 	s.Close()
-	// Nodes of the partitions, also where nothing makes them by itself.
-	var parts []string
-	for i := 1; i <= 2; i++ {
-		name := fmt.Sprintf("%sp%d", filepath.Base(loop), i)
-		b, err := os.ReadFile(filepath.Join("/sys/class/block", name, "dev"))
+	t.Run("partitions", func(t *testing.T) {
+		// Nodes of the partitions, also where nothing makes them by itself.
+		var parts []string
+		for i := 1; i <= 2; i++ {
+			name := fmt.Sprintf("%sp%d", filepath.Base(loop), i)
+			b, err := os.ReadFile(filepath.Join("/sys/class/block", name, "dev"))
+			if err != nil {
+				t.Skipf("needs partitions of loop devices: %v", err)
+			}
+			var major, minor uint32
+			fmt.Sscanf(string(b), "%d:%d", &major, &minor)
+			node := filepath.Join(t.TempDir(), name)
+			if err := unix.Mknod(node, unix.S_IFBLK|0o600, int(unix.Mkdev(major, minor))); err != nil {
+				t.Skipf("needs device nodes: %v", err)
+			}
+			parts = append(parts, node)
+		}
+		for _, paths := range [][]string{{loop, parts[0]}, {parts[0], loop}, {image, parts[1]}} {
+			if _, err := Open(paths, Options{}); !errors.Is(err, ErrOverlap) {
+				t.Errorf("%q: %v", paths, err)
+			}
+		}
+		s, err := Open(parts, Options{})
 		if err != nil {
-			t.Skipf("needs partitions of loop devices: %v", err)
+			t.Fatal(err)
 		}
-		var major, minor uint32
-		fmt.Sscanf(string(b), "%d:%d", &major, &minor)
-		node := filepath.Join(t.TempDir(), name)
-		if err := unix.Mknod(node, unix.S_IFBLK|0o600, int(unix.Mkdev(major, minor))); err != nil {
-			t.Skipf("needs device nodes: %v", err)
-		}
-		parts = append(parts, node)
-	}
-	for _, paths := range [][]string{{loop, parts[0]}, {parts[0], loop}, {image, parts[1]}} {
-		if _, err := Open(paths, Options{}); !errors.Is(err, ErrOverlap) {
-			t.Errorf("%q: %v", paths, err)
-		}
-	}
-	s, err = Open(parts, Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.Close()
+		s.Close()
+	})
 }

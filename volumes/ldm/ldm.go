@@ -30,6 +30,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 )
 
@@ -140,9 +141,11 @@ func ReadDisk(r io.ReaderAt, size, off, length int64) (*Disk, error) {
 		}
 		return nil, ErrNoDatabase
 	}
-	best := heads[0]
-	for _, h := range heads[1:] {
-		if h.sumOK && !best.sumOK || h.sumOK == best.sumOK && h.sequence > best.sequence {
+	// The first whole copy says who the disk is: others may be left from what
+	// the disk was before.
+	best := heads[max(0, slices.IndexFunc(heads, func(h privhead) bool { return h.sumOK }))]
+	for _, h := range heads {
+		if h.sumOK && best.sumOK && h.disk == best.disk && h.group == best.group && h.sequence > best.sequence {
 			best = h
 		}
 	}

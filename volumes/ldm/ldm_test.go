@@ -341,6 +341,34 @@ func TestNoDatabase(t *testing.T) {
 	}
 }
 
+// Headers of what a disk was before are not believed, however new they are.
+func TestLeftovers(t *testing.T) {
+	g := testGroup(512)
+	m := makeMedia(g)
+	p := g.Disks[0].Places()
+	old := make([]byte, 512)
+	m[0].ReadAt(old, p.Heads[0])
+	copy(old[0x30:], guid(0x99))
+	copy(old[0xB0:], guid(0x98))
+	old[0x1F] = 200 // update sequence number
+	diskgen.LDMSum(old)
+	m[0].WriteAt(old, p.Heads[1]-4096)
+	got := openMedia(t, g, m, 0, 1, 2, 3)
+	if len(got.Disks) != 4 || len(got.Problems) > 0 {
+		t.Fatalf("%d disks, %q", len(got.Disks), got.Problems)
+	}
+	check(t, got.Volumes[0], &g.Volumes[0])
+	// Of the disk's own headers the newest one counts.
+	own := make([]byte, 512)
+	m[0].ReadAt(own, p.Heads[0])
+	own[0x1F] = 3
+	diskgen.LDMSum(own)
+	m[0].WriteAt(own, p.Heads[0])
+	if got = openMedia(t, g, m, 0, 1, 2, 3); len(got.Disks[0].Problems) > 0 {
+		t.Errorf("problems %q", got.Disks[0].Problems)
+	}
+}
+
 // A lost record costs the volumes that need it and no other, and is said.
 func TestLostRecord(t *testing.T) {
 	g := testGroup(512)
