@@ -173,6 +173,69 @@ func TestNoPasswordMaterial(t *testing.T) {
 	})
 }
 
+// TestNoPasswordMaterialOfAccounts has real SAMs in the place where the
+// accounts and groups are read from, dirty ones with their logs: names and
+// members are given out, no credential entry is.
+func TestNoPasswordMaterialOfAccounts(t *testing.T) {
+	data := testData(t)
+	base := t.TempDir()
+	win := filepath.Join(base, "disk")
+	if status, _, stderr := tool(t, "extract", sampleDisk(t), `C:\Windows`, `C:\Users\anna\NTUSER.DAT`, "--to", base, "--overwrite"); status > statusIncomplete {
+		t.Fatalf("extract: %d: %s", status, stderr)
+	}
+	if err := os.Rename(filepath.Join(base, "C"), win); err != nil {
+		t.Fatal(err)
+	}
+	sam := filepath.Join(win, "Windows", "System32", "config", "SAM")
+	for name, b := range realSAMs(t, data) {
+		secrets := samSecrets(t, b)
+		if len(secrets) == 0 {
+			t.Errorf("%s gives no credential entry to look for: the test could not fail for it", name)
+		}
+		if err := os.WriteFile(sam, b, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		for _, suffix := range []string{".LOG", ".LOG1", ".LOG2"} {
+			log, err := os.ReadFile(name + suffix)
+			if err != nil {
+				if err := os.RemoveAll(sam + suffix); err != nil {
+					t.Fatal(err)
+				}
+				continue
+			}
+			if err := os.WriteFile(sam+suffix, log, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		store := filepath.Join(t.TempDir(), "store")
+		found := map[string][]byte{}
+		for _, args := range [][]string{
+			{"inspect", win, "--json"}, {"inspect", win, "--all"}, {"plan", win, "--json"}, {"plan", win, "--cmd"}, {"plan", win, "--config-xml"},
+			{"capture", win, "--to", store},
+		} {
+			status, stdout, stderr := tool(t, args...)
+			if status != statusOK && status != statusIncomplete {
+				t.Fatalf("%s: %q: status %d: %s", name, args, status, stderr)
+			}
+			found[args[0]+" "+strings.Join(args[2:], " ")] = []byte(stdout + stderr)
+		}
+		if !bytes.Contains(found["plan --json"], []byte("S-1-5-32-544")) {
+			t.Errorf("%s: the plan names no group: the test could not fail", name)
+		}
+		for where, b := range contents(t, store) {
+			found[where] = b
+		}
+		for where, b := range found {
+			for _, s := range secrets {
+				if bytes.Contains(b, s) || bytes.Contains(b, []byte(hexOf(s))) {
+					t.Errorf("%s: %s holds password material", name, where)
+					break
+				}
+			}
+		}
+	}
+}
+
 // look runs every command that could show a secret and searches what it left.
 func look(t *testing.T, src, rules string, secrets [][]byte) {
 	t.Helper()
@@ -182,7 +245,8 @@ func look(t *testing.T, src, rules string, secrets [][]byte) {
 	for _, args := range [][]string{
 		{"capture", src, "--to", to, "--rules", rules, "--log", log, "--progress", "plain"},
 		{"capture", src, "--dry-run", "--json", "--rules", rules},
-		{"inspect", src, "--json"},
+		{"inspect", src, "--json"}, {"inspect", src, "--all"},
+		{"plan", src}, {"plan", src, "--json"}, {"plan", src, "--cmd"}, {"plan", src, "--config-xml"},
 		{"verify", to},
 		{"ls", "-r", "--json", to},
 		{"reg", src, `HKLM\SYSTEM`, "--format", "json"},
