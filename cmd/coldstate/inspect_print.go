@@ -643,7 +643,7 @@ func (s *screen) old(in *inspection, i int) {
 		}
 	}
 	if moved > 0 {
-		line += ", " + count(moved, "user") + " moved out of it"
+		line += ", " + count(moved, "user") + " moved out"
 	}
 	s.line("%s", line)
 	if o.Unfinished != "" {
