@@ -112,14 +112,18 @@ func (o *Old) Release() { o.System, o.Live = nil, nil }
 // with a letter or with the number of the volume.
 func (o *Old) names() []string {
 	list := []string{o.Folder, rawPath(o.Volume, o.Root)}
+	// The letter that it had itself, for whoever reads it on the old disk.
+	own := `C:\`
+	if o.System != nil {
+		own = o.System.Dir[:2] + `\`
+	}
+	list = append(list, winpath.Join(own, o.Root))
 	if o.System != nil {
 		inside, _ := winpath.Rel(o.Root, o.System.Root)
 		for _, n := range list[:len(list):len(list)] {
 			list = append(list, winpath.Join(n, inside))
 		}
-		// The letter that it had itself, for whoever reads it on the old disk.
-		own := o.System.Dir[:2] + `\`
-		list = append(list, winpath.Join(own, o.Root), winpath.Join(own, o.System.Root), o.System.Name)
+		list = append(list, o.System.Name)
 	}
 	return list
 }

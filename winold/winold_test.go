@@ -460,6 +460,7 @@ func TestChoose(t *testing.T) {
 		{several, ``, ``, offline.ErrSeveral, `1:\Windows.old\Windows, 1:\Windows.old.000\Windows; choose one with --windows`},
 		{several, `C:\Windows`, ``, offline.ErrSeveral, `are called C:\Windows`},
 		{several, `C:\Windows.old.000\Windows`, `Windows.old.000\Windows`, nil, ""},
+		{files{"Windows.old/Users/x/y": nil}, `C:\Windows.old`, ``, nil, `1:\Windows.old holds no Windows that can be captured`},
 		{files{"x": nil}, ``, ``, offline.ErrNoWindows, ""},
 		{files{"x": nil}, `C:\Windows`, ``, offline.ErrNoWindows, "on the given sources"},
 	} {

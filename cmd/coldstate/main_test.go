@@ -24,6 +24,7 @@ func TestScripts(t *testing.T) {
 		Dir: "testdata/script",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"disk":    cmdDisk,
+			"machine": cmdMachine,
 			"status":  cmdStatus,
 			"result":  cmdResult,
 			"shorten": cmdShorten,
@@ -54,6 +55,15 @@ func cmdDisk(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	r, size := testimages.Broken(args[1])
 	ts.Check(testimages.WriteImage(name, r, size))
+}
+
+// machine NAME writes the disks of a machine of tests: NAME-0.img and so on.
+func cmdMachine(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: machine NAME")
+	}
+	_, err := testimages.Machine(args[0]).WriteTo(ts.MkAbs("."))
+	ts.Check(err)
 }
 
 // status N COMMAND… runs a command that has to end with status N.

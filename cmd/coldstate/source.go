@@ -172,7 +172,11 @@ func (s *source) chooseWindows(name string, opt offline.Options) error {
 		s.systems, s.old = []*offline.System{sys}, old
 		return nil
 	case errors.As(err, &gone):
-		return fail(statusDecision, err, fmt.Sprintf(`take its files as they are: coldstate extract SOURCE '%[1]s\Users' --to DIR, or capture --include '%[1]s\* [*]'`, gone.Old.Folder))
+		hint := fmt.Sprintf(`take its files as they are: coldstate extract SOURCE '%s\Users' --to DIR`, gone.Old.Folder)
+		if gone.Old.Live != nil {
+			hint += fmt.Sprintf(`, or capture %s with --include '%s\* [*]'`, gone.Old.LiveName, gone.Old.Folder)
+		}
+		return fail(statusDecision, err, hint)
 	case name != "":
 		return fail(statusUsage, err, "inspect lists the installations")
 	}
