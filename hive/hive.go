@@ -305,6 +305,12 @@ func (h *Hive) cell(off uint32) ([]byte, error) {
 	return h.bins[at+int64(h.header) : at+n : at+n], nil
 }
 
+// body is the body of a cell that was checked before: a hive does not change.
+func (h *Hive) body(off uint32) []byte {
+	n := -int64(int32(binary.LittleEndian.Uint32(h.bins[off:])))
+	return h.bins[int64(off)+int64(h.header) : int64(off)+n : int64(off)+n]
+}
+
 // node is the checked body of the key node at off.
 func (h *Hive) node(off uint32) ([]byte, error) {
 	b, err := h.cell(off)

@@ -47,13 +47,6 @@ type Key struct {
 	depth int
 }
 
-// body is the key node. It was checked when the Key was made, and a hive
-// does not change.
-func (k Key) body() []byte {
-	b, _ := k.h.cell(k.off)
-	return b
-}
-
 func (k Key) u32(at int) uint32 {
 	return binary.LittleEndian.Uint32(k.h.bins[int(k.off)+k.h.header+at:])
 }
@@ -64,7 +57,7 @@ func (k Key) u16(at int) uint16 {
 
 // rawName is the name as it is kept, cut by its cell.
 func (k Key) rawName() (b []byte, latin1 bool) {
-	b = k.body()[nkSize:]
+	b = k.h.body(k.off)[nkSize:]
 	if n := int(k.u16(nkNameLen)); n < len(b) {
 		b = b[:n]
 	}

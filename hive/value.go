@@ -151,8 +151,7 @@ func (v Value) u16(at int) uint16 {
 
 // rawName is the name as it is kept, cut by its cell.
 func (v Value) rawName() (b []byte, latin1 bool) {
-	b, _ = v.h.cell(v.off) // was checked when the Value was made
-	b = b[vkSize:]
+	b = v.h.body(v.off)[vkSize:]
 	if n := int(v.u16(vkNameLen)); n < len(b) {
 		b = b[:n]
 	}
