@@ -647,3 +647,46 @@ func TestRealFiles(t *testing.T) {
 		})
 	}
 }
+
+// A volume that is none of the installation's own is reached by its name only.
+func TestNamedFiles(t *testing.T) {
+	set, _, err := Compile(nil, []Context{system}, Options{Include: []string{`* [*.txt]`, `2:\Data\* [*]`, `C:\* [*]`}, Exclude: []string{`*\tmp\* [*]`}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		volume, folder, leaf string
+		all, named           bool
+	}{
+		{"1:", "", "a.txt", true, false},
+		{"1:", "Data", "a.txt", true, false},
+		{"2:", "", "a.txt", true, false},
+		{"2:", "Data", "a.txt", true, true},
+		{"2:", "Data", "a.doc", true, true},
+		{"2:", `Data\tmp`, "a.doc", false, false},
+		{"2:", `Other`, "a.txt", true, false},
+		{"C:", "x", "a.doc", true, true},
+	} {
+		for _, w := range []struct {
+			name string
+			at   *Walk
+			want bool
+		}{{"Files", set.Files(tt.volume), tt.all}, {"NamedFiles", set.NamedFiles(tt.volume), tt.named}} {
+			at := w.at
+			for _, name := range strings.Split(tt.folder, `\`) {
+				if name != "" {
+					at = at.Enter(name)
+				}
+			}
+			if got := at.Leaf(tt.leaf).Take; got != w.want {
+				t.Errorf(`%s: %s\%s\%s: %t, want %t`, w.name, tt.volume, tt.folder, tt.leaf, got, w.want)
+			}
+		}
+	}
+	if set.NamedFiles("1:") != nil {
+		t.Error("volume 1 is walked though no rule names it")
+	}
+	if (*Set)(nil).NamedFiles("1:") != nil {
+		t.Error("no rules")
+	}
+}
