@@ -146,7 +146,8 @@ func (s *screen) volume(v volumeDoc) {
 		kind = "dynamic"
 	}
 	label := s.name(v.Label, 20)
-	if label == "" && v.Partition != "basic data" {
+	// Types of an MBR say no more than the kind.
+	if label == "" && v.Partition != "basic data" && (v.Unread != "" || !strings.HasPrefix(v.Partition, "0x")) {
 		label = s.name(wstr.Text(v.Partition), 20)
 	}
 	if label == "" && v.Dynamic != nil {
@@ -219,29 +220,32 @@ func (s *screen) windows(in *inspection, w *windowsDoc) {
 	installed := prefixed("installed ", w.Installed)
 	s.line("%s", s.fill(s.name(w.Name, 30)+"  "+title, installed))
 	s.line("  %s", s.facts(w))
-	if s.all || len(in.Windows) > 1 {
-		var letters []string
-		for _, d := range w.Drives {
+	var places []string
+	for _, d := range w.Drives {
+		// With one Windows the rows of the volumes tell.
+		if s.all || len(in.Windows) > 1 {
 			text := fmt.Sprintf("%s is volume %d", d.Letter, d.Volume)
 			if s.all {
 				text += " (" + d.How + ")"
 			}
-			letters = append(letters, text)
+			places = append(places, text)
 		}
+	}
+	for _, m := range w.Mounts {
+		if m.Volume > 0 {
+			places = append(places, fmt.Sprintf("%s is volume %d", s.name(m.Folder, 40), m.Volume))
+		}
+	}
+	if len(places) > 0 {
+		s.line("  %s", strings.Join(places, ", "))
+	}
+	if s.all {
 		for _, m := range w.Mounts {
-			if m.Volume > 0 {
-				letters = append(letters, fmt.Sprintf("%s is volume %d", m.Folder, m.Volume))
-			}
-		}
-		if len(letters) > 0 {
-			s.line("  %s", strings.Join(letters, ", "))
-		}
-		for _, m := range w.Mounts {
-			if s.all && m.Volume == 0 {
+			if m.Volume == 0 {
 				s.line("  the volume that is mounted in %s is on none of the sources", m.Folder)
 			}
 		}
-		if s.all && len(w.Missing) > 0 {
+		if len(w.Missing) > 0 {
 			s.line("  letters of drives that are on none of the sources: %s", strings.Join(w.Missing, " "))
 		}
 	}
@@ -604,11 +608,16 @@ func (w *windowsDoc) notes(all bool) []string {
 	said := 0
 	for i := range w.Users {
 		u := &w.Users[i]
-		for _, p := range u.Problems {
-			if all {
+		if all {
+			for _, p := range u.Problems {
 				list = append(list, string(u.Name)+": "+p)
-			} else if u.Kind != profile.Service {
-				said++
+			}
+		} else if u.Kind != profile.Service {
+			said += len(u.Problems)
+			for _, c := range u.Cases {
+				if c.Code == profile.ReplayedHive || c.Code == profile.RedirectedFolder {
+					said-- // other lines tell it
+				}
 			}
 		}
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -127,6 +128,50 @@ func TestInspectFits(t *testing.T) {
 		if !regexp.MustCompile(want).MatchString(stdout) {
 			t.Errorf("nothing fits %s in\n%s", want, stdout)
 		}
+	}
+}
+
+// TestInspectMachines shows every test machine: each fits on the screen, and
+// says what it is.
+func TestInspectMachines(t *testing.T) {
+	for _, name := range testimages.MachineNames() {
+		t.Run(name, func(t *testing.T) {
+			m := testimages.Machine(name)
+			paths, err := m.WriteTo(t.TempDir())
+			if err != nil {
+				t.Fatal(err)
+			}
+			status, stdout, stderr := tool(t, append([]string{"inspect"}, paths...)...)
+			if status != statusOK || stderr != "" {
+				t.Errorf("status %d: %s", status, stderr)
+			}
+			fits(t, stdout, 25)
+			want := []string{"^ VOL "}
+			for _, v := range m.Volumes {
+				want = append(want, fmt.Sprintf("^%4d  ", v.Number))
+			}
+			for _, w := range m.Installations {
+				if w.Old != "" {
+					want = append(want, `\\`+regexp.QuoteMeta(w.Old)+": Windows ")
+					continue
+				}
+				computer := w.Computer
+				if strings.HasPrefix(name, "dirty") {
+					// The files say STALE-PC, the logs have the new name.
+					computer = "FRESH-PC"
+					want = append(want, "^  logs replayed: .*SOFTWARE, SYSTEM$")
+				}
+				want = append(want, "^  computer "+regexp.QuoteMeta(computer)+",")
+				for _, u := range w.Users {
+					want = append(want, `^  ([^ ]*\\)?`+regexp.QuoteMeta(u.Name)+" ")
+				}
+			}
+			for _, re := range want {
+				if !regexp.MustCompile("(?m)" + re).MatchString(stdout) {
+					t.Errorf("nothing fits %s in\n%s", re, stdout)
+				}
+			}
+		})
 	}
 }
 
