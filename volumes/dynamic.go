@@ -25,7 +25,6 @@ type Dynamic struct {
 	Problems []string
 
 	reader io.ReaderAt
-	group  ldm.GUID
 }
 
 // DynamicExtent is a piece of a disk.
@@ -82,9 +81,6 @@ type DynamicDisk struct {
 	// Volumes are those that lie on the disk, in order of their first piece
 	// on it. Only the ones that begin here are in Source.Volumes.
 	Volumes []*Volume
-
-	group ldm.GUID
-	first bool // of the disks of its group
 }
 
 // isLDM says whether p belongs to a dynamic disk.
@@ -114,89 +110,30 @@ func (src *Source) readLDM() {
 // assemble puts the volumes of dynamic disks in the place of the partitions
 // that hold them, and gives all volumes of the set their numbers.
 func (s *Set) assemble() {
-	sources := map[*ldm.Disk]*Source{}
+	a := assembly{sources: map[*ldm.Disk]*Source{}, place: map[*Volume]int64{}}
 	var disks []*ldm.Disk
 	for _, src := range s.Sources {
-		if src.ldm != nil {
-			sources[src.ldm] = src
-			disks = append(disks, src.ldm)
-		}
 		for _, v := range src.Volumes {
 			v.Source = src
-			if v.Kind == kindLDM {
-				v.reason = src.ldmErr
-			}
+		}
+		src.explain(src.ldmErr)
+		if src.ldm != nil {
+			a.sources[src.ldm] = src
+			disks = append(disks, src.ldm)
+			src.explain(fmt.Errorf("another source is the same dynamic disk {%s}, and is used", src.ldm.GUID))
 		}
 	}
-	// place is where a volume stands among those of its source.
-	place := map[*Volume]int64{}
-	for _, g := range ldm.Assemble(disks) {
-		first := sources[g.Disks[0]]
-		first.Problems = append(first.Problems, g.Problems...)
-		for _, d := range g.Disks {
-			src := sources[d]
-			src.Dynamic = &DynamicDisk{GUID: d.GUID.String(), Group: g.Name, group: g.GUID, first: src == first}
-			delete(sources, d)
-			if g.Err == nil {
-				src.Volumes = slices.DeleteFunc(src.Volumes, func(v *Volume) bool { return v.Kind == kindLDM })
-			}
-			for _, v := range src.Volumes {
-				if v.Kind == kindLDM {
-					v.reason = g.Err
-				}
-			}
-		}
-		bySource := func(d *ldm.Disk) *Source {
-			i := slices.IndexFunc(s.Sources, func(src *Source) bool { return d != nil && src.ldm == d })
-			if i < 0 {
-				return nil
-			}
-			return s.Sources[i]
-		}
-		for _, lv := range g.Volumes {
-			v := &Volume{Source: first, Size: lv.Size, Kind: kindLDM, DynamicID: lv.GUID.Mixed()}
-			v.Dynamic = &Dynamic{Name: lv.Name, Group: g.Name, Layout: lv.Layout, Problems: lv.Problems, reader: lv.Reader(), group: g.GUID}
-			at := int64(math.MaxInt64)
-			for _, e := range lv.Extents {
-				de := DynamicExtent{Source: bySource(e.Disk), Disk: e.Name, GUID: e.GUID.String(), Size: e.Len}
-				if de.Source != nil {
-					de.Offset = e.Off
-					if at == math.MaxInt64 {
-						v.Source, v.Offset, at = de.Source, e.Off, e.Off
-					}
-					if d := de.Source.Dynamic; !slices.Contains(d.Volumes, v) {
-						d.Name = e.Name
-						d.Volumes = append(d.Volumes, v)
-					}
-				}
-				v.Dynamic.Extents = append(v.Dynamic.Extents, de)
-			}
-			place[v] = at
-			v.reason = lv.Err
-			if lv.Err == nil {
-				v.Kind = contentKind(v.Dynamic.reader, 0, v.Size)
-			}
-			v.Source.Volumes = append(v.Source.Volumes, v)
-			for _, p := range lv.Problems {
-				v.Source.Problems = append(v.Source.Problems, fmt.Sprintf("dynamic volume %s: %s", lv.Name, p))
-			}
-		}
+	groups := ldm.Assemble(disks)
+	for _, g := range groups {
+		a.group(g)
 	}
 	for _, src := range s.Sources {
-		if sources[src.ldm] == src {
-			// Assemble took another disk with this GUID.
-			for _, v := range src.Volumes {
-				if v.Kind == kindLDM {
-					v.reason = fmt.Errorf("another source is the same dynamic disk {%s}, and is used", src.ldm.GUID)
-				}
-			}
-		}
-		slices.SortStableFunc(src.Volumes, func(a, b *Volume) int {
-			return cmp.Compare(cmp.Or(place[a], a.Offset), cmp.Or(place[b], b.Offset))
+		slices.SortStableFunc(src.Volumes, func(x, y *Volume) int {
+			return cmp.Compare(cmp.Or(a.place[x], x.Offset), cmp.Or(a.place[y], y.Offset))
 		})
 		if src.Dynamic != nil {
-			slices.SortStableFunc(src.Dynamic.Volumes, func(a, b *Volume) int {
-				return cmp.Compare(a.Dynamic.firstOn(src), b.Dynamic.firstOn(src))
+			slices.SortStableFunc(src.Dynamic.Volumes, func(x, y *Volume) int {
+				return cmp.Compare(x.Dynamic.firstOn(src), y.Dynamic.firstOn(src))
 			})
 		}
 		for _, v := range src.Volumes {
@@ -204,20 +141,77 @@ func (s *Set) assemble() {
 			s.Volumes = append(s.Volumes, v)
 		}
 	}
-	for _, src := range s.Sources {
-		if d := src.Dynamic; d != nil && d.first {
-			s.tellMissing(src, d)
+	for _, g := range groups {
+		s.tellMissing(a.sources[g.Disks[0]], g)
+	}
+}
+
+// explain says why the partitions of a dynamic disk cannot be read.
+func (src *Source) explain(reason error) {
+	for _, v := range src.Volumes {
+		if v.Kind == kindLDM && v.Dynamic == nil {
+			v.reason = reason
+		}
+	}
+}
+
+// assembly is what belongs together while the volumes of groups are entered.
+type assembly struct {
+	sources map[*ldm.Disk]*Source
+	// place is where a volume stands among those of its source.
+	place map[*Volume]int64
+}
+
+// group enters the volumes of g into the sources that are its disks.
+func (a *assembly) group(g *ldm.Group) {
+	first := a.sources[g.Disks[0]]
+	first.Problems = append(first.Problems, g.Problems...)
+	for _, d := range g.Disks {
+		src := a.sources[d]
+		src.Dynamic = &DynamicDisk{Name: d.Name, GUID: d.GUID.String(), Group: g.Name}
+		switch {
+		case g.Err != nil:
+			src.explain(g.Err)
+		case d.Name == "":
+			src.explain(fmt.Errorf("the group %s of dynamic disks does not have this disk {%s}", g.Name, d.GUID))
+		default:
+			src.Volumes = slices.DeleteFunc(src.Volumes, func(v *Volume) bool { return v.Kind == kindLDM && v.Dynamic == nil })
+		}
+	}
+	for _, lv := range g.Volumes {
+		v := &Volume{Source: first, Size: lv.Size, Kind: kindLDM, DynamicID: lv.GUID.Mixed(), reason: lv.Err}
+		v.Dynamic = &Dynamic{Name: lv.Name, Group: g.Name, Layout: lv.Layout, Problems: lv.Problems, reader: lv.Reader()}
+		a.place[v] = math.MaxInt64
+		for _, e := range lv.Extents {
+			de := DynamicExtent{Source: a.sources[e.Disk], Disk: e.Name, GUID: e.GUID.String(), Size: e.Len}
+			if de.Source != nil {
+				de.Offset = e.Off
+				if a.place[v] == math.MaxInt64 {
+					v.Source, v.Offset, a.place[v] = de.Source, e.Off, e.Off
+				}
+				if d := de.Source.Dynamic; !slices.Contains(d.Volumes, v) {
+					d.Volumes = append(d.Volumes, v)
+				}
+			}
+			v.Dynamic.Extents = append(v.Dynamic.Extents, de)
+		}
+		if lv.Err == nil {
+			v.Kind = contentKind(v.Dynamic.reader, 0, v.Size)
+		}
+		v.Source.Volumes = append(v.Source.Volumes, v)
+		for _, p := range lv.Problems {
+			v.Source.Problems = append(v.Source.Problems, fmt.Sprintf("dynamic volume %s: %s", lv.Name, p))
 		}
 	}
 }
 
 // tellMissing says in one sentence, at the first disk of a group, which other
 // ones are to be added.
-func (s *Set) tellMissing(src *Source, disk *DynamicDisk) {
+func (s *Set) tellMissing(src *Source, g *ldm.Group) {
 	var disks, numbers []string
 	for _, v := range s.Volumes {
 		missing, ok := errors.AsType[*ldm.MissingError](v.reason)
-		if !ok || v.Dynamic.group != disk.group {
+		if !ok || !slices.ContainsFunc(g.Volumes, func(lv *ldm.Volume) bool { return lv.Err == v.reason }) {
 			continue
 		}
 		numbers = append(numbers, strconv.Itoa(v.Number))
@@ -235,7 +229,7 @@ func (s *Set) tellMissing(src *Source, disk *DynamicDisk) {
 	if len(numbers) > 1 {
 		volumes = "volumes "
 	}
-	src.Problems = append(src.Problems, fmt.Sprintf("add the dynamic disks %s of the group %s as further SOURCEs: %s cannot be read without them", strings.Join(disks, ", "), disk.Group, volumes+strings.Join(numbers, ", ")))
+	src.Problems = append(src.Problems, fmt.Sprintf("add the dynamic disks %s of the group %s as further SOURCEs: %s cannot be read without them", strings.Join(disks, ", "), g.Name, volumes+strings.Join(numbers, ", ")))
 }
 
 // compareNames puts Disk2 before Disk10.
@@ -245,7 +239,7 @@ func compareNames(a, b string) int {
 
 // String names the disk, its group, and the volumes on it.
 func (d *DynamicDisk) String() string {
-	s := fmt.Sprintf("dynamic disk %s {%s} of the group %s", d.Name, d.GUID, d.Group)
+	s := fmt.Sprintf("dynamic disk %s {%s} of the group %s", cmp.Or(d.Name, "without a name"), d.GUID, d.Group)
 	for i, v := range d.Volumes {
 		if i == 0 {
 			s += " with pieces of volume "

@@ -247,6 +247,16 @@ func TestDynamicDisksUnread(t *testing.T) {
 		}
 		wantLines(t, tellSet(openSet(t, name)), fmt.Sprintf("bad.img dynamic disk+%d %s; start a Windows that assembles it, and give the drive it gets as source", places.Public, tt.want))
 	}
+	// A disk that was taken out of the group keeps what it has.
+	alone := dynamicGroup()
+	alone.Committed = 20
+	alone.Disks, alone.Volumes = alone.Disks[1:], nil
+	removed := openSet(t, writeDisks(t, alone)[0], files[0])
+	wantLines(t, tellSet(removed)[1:],
+		fmt.Sprintf("disk1.img dynamic disk+%d the group COLD-Dg0 of dynamic disks does not have this disk {%s}; start a Windows that assembles it, and give the drive it gets as source", places.Public, g.Disks[0].GUID))
+	if d := removed.Sources[0].Dynamic; d.String() != "dynamic disk Disk2 {"+g.Disks[1].GUID+"} of the group COLD-Dg0" {
+		t.Errorf("%s", d)
+	}
 	// The second disk's database does for both.
 	bad := bytes.Clone(b)
 	clear(bad[places.VMDB:][:512])

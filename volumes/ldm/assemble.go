@@ -128,7 +128,6 @@ func (g *Group) assemble() {
 	var db *database
 	for _, d := range g.Disks {
 		if d.db == nil {
-			g.problem("dynamic disk {%s}: %v", d.GUID, d.dbErr)
 			continue
 		}
 		if db == nil || d.db.committed > db.committed || d.db.committed == db.committed && len(d.db.problems) < len(db.problems) {
@@ -136,6 +135,9 @@ func (g *Group) assemble() {
 		}
 	}
 	if db == nil {
+		for _, d := range g.Disks {
+			g.problem("dynamic disk %s: %v", d, d.dbErr)
+		}
 		g.Err = fmt.Errorf("no disk of the group %s has a database that can be read", g.Name)
 		return
 	}
@@ -144,15 +146,25 @@ func (g *Group) assemble() {
 	}
 	b := &builder{Group: g, db: db, disks: map[uint64]*diskRecord{}, given: map[GUID]*Disk{}, components: map[uint64][]*componentRecord{}, partitions: map[uint64][]*partitionRecord{}}
 	for i := range db.disks {
-		b.disks[db.disks[i].id] = &db.disks[i]
+		rec := &db.disks[i]
+		b.disks[rec.id] = rec
+		for _, d := range g.Disks {
+			if d.GUID == rec.guid {
+				d.Name = rec.name
+				b.given[d.GUID] = d
+			}
+		}
 	}
 	for _, d := range g.Disks {
-		b.given[d.GUID] = d
-		if d.db != nil && len(d.db.problems) > len(db.problems) {
-			g.problem("the copy of the database on dynamic disk {%s} is damaged, and not used: %s", d.GUID, d.db.problems[0])
-		}
-		if d.db != nil && d.db.committed < db.committed {
-			g.problem("dynamic disk {%s} is behind: its database ends with change %d, that of the group with %d; it was away while the others were in use", d.GUID, d.db.committed, db.committed)
+		switch {
+		case d.Name == "":
+			g.problem("dynamic disk %s is not in the database of the group: it was removed, or its record is lost", d)
+		case d.db == nil:
+			g.problem("dynamic disk %s: %v", d, d.dbErr)
+		case d.db.committed < db.committed:
+			g.problem("dynamic disk %s is behind: its database ends with change %d, that of the group with %d; it was away while the others were in use", d, d.db.committed, db.committed)
+		case len(d.db.problems) > len(db.problems):
+			g.problem("the copy of the database on dynamic disk %s is damaged, and not used: %s", d, d.db.problems[0])
 		}
 	}
 	for i := range db.components {

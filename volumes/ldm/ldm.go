@@ -76,6 +76,9 @@ func parseGUID(b []byte) (g GUID, ok bool) {
 
 // Disk is one dynamic disk.
 type Disk struct {
+	// Name is that in the group, "Disk1"; Assemble sets it. It stays "" when
+	// the group does not have the disk, or no database can be read.
+	Name      string
 	GUID      GUID
 	Group     GUID   // of the disk group
 	GroupName string // "PC-Dg0"
@@ -91,6 +94,11 @@ type Disk struct {
 
 // region is a part of a disk in bytes.
 type region struct{ off, size int64 }
+
+// String names the disk: "Disk1 {…}", or "{…}".
+func (d *Disk) String() string {
+	return strings.TrimSpace(fmt.Sprintf("%s {%s}", d.Name, d.GUID))
+}
 
 func (d *Disk) problem(format string, args ...any) {
 	if len(d.Problems) < maxProblems {

@@ -190,9 +190,13 @@ func TestAgainstLdmtool(t *testing.T) {
 // as they are in test/data/ldm-data.tar.xz of its repository. Each volume holds
 // an NTFS whose name is that of its layout.
 func TestWindowsDisks(t *testing.T) {
-	dir := filepath.Join(publicdata.Dir(t), "ldm")
-	if _, err := os.Stat(filepath.Join(dir, "ldm-2003r2-simple-1.img")); err != nil {
-		t.Skipf("needs %s/ldm with the images of libldm's test data", publicdata.Variable)
+	archive := filepath.Join(publicdata.Dir(t), "ldm", "ldm-data.tar.xz")
+	if _, err := os.Stat(archive); err != nil {
+		t.Skipf("needs ldm/ldm-data.tar.xz in %s", publicdata.Variable)
+	}
+	dir := t.TempDir()
+	if out, err := exec.Command("tar", "-C", dir, "-xJf", archive).CombinedOutput(); err != nil {
+		t.Skipf("needs tar and xz: %v, %s", err, out)
 	}
 	// All disks of each group at once.
 	for _, release := range []string{"2003r2", "2008r2"} {
