@@ -181,6 +181,29 @@ func TestCases(t *testing.T) {
 	}
 }
 
+// Thousands of keys of one account, as no Windows makes them, have an ID each
+// and do not name all of the others.
+func TestManyKeys(t *testing.T) {
+	const n = 2000
+	p := newPC()
+	p.user("Users/x")
+	list := p.list()
+	for i := range n {
+		list.Add(hivegen.K(fmt.Sprintf("%s-1001.x%04d", pcSID, i), hivegen.ExpandSZ("ProfileImagePath", `C:\Users\TEMP`), hivegen.D("State", 0x800)))
+	}
+	users, _ := p.users(t)
+	ids := map[string]bool{}
+	for _, u := range users {
+		ids[u.ID] = true
+		if len(u.OtherIDs) > maxOthers || len(u.Cases) > 10 {
+			t.Fatalf("%s names %d others in %d cases", u.ID, len(u.OtherIDs), len(u.Cases))
+		}
+	}
+	if len(users) != n+1 || len(ids) != len(users) {
+		t.Errorf("%d users with %d IDs", len(users), len(ids))
+	}
+}
+
 func TestRedirected(t *testing.T) {
 	p := newPC()
 	p.sam = &hivegen.SAM{MachineSID: pcSID, Users: []hivegen.User{{RID: 1001, Name: "anna"}, {RID: 1002, Name: "bob", HomeDrive: "H:", HomeDir: `\\fs02\home\bob`}, {RID: 1003, Name: "eve"}}}

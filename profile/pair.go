@@ -9,6 +9,10 @@ import (
 	"github.com/coldstate/coldstate/internal/wstr"
 )
 
+// maxOthers bounds the profiles of one account that each of them names; three
+// are rare.
+const maxOthers = 20
+
 // pair gives users that share a SID different IDs, and says how they belong
 // together. The profile with the data keeps the SID for an ID: not a
 // temporary one, one whose folder exists, one that is not put aside.
@@ -29,58 +33,59 @@ func (r *reader) pair(users []*User) {
 		return n
 	}
 	real := map[string]*User{} // by SID, of accounts with several profiles
-	used := map[string]bool{}
+	for sid, group := range bySID {
+		if len(group) > 1 {
+			real[sid] = slices.MinFunc(group, func(a, b *User) int { return rank(a) - rank(b) })
+		}
+	}
 	for _, u := range users {
-		group := bySID[u.SID]
-		switch {
-		case len(group) < 2:
+		switch best := real[u.SID]; {
+		case best == nil:
 			if u.KeyName == "" && u.SID != "" {
 				u.ID = u.SID
 			}
+		case u == best:
+			u.ID = u.SID
+		case u.KeyName == "":
+			u.ID = u.SID + "." + winpath.Base(u.Dir)
+		case u.Temporary:
+			u.ID = u.SID + ".temp"
 		default:
-			best := slices.MinFunc(group, func(a, b *User) int { return rank(a) - rank(b) })
-			real[u.SID] = best
-			switch {
-			case u == best:
-				u.ID = u.SID
-			case u.KeyName == "":
-				u.ID = u.SID + "." + winpath.Base(u.Dir)
-			case u.Temporary:
-				u.ID = u.SID + ".temp"
-			default:
-				u.ID = u.KeyName
-			}
+			u.ID = u.KeyName
 		}
 	}
 	// The real profiles have their IDs first: a key may bear the name of one.
-	id := func(u *User) {
-		for n := 2; used[wstr.Upper(u.ID)]; n++ {
-			u.ID = fmt.Sprintf("%s.%d", strings.TrimSuffix(u.ID, fmt.Sprintf(".%d", n-1)), n)
+	used := map[string]int{} // upper-case ID -> the last number behind it
+	unique := func(u *User) {
+		base, key := u.ID, wstr.Upper(u.ID)
+		for used[wstr.Upper(u.ID)] > 0 {
+			used[key]++
+			u.ID = fmt.Sprintf("%s.%d", base, used[key])
 		}
-		used[wstr.Upper(u.ID)] = true
+		used[wstr.Upper(u.ID)] = 1
+	}
+	for _, first := range []bool{true, false} {
+		for _, u := range users {
+			if (real[u.SID] == u) == first {
+				unique(u)
+			}
+		}
 	}
 	for _, u := range users {
-		if real[u.SID] == u {
-			id(u)
+		best := real[u.SID]
+		if best == nil {
+			continue
 		}
-	}
-	for _, u := range users {
-		if real[u.SID] != u {
-			id(u)
-		}
-	}
-	for _, u := range users {
-		if best := real[u.SID]; best != nil {
-			u.RealID = best.ID
-			for _, other := range bySID[u.SID] {
-				if other != u {
-					u.OtherIDs = append(u.OtherIDs, other.ID)
-				}
+		u.RealID = best.ID
+		for _, other := range bySID[u.SID] {
+			if other != u && len(u.OtherIDs) < maxOthers {
+				u.OtherIDs = append(u.OtherIDs, other.ID)
 			}
 		}
 	}
 
 	byDir := map[place]*User{}
+	owners := map[place]string{}
 	for _, u := range users {
 		at, ok := r.place(u.Dir)
 		if !u.DirFound || !ok {
@@ -98,8 +103,13 @@ func (r *reader) pair(users []*User) {
 				byDir[at] = u
 			}
 			repeat.RepeatOf = of.ID
+		} else if _, asked := owners[at]; !asked {
+			owners[at] = ""
+			if sid, from := r.owner(u.Dir); sid != "" {
+				owners[at] = fmt.Sprintf("; it belongs to %s (%s)", sid, from)
+			}
 		}
-		r.sameDir(u, other)
+		sameDir(u, other, owners[at])
 	}
 
 	for _, u := range users {
@@ -137,17 +147,14 @@ func dirOf(u *User) string {
 }
 
 // sameDir says that two keys have one folder, and whose it is.
-func (r *reader) sameDir(a, b *User) {
-	what := fmt.Sprintf("is the profile folder of two keys, %s and %s", keyOf(b), keyOf(a))
-	if owner, from := r.owner(a.Dir); a.SID != b.SID && owner != "" {
-		what += fmt.Sprintf("; it belongs to %s (%s)", owner, from)
-	}
-	files := "; its files are captured once"
+func sameDir(a, b *User, owner string) {
+	files := "its files are captured once"
 	if a.SID != b.SID {
 		files += ", its settings for each of them"
 	}
-	a.with(SharedFolder, b.ID, a.Dir, "%s%s", what, files)
-	b.with(SharedFolder, a.ID, b.Dir, "%s%s", what, files)
+	what := fmt.Sprintf("is the profile folder of two keys, %s and %s%s; %s", keyOf(b), keyOf(a), owner, files)
+	a.with(SharedFolder, b.ID, a.Dir, "%s", what)
+	b.with(SharedFolder, a.ID, b.Dir, "%s", what)
 }
 
 func keyOf(u *User) string {
@@ -193,7 +200,7 @@ func shareFolders(users []*User) {
 			}
 			open = open[:len(open)-1]
 		}
-		for _, in := range open {
+		for _, in := range slices.Backward(open) {
 			// Of one folder of two keys there is a case already.
 			if in.u == h.u || wstr.EqualFold(in.u.Dir, h.u.Dir) {
 				continue
@@ -201,6 +208,7 @@ func shareFolders(users []*User) {
 			for _, of := range [][2]*User{{h.u, in.u}, {in.u, h.u}} {
 				of[0].with(SharedFolder, of[1].ID, h.path, "%s of %s lies in %s of %s; its files are captured once", h.what, h.u.ID, in.what, in.u.ID)
 			}
+			break
 		}
 		open = append(open, h)
 	}
