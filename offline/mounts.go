@@ -168,6 +168,25 @@ func (s *System) MountAt(path string) (v *volumes.Volume, base string, known boo
 	return nil, "", slices.ContainsFunc(s.MissingMounts, func(p string) bool { return wstr.EqualFold(p, path) })
 }
 
+// MountOf finds the folder on the way of path, a clean path with a letter, in
+// which a volume is mounted: the innermost, under the name that counts. rel is
+// what is behind it.
+func (s *System) MountOf(path string) (m Mount, rel string, ok bool) {
+	for range maxNestedMount {
+		at, in := s.mounted(path)
+		if at == nil {
+			break
+		}
+		m, rel, ok = *at, in, true
+		named := s.Path(at.Volume, winpath.Join(at.Base, in))
+		if wstr.EqualFold(named, path) || winpath.Letter(named) == 0 {
+			break
+		}
+		path = named
+	}
+	return m, rel, ok
+}
+
 // mounted replaces the mounted folder on the way of path, which has a letter.
 // The innermost counts. It gives the mount and the path below it.
 func (s *System) mounted(path string) (m *Mount, rel string) {

@@ -32,6 +32,9 @@ func versionKey(software *hive.Hive) (hive.Key, error) {
 	return k, nil
 }
 
+// firstWindows10 is the first build that keeps its revision in a value.
+const firstWindows10 = 10240
+
 // readVersion reads what the installation calls itself.
 func (s *System) readVersion() error {
 	k, err := versionKey(s.Software)
@@ -70,6 +73,13 @@ func (s *System) readVersion() error {
 	}
 	if n, ok := k.DWord("UBR"); ok {
 		s.UBR = int(n)
+	} else if s.Build < firstWindows10 {
+		// "7601.24384.amd64fre.win7sp1_ldr_escrow.190220-1800"; Windows 10
+		// has there what it was made of.
+		lab := strings.SplitN(text(k, "BuildLabEx"), ".", 3)
+		if n, err := strconv.ParseUint(lab[min(1, len(lab)-1)], 10, 16); err == nil && lab[0] == strconv.Itoa(s.Build) {
+			s.UBR = int(n)
+		}
 	}
 	s.Edition = text(k, "EditionID")
 	s.Display = text(k, "DisplayVersion")

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/coldstate/coldstate/capture"
+	"github.com/coldstate/coldstate/internal/winpath"
 	"github.com/coldstate/coldstate/restore/folder"
 	"github.com/coldstate/coldstate/store"
 )
@@ -102,7 +103,8 @@ func (c *extractCmd) checkPlaces(t tree) error {
 			}
 			// The folder of each volume in the destination, too: that could
 			// be the source.
-			prefixes = append(prefixes, strings.TrimSuffix(st.src.prefix(v), ":"))
+			vol, folders := winpath.Split(st.src.prefix(v))
+			prefixes = append(prefixes, filepath.Join(append([]string{strings.TrimSuffix(vol, ":")}, folders...)...))
 		}
 	}
 	for _, dir := range dirs {

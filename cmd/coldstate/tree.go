@@ -10,6 +10,7 @@ import (
 
 	"github.com/coldstate/coldstate/internal/winpath"
 	"github.com/coldstate/coldstate/internal/wstr"
+	"github.com/coldstate/coldstate/offline"
 	"github.com/coldstate/coldstate/plan"
 	"github.com/coldstate/coldstate/restore/folder"
 	"github.com/coldstate/coldstate/store"
@@ -125,6 +126,45 @@ type place struct {
 	at   string        // `C:\`, as the root of the drive is shown
 }
 
+// system is the only installation, nil when there are none or several.
+func (t *sourceTree) system() *offline.System {
+	if t == nil || len(t.src.systems) != 1 {
+		return nil
+	}
+	return t.src.systems[0]
+}
+
+// mount finds the volume that is mounted in a folder on the way of path, and
+// the names below it; ok is false when there is none.
+func (t *sourceTree) mount(path string) (p place, names []string, ok bool, err error) {
+	sys := t.system()
+	if sys == nil || winpath.Letter(path) == 0 {
+		return p, nil, false, nil
+	}
+	m, rel, ok := sys.MountOf(path)
+	if !ok {
+		return p, nil, false, nil
+	}
+	_, names = winpath.Split(m.Path)
+	p, err = newPlace(m.Path, m.Volume, m.Base, shownPath(m.Path[:2], names...))
+	return p, strings.FieldsFunc(rel, func(r rune) bool { return r == '\\' }), true, err
+}
+
+// newPlace is the place of the folder base of v; path stands in errors.
+func newPlace(path string, v *volumes.Volume, base, at string) (place, error) {
+	fs, err := v.FS()
+	if err != nil {
+		return place{}, fail(statusDecision, fmt.Errorf("%s: volume %d (%s): %w", path, v.Number, v.Kind, err), "")
+	}
+	p := place{v: v, fs: fs, root: fs.Root(), at: at}
+	if base != "" {
+		if p.root, err = fs.Lookup(base); err != nil {
+			return place{}, fmt.Errorf("%s: %w", path, err)
+		}
+	}
+	return p, nil
+}
+
 // drive finds the drive of a volume prefix: a letter of the only
 // installation, or the number of a volume.
 func (t *sourceTree) drive(path, prefix string) (place, error) {
@@ -148,17 +188,7 @@ func (t *sourceTree) drive(path, prefix string) (place, error) {
 	if v == nil {
 		return place{}, notFound(path)
 	}
-	fs, err := v.FS()
-	if err != nil {
-		return place{}, fail(statusDecision, fmt.Errorf("%s: volume %d (%s): %w", path, v.Number, v.Kind, err), "")
-	}
-	p := place{v: v, fs: fs, root: fs.Root(), at: prefix + `\`}
-	if base != "" {
-		if p.root, err = fs.Lookup(base); err != nil {
-			return place{}, fmt.Errorf("%s: %w", path, err)
-		}
-	}
-	return p, nil
+	return newPlace(path, v, base, prefix+`\`)
 }
 
 // lookup finds the entry of names below the root of the drive. Names may be
@@ -219,7 +249,12 @@ func (t *sourceTree) each(path string, deep bool, fn func(*node) error) error {
 	if prefix == "" {
 		return notFound(path)
 	}
-	p, err := t.drive(path, prefix)
+	p, rest, mounted, err := t.mount(file)
+	if mounted {
+		names = rest
+	} else {
+		p, err = t.drive(path, prefix)
+	}
 	if err != nil {
 		return err
 	}
@@ -230,7 +265,7 @@ func (t *sourceTree) each(path string, deep bool, fn func(*node) error) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
-	w := sourceWalk{fs: p.fs, deep: deep, fn: fn, named: e, hasNamed: true}
+	w := sourceWalk{t: t, v: p.v, fs: p.fs, deep: deep, fn: fn, named: e, hasNamed: true}
 	if stream != "" {
 		return w.stream(e, p.show(e), stream)
 	}
@@ -240,7 +275,8 @@ func (t *sourceTree) each(path string, deep bool, fn func(*node) error) error {
 // volumes shows the level above the volumes.
 func (t *sourceTree) volumes(deep bool, fn func(*node) error) error {
 	for _, v := range t.src.set.Volumes {
-		at := t.src.prefix(v) + `\`
+		vol, folders := winpath.Split(t.src.prefix(v))
+		at := shownPath(vol+`\`, folders...)
 		fs, err := v.FS()
 		if err != nil {
 			missed := isMissed(v)
@@ -249,7 +285,7 @@ func (t *sourceTree) volumes(deep bool, fn func(*node) error) error {
 			}
 			continue
 		}
-		w := sourceWalk{fs: fs, deep: deep, fn: fn}
+		w := sourceWalk{t: t, v: v, fs: fs, deep: deep, fn: fn, alone: true}
 		// Drives of an installation that lies below a folder of this volume
 		// are shown under their letters.
 		drives := map[volumes.Entry]string{}
@@ -302,6 +338,8 @@ func isMissed(v *volumes.Volume) bool {
 
 // sourceWalk walks one volume.
 type sourceWalk struct {
+	t    *sourceTree
+	v    *volumes.Volume
 	fs   volumes.FS
 	deep bool
 	fn   func(*node) error
@@ -311,6 +349,35 @@ type sourceWalk struct {
 	links    map[winfs.FileID]string
 	// drives are folders that are shown as drives.
 	drives map[volumes.Entry]string
+	// alone leaves out the volumes that are mounted in folders of this one:
+	// they have walks of their own.
+	alone bool
+}
+
+// mounted shows the volume that is mounted in the folder e, when that is how
+// the volume is called; done is false when it is not.
+func (w *sourceWalk) mounted(e volumes.Entry, path string, depth int) (done bool, err error) {
+	sys := w.t.system()
+	if sys == nil || len(sys.Mounts) == 0 || winpath.Letter(path) == 0 {
+		return false, nil
+	}
+	if info, err := w.fs.Info(e); err != nil || !info.IsDir() {
+		return false, nil
+	}
+	at := sys.Path(w.v, winfs.Path(w.fs, e))
+	to, base, known := sys.MountAt(at)
+	if !known || to == nil || to == w.v || !wstr.EqualFold(sys.Path(to, base), at) {
+		return false, nil
+	}
+	if w.alone {
+		return true, nil
+	}
+	p, err := newPlace(path, to, base, path)
+	if err != nil {
+		return true, w.fn(&node{Path: wstr.Text(path), Kind: "folder", Outcome: store.Unreadable, Reason: wstr.Text(err.Error()), gap: true})
+	}
+	sub := sourceWalk{t: w.t, v: to, fs: p.fs, deep: w.deep, fn: w.fn}
+	return true, sub.walk(p.root, path, depth)
 }
 
 func (w *sourceWalk) isNamed(e volumes.Entry) bool { return w.hasNamed && w.named == e }
@@ -318,6 +385,11 @@ func (w *sourceWalk) isNamed(e volumes.Entry) bool { return w.hasNamed && w.name
 func (w *sourceWalk) walk(e volumes.Entry, path string, depth int) error {
 	if at, ok := w.drives[e]; ok {
 		path = at
+	}
+	if depth > 0 {
+		if done, err := w.mounted(e, path, depth); done {
+			return err
+		}
 	}
 	n := w.node(e, path)
 	if err := w.fn(n); err != nil {
