@@ -263,13 +263,16 @@ func seqCompare(a, b uint32) int {
 // chain gives the logs of the new format that follow on the hive and on each
 // other. They are sorted.
 func (r *Recovery) chain(b []byte, intact bool, logs []*txLog) (apply []*txLog) {
+	// A base block that is whole but for its checksum was not torn by Windows.
+	primary, secondary := binary.LittleEndian.Uint32(b[4:]), binary.LittleEndian.Uint32(b[8:])
+	stands := intact || string(b[:4]) == "regf" && primary == secondary
 	var torn string
 	for _, l := range logs {
 		// When the base block is gone nothing says where the hive stands. A
 		// log whose changes the hive has does no harm: entries hold whole
 		// pages, and the last one of each page wins. So all that the logs
 		// have in one row is applied.
-		if secondary := binary.LittleEndian.Uint32(b[8:]); intact && seqCompare(l.seq, secondary) < 0 {
+		if stands && seqCompare(l.seq, secondary) < 0 {
 			r.reject(l.Log, fmt.Sprintf("it begins with change %d, and the hive has all before %d", l.seq, secondary))
 			continue
 		}

@@ -149,6 +149,7 @@ func TestRecover(t *testing.T) {
 		{"forged: a hive without a root", dirty, []hive.Log{log(".LOG1", rootless(s[0]))}, 0, "", ".LOG1: with its changes the hive cannot be opened", "", "read without them"},
 
 		{"torn base block", tear(dirty), []hive.Log{log(".LOG1", hvle(4, 0, 2)), log(".LOG2", hvle(6, 2, 5))}, 5, ".LOG1 .LOG2", "", ".LOG2", ""},
+		{"damaged base block of a clean hive", tear(hivegen.Sequence(s[3], 20, 20)), []hive.Log{log(".LOG1", hvle(4, 0, 2)), log(".LOG2", hvle(6, 2, 3))}, 3, "", ".LOG1: it begins with change 4, and the hive has all before 20 .LOG2: it begins with change 6", "", "No transaction log can be applied"},
 		{"no base block", wipe(dirty), []hive.Log{log(".LOG1", hvle(4, 0, 2)), log(".LOG2", hvle(6, 2, 5))}, 5, ".LOG1 .LOG2", "", ".LOG2", ""},
 		{"no base block, the hive has the older log", wipe(s[2]), []hive.Log{log(".LOG1", hvle(4, 0, 2)), log(".LOG2", hvle(6, 2, 5))}, 5, ".LOG1 .LOG2", "", ".LOG2", ""},
 		{"no base block, a gap between the logs", wipe(s[3]), []hive.Log{log(".LOG1", hvle(4, 0, 2)), log(".LOG2", hvle(7, 3, 5))}, 5, ".LOG2", ".LOG1: changes 6 to 6 are missing", ".LOG2", ""},
