@@ -50,7 +50,7 @@ func (in *inspection) print(out io.Writer, all bool) error {
 		s.w.WriteByte('\n')
 		s.windows(in, &in.Windows[i])
 	}
-	if len(in.Windows) == 0 && len(in.Old) > 0 {
+	if len(in.Old) > 0 {
 		s.w.WriteByte('\n')
 	}
 	for i := range in.Old {
@@ -400,6 +400,7 @@ func (u *inspectedDoc) remarks() []string {
 		on   bool
 		text string
 	}{
+		{u.RepeatOf != "", "repeats another key"},
 		{has(profile.DeadHive, profile.NoHive), "no settings"},
 		{has(profile.SubstituteHive), "older settings"},
 		{has(profile.DirtyHive), "newest settings lost"},
