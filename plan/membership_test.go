@@ -303,7 +303,7 @@ func TestHostileNames(t *testing.T) {
 					t.Errorf("%q: %q", name, line)
 				}
 			}
-			if strings.HasPrefix(line, "net localgroup") && strings.Contains(line, " /add") {
+			if strings.HasPrefix(line, "net localgroup") && !strings.Contains(line, "%GROUP%") && strings.Contains(line, " /add") {
 				t.Errorf("%q: a line was made: %q", name, line)
 			}
 		}

@@ -17,6 +17,8 @@ import (
 //   - Groups of every Windows are found by their SIDs when it runs: the
 //     destination may speak another language. PowerShell knows them, else
 //     WMIC, else the names on the source and in English are tried.
+//   - It runs under the command processor of Wine 8 as well, which takes "&&"
+//     and "||" for "&" and goes over an expanded value a second time.
 //   - The lines with names are plain "net localgroup", so that one of them can
 //     be typed by hand.
 //   - The file is UTF-8 without a mark. When it has other characters than
@@ -57,22 +59,33 @@ for /f "usebackq delims=" %%N in (` + "`" + `powershell -NoProfile -NonInteracti
 if defined GROUP exit /b 0
 for /f "usebackq tokens=1,* delims==" %%A in (` + "`" + `wmic path Win32_Group where "LocalAccount=TRUE and SID='%GROUPSID%'" get Name /value 2^>nul ^<nul` + "`" + `) do for /f "delims=" %%N in ("%%B") do set "GROUP=%%N"
 if defined GROUP exit /b 0
-net localgroup "%NAME%" >nul 2>nul && set "GROUP=%NAME%"
+net localgroup "%NAME%" >nul 2>nul
+if not errorlevel 1 set "GROUP=%NAME%"
 if defined GROUP exit /b 0
-if not "%NAME%"=="%ENGLISH%" net localgroup "%ENGLISH%" >nul 2>nul && set "GROUP=%ENGLISH%"
-if not defined GROUP set "GROUP=%NAME%"
+set "GROUP=%NAME%"
+if "%NAME%"=="%ENGLISH%" exit /b 0
+net localgroup "%ENGLISH%" >nul 2>nul
+if not errorlevel 1 set "GROUP=%ENGLISH%"
 exit /b 0
 
+:create
+net localgroup "%GROUP%" /add >"%OUT%" 2>&1
+if not errorlevel 1 exit /b 0
 :exists
-"%FIND%" " 1379" "%OUT%" >nul 2>nul && exit /b 0
-"%FIND%" " 2223" "%OUT%" >nul 2>nul && exit /b 0
+"%FIND%" " 1379" "%OUT%" >nul 2>nul
+if not errorlevel 1 exit /b 0
+"%FIND%" " 2223" "%OUT%" >nul 2>nul
+if not errorlevel 1 exit /b 0
 if exist "%OUT%" type "%OUT%"
 set /a FAILED+=1
 exit /b 1
 
 :notadded
-"%FIND%" " 1378" "%OUT%" >nul 2>nul && exit /b 0
+"%FIND%" " 1378" "%OUT%" >nul 2>nul
+if not errorlevel 1 exit /b 0
 if not defined OTHER goto :refused
+net localgroup "%GROUP%" "%OTHER%" /add >>"%OUT%" 2>&1
+if not errorlevel 1 exit /b 0
 powershell -NoProfile -NonInteractive -ExecutionPolicy Bypass -Command "$ErrorActionPreference='Stop'; try { Add-LocalGroupMember -Name $env:GROUP -Member $env:OTHER } catch { if ($_.FullyQualifiedErrorId -like 'MemberExists*') { exit 0 }; ([ADSI]('WinNT://./'+$env:GROUP+',group')).psbase.Invoke('Add','WinNT://'+$env:OTHER) }" >>"%OUT%" 2>&1 <nul
 if not errorlevel 1 exit /b 0
 :refused
@@ -81,8 +94,11 @@ set /a FAILED+=1
 exit /b 1
 
 :notremoved
-"%FIND%" " 1377" "%OUT%" >nul 2>nul && exit /b 0
+"%FIND%" " 1377" "%OUT%" >nul 2>nul
+if not errorlevel 1 exit /b 0
 if not defined OTHER goto :refused
+net localgroup "%GROUP%" "%OTHER%" /delete >>"%OUT%" 2>&1
+if not errorlevel 1 exit /b 0
 powershell -NoProfile -NonInteractive -ExecutionPolicy Bypass -Command "$ErrorActionPreference='Stop'; try { Remove-LocalGroupMember -Name $env:GROUP -Member $env:OTHER } catch { if ($_.FullyQualifiedErrorId -like 'MemberNotFound*') { exit 0 }; ([ADSI]('WinNT://./'+$env:GROUP+',group')).psbase.Invoke('Remove','WinNT://'+$env:OTHER) }" >>"%OUT%" 2>&1 <nul
 if not errorlevel 1 exit /b 0
 goto :refused
@@ -168,15 +184,8 @@ func (m *Membership) cmdGroup(b *strings.Builder, g *LocalGroup, removing bool) 
 			}
 			fmt.Fprintf(&lines, "echo   %s\n", forms[0])
 			fmt.Fprintf(&lines, "set \"OTHER=%s\"\n", more)
-			for i, f := range forms {
-				to := ">"
-				if i > 0 {
-					lines.WriteString(" || ")
-					to = ">>"
-				}
-				fmt.Fprintf(&lines, `net localgroup %s %s %s %s"%%OUT%%" 2>&1`, name, f, verb, to)
-			}
-			fmt.Fprintf(&lines, " || call %s\n", failed)
+			fmt.Fprintf(&lines, "net localgroup %s %s %s >\"%%OUT%%\" 2>&1", name, forms[0], verb)
+			fmt.Fprintf(&lines, "\nif errorlevel 1 call %s\n", failed)
 		}
 	}
 	if lines.Len() == 0 {
@@ -205,10 +214,11 @@ func (m *Membership) cmdGroup(b *strings.Builder, g *LocalGroup, removing bool) 
 	default:
 		fmt.Fprintf(b, "echo %s\nset \"GROUP=%s\"\n", name, cmdText(string(g.Name)))
 		if g.SID != "" && !removing {
-			if !ascii(string(g.Name)) {
-				b.WriteString("if not defined NOUTF8 ")
+			if ascii(string(g.Name)) {
+				fmt.Fprintf(b, "net localgroup %s /add >\"%%OUT%%\" 2>&1\nif errorlevel 1 call :exists\n", name)
+			} else {
+				b.WriteString("if not defined NOUTF8 call :create\n")
 			}
-			fmt.Fprintf(b, "net localgroup %s /add >\"%%OUT%%\" 2>&1 || call :exists\n", name)
 		}
 	}
 	b.WriteString(lines.String())

@@ -19,19 +19,23 @@ echo %GROUPSID% is "%GROUP%"
 rem PC\ann (local): changeGroup from Administrators at c.xml:2:1
 echo   "ann"
 set "OTHER="
-net localgroup "%GROUP%" "ann" /add >"%OUT%" 2>&1 || call :notadded
+net localgroup "%GROUP%" "ann" /add >"%OUT%" 2>&1
+if errorlevel 1 call :notadded
 rem PC\dan (local): on the source by way of INTERACTIVE; named here so that the account is in one for certain
 echo   "NEWCORP\daniel"
 set "OTHER="
-net localgroup "%GROUP%" "NEWCORP\daniel" /add >"%OUT%" 2>&1 || call :notadded
+net localgroup "%GROUP%" "NEWCORP\daniel" /add >"%OUT%" 2>&1
+if errorlevel 1 call :notadded
 rem CORP\bob (domain): changeGroup from Administrators at c.xml:2:1
 echo   "NEWCORP\bob"
 set "OTHER="
-net localgroup "%GROUP%" "NEWCORP\bob" /add >"%OUT%" 2>&1 || call :notadded
+net localgroup "%GROUP%" "NEWCORP\bob" /add >"%OUT%" 2>&1
+if errorlevel 1 call :notadded
 rem CORP\cyd (domain): on the source by way of INTERACTIVE; named here so that the account is in one for certain
 echo   "NEWCORP\cyd"
 set "OTHER="
-net localgroup "%GROUP%" "NEWCORP\cyd" /add >"%OUT%" 2>&1 || call :notadded
+net localgroup "%GROUP%" "NEWCORP\cyd" /add >"%OUT%" 2>&1
+if errorlevel 1 call :notadded
 
 rem --- Remotedesktopbenutzer, in English Remote Desktop Users (S-1-5-32-555)
 set "GROUPSID=S-1-5-32-555"
@@ -42,20 +46,24 @@ echo %GROUPSID% is "%GROUP%"
 rem CORP\cyd (domain): as on the source
 echo   "NEWCORP\cyd"
 set "OTHER="
-net localgroup "%GROUP%" "NEWCORP\cyd" /add >"%OUT%" 2>&1 || call :notadded
+net localgroup "%GROUP%" "NEWCORP\cyd" /add >"%OUT%" 2>&1
+if errorlevel 1 call :notadded
 
 rem --- Scanner (S-1-5-21-1-2-3-1010)
 echo "Scanner"
 set "GROUP=Scanner"
-net localgroup "Scanner" /add >"%OUT%" 2>&1 || call :exists
+net localgroup "Scanner" /add >"%OUT%" 2>&1
+if errorlevel 1 call :exists
 rem PC\ann (local): as on the source
 echo   "ann"
 set "OTHER="
-net localgroup "Scanner" "ann" /add >"%OUT%" 2>&1 || call :notadded
+net localgroup "Scanner" "ann" /add >"%OUT%" 2>&1
+if errorlevel 1 call :notadded
 rem CORP\cyd (domain): as on the source
 echo   "NEWCORP\cyd"
 set "OTHER="
-net localgroup "Scanner" "NEWCORP\cyd" /add >"%OUT%" 2>&1 || call :notadded
+net localgroup "Scanner" "NEWCORP\cyd" /add >"%OUT%" 2>&1
+if errorlevel 1 call :notadded
 
 rem --- Helpdesk
 echo "Helpdesk"
@@ -63,7 +71,8 @@ set "GROUP=Helpdesk"
 rem PC\eve (local, not captured): changeGroup from * at c.xml:3:1
 echo   "eve"
 set "OTHER="
-net localgroup "Helpdesk" "eve" /add >"%OUT%" 2>&1 || call :notadded
+net localgroup "Helpdesk" "eve" /add >"%OUT%" 2>&1
+if errorlevel 1 call :notadded
 
 rem --- Administratoren, in English Administrators (S-1-5-32-544)
 set "GROUPSID=S-1-5-32-544"
@@ -74,11 +83,13 @@ echo %GROUPSID% is "%GROUP%"
 rem PC\ann (local): changeGroup to Users at c.xml:2:1
 echo   "ann"
 set "OTHER="
-net localgroup "%GROUP%" "ann" /delete >"%OUT%" 2>&1 || call :notremoved
+net localgroup "%GROUP%" "ann" /delete >"%OUT%" 2>&1
+if errorlevel 1 call :notremoved
 rem CORP\bob (domain): changeGroup to Users at c.xml:2:1
 echo   "NEWCORP\bob"
 set "OTHER="
-net localgroup "%GROUP%" "NEWCORP\bob" /delete >"%OUT%" 2>&1 || call :notremoved
+net localgroup "%GROUP%" "NEWCORP\bob" /delete >"%OUT%" 2>&1
+if errorlevel 1 call :notremoved
 
 if exist "%OUT%" del "%OUT%"
 if defined CODEPAGE chcp %CODEPAGE% >nul 2>nul
@@ -93,22 +104,33 @@ for /f "usebackq delims=" %%N in (`powershell -NoProfile -NonInteractive -Execut
 if defined GROUP exit /b 0
 for /f "usebackq tokens=1,* delims==" %%A in (`wmic path Win32_Group where "LocalAccount=TRUE and SID='%GROUPSID%'" get Name /value 2^>nul ^<nul`) do for /f "delims=" %%N in ("%%B") do set "GROUP=%%N"
 if defined GROUP exit /b 0
-net localgroup "%NAME%" >nul 2>nul && set "GROUP=%NAME%"
+net localgroup "%NAME%" >nul 2>nul
+if not errorlevel 1 set "GROUP=%NAME%"
 if defined GROUP exit /b 0
-if not "%NAME%"=="%ENGLISH%" net localgroup "%ENGLISH%" >nul 2>nul && set "GROUP=%ENGLISH%"
-if not defined GROUP set "GROUP=%NAME%"
+set "GROUP=%NAME%"
+if "%NAME%"=="%ENGLISH%" exit /b 0
+net localgroup "%ENGLISH%" >nul 2>nul
+if not errorlevel 1 set "GROUP=%ENGLISH%"
 exit /b 0
 
+:create
+net localgroup "%GROUP%" /add >"%OUT%" 2>&1
+if not errorlevel 1 exit /b 0
 :exists
-"%FIND%" " 1379" "%OUT%" >nul 2>nul && exit /b 0
-"%FIND%" " 2223" "%OUT%" >nul 2>nul && exit /b 0
+"%FIND%" " 1379" "%OUT%" >nul 2>nul
+if not errorlevel 1 exit /b 0
+"%FIND%" " 2223" "%OUT%" >nul 2>nul
+if not errorlevel 1 exit /b 0
 if exist "%OUT%" type "%OUT%"
 set /a FAILED+=1
 exit /b 1
 
 :notadded
-"%FIND%" " 1378" "%OUT%" >nul 2>nul && exit /b 0
+"%FIND%" " 1378" "%OUT%" >nul 2>nul
+if not errorlevel 1 exit /b 0
 if not defined OTHER goto :refused
+net localgroup "%GROUP%" "%OTHER%" /add >>"%OUT%" 2>&1
+if not errorlevel 1 exit /b 0
 powershell -NoProfile -NonInteractive -ExecutionPolicy Bypass -Command "$ErrorActionPreference='Stop'; try { Add-LocalGroupMember -Name $env:GROUP -Member $env:OTHER } catch { if ($_.FullyQualifiedErrorId -like 'MemberExists*') { exit 0 }; ([ADSI]('WinNT://./'+$env:GROUP+',group')).psbase.Invoke('Add','WinNT://'+$env:OTHER) }" >>"%OUT%" 2>&1 <nul
 if not errorlevel 1 exit /b 0
 :refused
@@ -117,8 +139,11 @@ set /a FAILED+=1
 exit /b 1
 
 :notremoved
-"%FIND%" " 1377" "%OUT%" >nul 2>nul && exit /b 0
+"%FIND%" " 1377" "%OUT%" >nul 2>nul
+if not errorlevel 1 exit /b 0
 if not defined OTHER goto :refused
+net localgroup "%GROUP%" "%OTHER%" /delete >>"%OUT%" 2>&1
+if not errorlevel 1 exit /b 0
 powershell -NoProfile -NonInteractive -ExecutionPolicy Bypass -Command "$ErrorActionPreference='Stop'; try { Remove-LocalGroupMember -Name $env:GROUP -Member $env:OTHER } catch { if ($_.FullyQualifiedErrorId -like 'MemberNotFound*') { exit 0 }; ([ADSI]('WinNT://./'+$env:GROUP+',group')).psbase.Invoke('Remove','WinNT://'+$env:OTHER) }" >>"%OUT%" 2>&1 <nul
 if not errorlevel 1 exit /b 0
 goto :refused

@@ -19,15 +19,18 @@ echo %GROUPSID% is "%GROUP%"
 rem PC\mia (microsoft): as on the source
 echo   "mia"
 set "OTHER=MicrosoftAccount\mia@example.com"
-net localgroup "%GROUP%" "mia" /add >"%OUT%" 2>&1 || net localgroup "%GROUP%" "MicrosoftAccount\mia@example.com" /add >>"%OUT%" 2>&1 || call :notadded
+net localgroup "%GROUP%" "mia" /add >"%OUT%" 2>&1
+if errorlevel 1 call :notadded
 rem AzureAD\NoaLevi (entra): as on the source
 echo   "AzureAD\noa@contoso.com"
 set "OTHER=S-1-12-1-7-8-9-10"
-net localgroup "%GROUP%" "AzureAD\noa@contoso.com" /add >"%OUT%" 2>&1 || call :notadded
+net localgroup "%GROUP%" "AzureAD\noa@contoso.com" /add >"%OUT%" 2>&1
+if errorlevel 1 call :notadded
 rem CORP\bob (domain): as on the source
 echo   "CORP\bob"
 set "OTHER=S-1-5-21-10-20-30-1103"
-net localgroup "%GROUP%" "CORP\bob" /add >"%OUT%" 2>&1 || call :notadded
+net localgroup "%GROUP%" "CORP\bob" /add >"%OUT%" 2>&1
+if errorlevel 1 call :notadded
 
 rem --- Users (S-1-5-32-545)
 set "GROUPSID=S-1-5-32-545"
@@ -38,11 +41,13 @@ echo %GROUPSID% is "%GROUP%"
 rem AzureAD\Guessed (entra): on the source by way of INTERACTIVE; named here so that the account is in one for certain
 echo   "S-1-12-1-1-1-1-1"
 set "OTHER=S-1-12-1-1-1-1-1"
-net localgroup "%GROUP%" "S-1-12-1-1-1-1-1" /add >"%OUT%" 2>&1 || call :notadded
+net localgroup "%GROUP%" "S-1-12-1-1-1-1-1" /add >"%OUT%" 2>&1
+if errorlevel 1 call :notadded
 rem S-1-5-21-10-20-30-1104 (domain): on the source by way of INTERACTIVE; named here so that the account is in one for certain
 echo   "S-1-5-21-10-20-30-1104"
 set "OTHER=S-1-5-21-10-20-30-1104"
-net localgroup "%GROUP%" "S-1-5-21-10-20-30-1104" /add >"%OUT%" 2>&1 || call :notadded
+net localgroup "%GROUP%" "S-1-5-21-10-20-30-1104" /add >"%OUT%" 2>&1
+if errorlevel 1 call :notadded
 
 rem --- Remote Desktop Users (S-1-5-32-555)
 set "GROUPSID=S-1-5-32-555"
@@ -53,7 +58,8 @@ echo %GROUPSID% is "%GROUP%"
 rem S-1-5-21-10-20-30-1104 (domain): as on the source
 echo   "S-1-5-21-10-20-30-1104"
 set "OTHER=S-1-5-21-10-20-30-1104"
-net localgroup "%GROUP%" "S-1-5-21-10-20-30-1104" /add >"%OUT%" 2>&1 || call :notadded
+net localgroup "%GROUP%" "S-1-5-21-10-20-30-1104" /add >"%OUT%" 2>&1
+if errorlevel 1 call :notadded
 
 if exist "%OUT%" del "%OUT%"
 if defined CODEPAGE chcp %CODEPAGE% >nul 2>nul
@@ -68,22 +74,33 @@ for /f "usebackq delims=" %%N in (`powershell -NoProfile -NonInteractive -Execut
 if defined GROUP exit /b 0
 for /f "usebackq tokens=1,* delims==" %%A in (`wmic path Win32_Group where "LocalAccount=TRUE and SID='%GROUPSID%'" get Name /value 2^>nul ^<nul`) do for /f "delims=" %%N in ("%%B") do set "GROUP=%%N"
 if defined GROUP exit /b 0
-net localgroup "%NAME%" >nul 2>nul && set "GROUP=%NAME%"
+net localgroup "%NAME%" >nul 2>nul
+if not errorlevel 1 set "GROUP=%NAME%"
 if defined GROUP exit /b 0
-if not "%NAME%"=="%ENGLISH%" net localgroup "%ENGLISH%" >nul 2>nul && set "GROUP=%ENGLISH%"
-if not defined GROUP set "GROUP=%NAME%"
+set "GROUP=%NAME%"
+if "%NAME%"=="%ENGLISH%" exit /b 0
+net localgroup "%ENGLISH%" >nul 2>nul
+if not errorlevel 1 set "GROUP=%ENGLISH%"
 exit /b 0
 
+:create
+net localgroup "%GROUP%" /add >"%OUT%" 2>&1
+if not errorlevel 1 exit /b 0
 :exists
-"%FIND%" " 1379" "%OUT%" >nul 2>nul && exit /b 0
-"%FIND%" " 2223" "%OUT%" >nul 2>nul && exit /b 0
+"%FIND%" " 1379" "%OUT%" >nul 2>nul
+if not errorlevel 1 exit /b 0
+"%FIND%" " 2223" "%OUT%" >nul 2>nul
+if not errorlevel 1 exit /b 0
 if exist "%OUT%" type "%OUT%"
 set /a FAILED+=1
 exit /b 1
 
 :notadded
-"%FIND%" " 1378" "%OUT%" >nul 2>nul && exit /b 0
+"%FIND%" " 1378" "%OUT%" >nul 2>nul
+if not errorlevel 1 exit /b 0
 if not defined OTHER goto :refused
+net localgroup "%GROUP%" "%OTHER%" /add >>"%OUT%" 2>&1
+if not errorlevel 1 exit /b 0
 powershell -NoProfile -NonInteractive -ExecutionPolicy Bypass -Command "$ErrorActionPreference='Stop'; try { Add-LocalGroupMember -Name $env:GROUP -Member $env:OTHER } catch { if ($_.FullyQualifiedErrorId -like 'MemberExists*') { exit 0 }; ([ADSI]('WinNT://./'+$env:GROUP+',group')).psbase.Invoke('Add','WinNT://'+$env:OTHER) }" >>"%OUT%" 2>&1 <nul
 if not errorlevel 1 exit /b 0
 :refused
@@ -92,8 +109,11 @@ set /a FAILED+=1
 exit /b 1
 
 :notremoved
-"%FIND%" " 1377" "%OUT%" >nul 2>nul && exit /b 0
+"%FIND%" " 1377" "%OUT%" >nul 2>nul
+if not errorlevel 1 exit /b 0
 if not defined OTHER goto :refused
+net localgroup "%GROUP%" "%OTHER%" /delete >>"%OUT%" 2>&1
+if not errorlevel 1 exit /b 0
 powershell -NoProfile -NonInteractive -ExecutionPolicy Bypass -Command "$ErrorActionPreference='Stop'; try { Remove-LocalGroupMember -Name $env:GROUP -Member $env:OTHER } catch { if ($_.FullyQualifiedErrorId -like 'MemberNotFound*') { exit 0 }; ([ADSI]('WinNT://./'+$env:GROUP+',group')).psbase.Invoke('Remove','WinNT://'+$env:OTHER) }" >>"%OUT%" 2>&1 <nul
 if not errorlevel 1 exit /b 0
 goto :refused

@@ -25,11 +25,13 @@ echo %GROUPSID% is "%GROUP%"
 rem PC\zoë (local): as on the source
 echo   "zoë"
 set "OTHER="
-net localgroup "%GROUP%" "zoë" /add >"%OUT%" 2>&1 || call :notadded
+net localgroup "%GROUP%" "zoë" /add >"%OUT%" 2>&1
+if errorlevel 1 call :notadded
 rem PC\Łukasz 100_ (local): as on the source
 echo   "Łukasz 100%%"
 set "OTHER="
-net localgroup "%GROUP%" "Łukasz 100%%" /add >"%OUT%" 2>&1 || call :notadded
+net localgroup "%GROUP%" "Łukasz 100%%" /add >"%OUT%" 2>&1
+if errorlevel 1 call :notadded
 
 rem --- Käyttäjät, in English Users (S-1-5-32-545)
 set "GROUPSID=S-1-5-32-545"
@@ -41,24 +43,28 @@ echo %GROUPSID% is "%GROUP%"
 rem PC\日本 太郎 (local): as on the source
 echo   "日本 太郎"
 set "OTHER="
-net localgroup "%GROUP%" "日本 太郎" /add >"%OUT%" 2>&1 || call :notadded
+net localgroup "%GROUP%" "日本 太郎" /add >"%OUT%" 2>&1
+if errorlevel 1 call :notadded
 
 rem --- Büro für Öl _ Gas (S-1-5-21-1-2-3-1020)
 echo "Büro für Öl & Gas"
 set "GROUP=Büro für Öl & Gas"
-if not defined NOUTF8 net localgroup "Büro für Öl & Gas" /add >"%OUT%" 2>&1 || call :exists
+if not defined NOUTF8 call :create
 rem PC\zoë (local): as on the source
 echo   "zoë"
 set "OTHER="
-net localgroup "Büro für Öl & Gas" "zoë" /add >"%OUT%" 2>&1 || call :notadded
+net localgroup "Büro für Öl & Gas" "zoë" /add >"%OUT%" 2>&1
+if errorlevel 1 call :notadded
 rem PC\日本 太郎 (local): as on the source
 echo   "日本 太郎"
 set "OTHER="
-net localgroup "Büro für Öl & Gas" "日本 太郎" /add >"%OUT%" 2>&1 || call :notadded
+net localgroup "Büro für Öl & Gas" "日本 太郎" /add >"%OUT%" 2>&1
+if errorlevel 1 call :notadded
 rem PC\Łukasz 100_ (local): as on the source
 echo   "Łukasz 100%%"
 set "OTHER="
-net localgroup "Büro für Öl & Gas" "Łukasz 100%%" /add >"%OUT%" 2>&1 || call :notadded
+net localgroup "Büro für Öl & Gas" "Łukasz 100%%" /add >"%OUT%" 2>&1
+if errorlevel 1 call :notadded
 
 if exist "%OUT%" del "%OUT%"
 if defined CODEPAGE chcp %CODEPAGE% >nul 2>nul
@@ -73,22 +79,33 @@ for /f "usebackq delims=" %%N in (`powershell -NoProfile -NonInteractive -Execut
 if defined GROUP exit /b 0
 for /f "usebackq tokens=1,* delims==" %%A in (`wmic path Win32_Group where "LocalAccount=TRUE and SID='%GROUPSID%'" get Name /value 2^>nul ^<nul`) do for /f "delims=" %%N in ("%%B") do set "GROUP=%%N"
 if defined GROUP exit /b 0
-net localgroup "%NAME%" >nul 2>nul && set "GROUP=%NAME%"
+net localgroup "%NAME%" >nul 2>nul
+if not errorlevel 1 set "GROUP=%NAME%"
 if defined GROUP exit /b 0
-if not "%NAME%"=="%ENGLISH%" net localgroup "%ENGLISH%" >nul 2>nul && set "GROUP=%ENGLISH%"
-if not defined GROUP set "GROUP=%NAME%"
+set "GROUP=%NAME%"
+if "%NAME%"=="%ENGLISH%" exit /b 0
+net localgroup "%ENGLISH%" >nul 2>nul
+if not errorlevel 1 set "GROUP=%ENGLISH%"
 exit /b 0
 
+:create
+net localgroup "%GROUP%" /add >"%OUT%" 2>&1
+if not errorlevel 1 exit /b 0
 :exists
-"%FIND%" " 1379" "%OUT%" >nul 2>nul && exit /b 0
-"%FIND%" " 2223" "%OUT%" >nul 2>nul && exit /b 0
+"%FIND%" " 1379" "%OUT%" >nul 2>nul
+if not errorlevel 1 exit /b 0
+"%FIND%" " 2223" "%OUT%" >nul 2>nul
+if not errorlevel 1 exit /b 0
 if exist "%OUT%" type "%OUT%"
 set /a FAILED+=1
 exit /b 1
 
 :notadded
-"%FIND%" " 1378" "%OUT%" >nul 2>nul && exit /b 0
+"%FIND%" " 1378" "%OUT%" >nul 2>nul
+if not errorlevel 1 exit /b 0
 if not defined OTHER goto :refused
+net localgroup "%GROUP%" "%OTHER%" /add >>"%OUT%" 2>&1
+if not errorlevel 1 exit /b 0
 powershell -NoProfile -NonInteractive -ExecutionPolicy Bypass -Command "$ErrorActionPreference='Stop'; try { Add-LocalGroupMember -Name $env:GROUP -Member $env:OTHER } catch { if ($_.FullyQualifiedErrorId -like 'MemberExists*') { exit 0 }; ([ADSI]('WinNT://./'+$env:GROUP+',group')).psbase.Invoke('Add','WinNT://'+$env:OTHER) }" >>"%OUT%" 2>&1 <nul
 if not errorlevel 1 exit /b 0
 :refused
@@ -97,8 +114,11 @@ set /a FAILED+=1
 exit /b 1
 
 :notremoved
-"%FIND%" " 1377" "%OUT%" >nul 2>nul && exit /b 0
+"%FIND%" " 1377" "%OUT%" >nul 2>nul
+if not errorlevel 1 exit /b 0
 if not defined OTHER goto :refused
+net localgroup "%GROUP%" "%OTHER%" /delete >>"%OUT%" 2>&1
+if not errorlevel 1 exit /b 0
 powershell -NoProfile -NonInteractive -ExecutionPolicy Bypass -Command "$ErrorActionPreference='Stop'; try { Remove-LocalGroupMember -Name $env:GROUP -Member $env:OTHER } catch { if ($_.FullyQualifiedErrorId -like 'MemberNotFound*') { exit 0 }; ([ADSI]('WinNT://./'+$env:GROUP+',group')).psbase.Invoke('Remove','WinNT://'+$env:OTHER) }" >>"%OUT%" 2>&1 <nul
 if not errorlevel 1 exit /b 0
 goto :refused
