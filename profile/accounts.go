@@ -67,8 +67,11 @@ func readSAMFile(sys *offline.System, path string) (*SAM, error) {
 	}
 	sam.From, sam.Recovery = path, h.Recovery()
 	sys.NoteHive(path, h)
-	if u := sam.Recovery.Unrecovered; u != "" {
-		sam.problem("was not closed properly, and its newest changes are missing: %s", u)
+	// In the words in which all registry files are told of.
+	if st, ok := sys.HiveState(path); ok && st.Lost() {
+		if p, ok := st.Tell(); ok {
+			sam.problem("%s", p.What)
+		}
 	}
 	return sam, err
 }

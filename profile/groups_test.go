@@ -289,6 +289,13 @@ func TestAccountsReplayed(t *testing.T) {
 		t.Errorf("the newest account is missing: %+v", a)
 	}
 
+	// Without the log the newest changes are missing, and it is said.
+	delete(p.files, "Windows/System32/config/sam.log1")
+	sam, err = Accounts(open(t, p.write(t)))
+	if err != nil || len(sam.Problems) != 1 || sam.Recovery.Unrecovered == "" || !strings.Contains(sam.Problems[0], "the newest changes may be missing") {
+		t.Errorf("%v, %q", err, sam.Problems)
+	}
+
 	h, err := hive.OpenWithLogs(dirty, []hive.Log{{Name: "SAM.LOG1", Data: log}})
 	if err != nil {
 		t.Fatal(err)

@@ -32,14 +32,14 @@ func (r *reader) pair(users []*User) {
 		}
 		return n
 	}
-	real := map[string]*User{} // by SID, of accounts with several profiles
+	chosen := map[string]*User{} // by SID, of accounts with several profiles
 	for sid, group := range bySID {
 		if len(group) > 1 {
-			real[sid] = slices.MinFunc(group, func(a, b *User) int { return rank(a) - rank(b) })
+			chosen[sid] = slices.MinFunc(group, func(a, b *User) int { return rank(a) - rank(b) })
 		}
 	}
 	for _, u := range users {
-		switch best := real[u.SID]; {
+		switch best := chosen[u.SID]; {
 		case best == nil:
 			if u.KeyName == "" && u.SID != "" {
 				u.ID = u.SID
@@ -66,13 +66,13 @@ func (r *reader) pair(users []*User) {
 	}
 	for _, first := range []bool{true, false} {
 		for _, u := range users {
-			if (real[u.SID] == u) == first {
+			if (chosen[u.SID] == u) == first {
 				unique(u)
 			}
 		}
 	}
 	for _, u := range users {
-		best := real[u.SID]
+		best := chosen[u.SID]
 		if best == nil {
 			continue
 		}
@@ -85,25 +85,34 @@ func (r *reader) pair(users []*User) {
 	}
 
 	byDir := map[place]*User{}
+	type account struct {
+		at  place
+		sid string
+	}
+	byAccount := map[account]*User{}
 	owners := map[place]string{}
 	for _, u := range users {
 		at, ok := r.place(u.Dir)
 		if !u.DirFound || !ok {
 			continue
 		}
+		if same := byAccount[account{at, u.SID}]; same != nil {
+			repeat, of := u, same
+			if chosen[u.SID] == u {
+				repeat, of = same, u
+				byAccount[account{at, u.SID}] = u
+			}
+			repeat.RepeatOf = of.ID
+			sameDir(u, same, "")
+			continue
+		}
+		byAccount[account{at, u.SID}] = u
 		other := byDir[at]
 		if other == nil {
 			byDir[at] = u
 			continue
 		}
-		if u.SID == other.SID {
-			repeat, of := u, other
-			if real[u.SID] == u {
-				repeat, of = other, u
-				byDir[at] = u
-			}
-			repeat.RepeatOf = of.ID
-		} else if _, asked := owners[at]; !asked {
+		if _, asked := owners[at]; !asked {
 			owners[at] = ""
 			if sid, from := r.owner(u.Dir); sid != "" {
 				owners[at] = fmt.Sprintf("; it belongs to %s (%s)", sid, from)
@@ -113,7 +122,7 @@ func (r *reader) pair(users []*User) {
 	}
 
 	for _, u := range users {
-		best := real[u.SID]
+		best := chosen[u.SID]
 		if best == nil {
 			if u.Backup {
 				u.problem(BackupKey, u.Dir, "Windows could not load this profile and put its key aside (%s)", u.KeyName)

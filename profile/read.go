@@ -274,15 +274,15 @@ func (r *reader) tellHive(u *User, path string, h *hive.Hive) {
 		return
 	}
 	if st, ok := r.sys.HiveState(path); ok {
-		code := ReplayedHive
+		p, tell := st.Tell()
 		switch {
+		case !tell:
 		case st.Fallback != "":
-			code = SubstituteHive
-		case st.Recovery.Unrecovered != "":
-			code = DirtyHive
-		}
-		if p, ok := st.Tell(); ok {
-			u.problem(code, p.Where, "%s", p.What)
+			u.problem(SubstituteHive, p.Where, "%s", p.What)
+		case st.Lost():
+			u.problem(DirtyHive, p.Where, "%s", p.What)
+		default: // nothing is wrong with what is read
+			u.Cases = append(u.Cases, Case{Code: ReplayedHive, Where: p.Where, What: p.What})
 		}
 	}
 	switch list := h.Problems(); len(list) {

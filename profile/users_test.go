@@ -616,6 +616,31 @@ func TestLoadTime(t *testing.T) {
 	}
 }
 
+// A hive that was not closed properly and whose logs are there is whole:
+// nothing is wrong, and it is a case.
+func TestReplayedHive(t *testing.T) {
+	p := newPC()
+	root := hivegen.K("ROOT", hivegen.K("Environment", hivegen.SZ("PROJECT", `C:\Old`)))
+	before := build(root)
+	root.Keys[0].Values[0] = hivegen.SZ("PROJECT", `C:\New`)
+	after := build(root)
+	for _, b := range [][]byte{before, after} {
+		binary.LittleEndian.PutUint32(b[4:], 8)
+		binary.LittleEndian.PutUint32(b[8:], 7)
+		hivegen.PutChecksum(b)
+	}
+	p.profile(pcSID+"-1001", `C:\Users\anna`)
+	p.files["Users/anna/NTUSER.DAT"], p.files["Users/anna/ntuser.dat.LOG1"] = before, hivegen.LogHvLE(7, before, after)
+	users, _ := p.users(t)
+	u := users[0]
+	if v, _ := u.Env().Lookup("PROJECT"); v != `C:\New` {
+		t.Errorf("PROJECT is %q", v)
+	}
+	if codes(u) != ReplayedHive || len(u.Problems) != 1 {
+		t.Errorf("%q, problems %v", codes(u), u.Problems) // the one is about the name
+	}
+}
+
 // A hive that Windows was writing, or that lost a piece, is used and named.
 func TestDamagedHive(t *testing.T) {
 	p := newPC()
