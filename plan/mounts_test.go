@@ -1,0 +1,126 @@
+package plan
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/coldstate/coldstate/offline"
+	"github.com/coldstate/coldstate/profile"
+	"github.com/coldstate/coldstate/rules"
+	"github.com/coldstate/coldstate/testimages"
+	"github.com/coldstate/coldstate/testimages/diskgen"
+	"github.com/coldstate/coldstate/testimages/ntfsgen"
+	"github.com/coldstate/coldstate/volumes"
+)
+
+// mountsDisk is a disk with C:, a volume 2 that is mounted in C:\Data and
+// again in C:\Other, and D:, which is mounted in C:\Dee, too. C:\Lost has a
+// volume that is not there.
+func mountsDisk(t *testing.T) string {
+	t.Helper()
+	guid := func(n int) string { return fmt.Sprintf("c01d57a7-0000-4000-8000-%012d", n) }
+	w := &testimages.Windows{Edition: testimages.Windows10, Computer: "MOUNTS", Users: []testimages.Person{{Name: "anna"}},
+		Devices: map[string][]byte{"C:": testimages.GPTDevice(guid(1)), "D:": testimages.GPTDevice(guid(3))},
+		Files: []*ntfsgen.Node{
+			ntfsgen.MountPoint("Data", guid(2)), ntfsgen.MountPoint("Other", guid(2)), ntfsgen.MountPoint("Dee", guid(3)), ntfsgen.MountPoint("Lost", guid(9)),
+		}}
+	path := filepath.Join(t.TempDir(), "disk.img")
+	if err := (diskgen.Disk{GPT: true, Parts: []diskgen.Part{
+		{GUID: guid(1), Content: ntfsgen.Build(ntfsgen.Options{}, w.On("C:")...)},
+		{GUID: guid(2), Content: ntfsgen.Build(ntfsgen.Options{}, ntfsgen.File("a.txt", "a", ntfsgen.Stream{Name: "s", Data: ntfsgen.Text("s")}), ntfsgen.File(`sub\b.doc`, "b"))},
+		{GUID: guid(3), Content: ntfsgen.Build(ntfsgen.Options{}, ntfsgen.File("d.txt", "d"), ntfsgen.File("e.iso", "e"))},
+	}}).Build().WriteFile(path); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// TestMounts: a volume is captured once, under the name it has, and a rule
+// that spells out another name is followed all the same.
+func TestMounts(t *testing.T) {
+	disk := mountsDisk(t)
+	data := []string{`C:\Data folder`, `C:\Data\a.txt file`, `C:\Data\a.txt stream s`, `C:\Data\sub folder`, `C:\Data\sub\b.doc file`}
+	for _, tt := range []struct {
+		name             string
+		include, exclude []string
+		opt              offline.Options
+		want             []string
+		links            []string
+		only             string // when not "", only paths that begin so are compared
+	}{
+		{name: "the folder", include: []string{`C:\Data\* [*]`}, want: data},
+		{name: "a file in it", include: []string{`C:\Data\sub [b.doc]`}, want: []string{`C:\Data\sub\b.doc file`}},
+		{name: "everything on C:", include: []string{`C:\* [*]`}, only: `C:\D`, want: append(slices.Clone(data), `C:\Dee link`, `C:\Documents and Settings link`), links: []string{`C:\Lost`}},
+		{name: "everything on C:, the other folders", include: []string{`C:\* [*]`}, only: `C:\O`, want: []string{`C:\Other link`}, links: []string{`C:\Lost`}},
+		{name: "everything on C:, what is lost", include: []string{`C:\* [*]`}, only: `C:\L`, want: []string{`C:\Lost link`}, links: []string{`C:\Lost`}},
+		{name: "a kind of file anywhere", include: []string{`C:\* [*.doc]`}, want: []string{`C:\Data\sub\b.doc file`}, links: []string{`C:\Lost`}},
+		{name: "an exclude", include: []string{`C:\Data\* [*]`}, exclude: []string{`C:\Data\sub\* [*]`}, want: data[:3]},
+		{name: "another folder of the same volume", include: []string{`C:\Other\* [*.txt]`}, want: []string{`C:\Other\a.txt file`, `C:\Other\a.txt stream s`}},
+		{name: "both folders", include: []string{`C:\Other\* [*]`, `C:\Data\* [*.txt]`}, want: []string{`C:\Data\a.txt file`, `C:\Data\a.txt stream s`, `C:\Other folder`, `C:\Other\sub folder`, `C:\Other\sub\b.doc file`}},
+		{name: "the folder of a drive", include: []string{`C:\Dee\* [*]`}, want: []string{`C:\Dee folder`, `C:\Dee\d.txt file`, `C:\Dee\e.iso file`}},
+		{name: "a drive and its folder", include: []string{`C:\Dee\* [*.iso]`, `D:\* [*]`}, want: []string{`D:\ folder`, `D:\d.txt file`, `D:\e.iso file`}},
+		{name: "by number", include: []string{`2:\* [*.txt]`}, want: []string{`2:\a.txt file`, `2:\a.txt stream s`}},
+		{name: "by number and by folder", include: []string{`2:\* [*]`, `C:\Data\* [*.txt]`}, want: []string{`2:\ folder`, `2:\sub folder`, `2:\sub\b.doc file`, `C:\Data\a.txt file`, `C:\Data\a.txt stream s`}},
+		{name: "a wildcard for the drive", include: []string{`*\* [*.doc]`}, want: []string{`C:\Data\sub\b.doc file`}, links: []string{`C:\Lost`}},
+		{name: "the folder of a lost volume", include: []string{`C:\Lost\* [*]`}, want: []string{`C:\Lost volume-missing`}},
+		{name: "a place that is said", include: []string{`C:\Documents\* [*]`, `E:\* [*]`}, opt: offline.Options{Places: []offline.Place{{Path: `C:\Documents`, How: "--map"}, {Path: `E:\`, How: "--map"}}},
+			want: []string{`C:\Documents volume-missing`, `E:\ volume-missing`}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			set, err := volumes.Open([]string{disk}, volumes.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer set.Close()
+			systems, problems, err := offline.Find(set, tt.opt)
+			if err != nil || len(systems) != 1 || len(problems) != 0 {
+				t.Fatal(systems, problems, err)
+			}
+			users, _, err := profile.Users(systems[0])
+			if err != nil {
+				t.Fatal(err)
+			}
+			p, err := Build(context.Background(), systems[0], set, users, nil, Options{Rules: rules.Options{Include: tt.include, Exclude: tt.exclude}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for o := range p.Objects {
+				s := string(o.Path) + " " + o.Kind
+				if o.Stream != "" {
+					s += " " + string(o.Stream)
+				}
+				if o.Outcome != "" {
+					s = string(o.Path) + " " + o.Outcome
+				}
+				if strings.HasPrefix(s, tt.only) {
+					got = append(got, s)
+				}
+			}
+			slices.Sort(got)
+			if !slices.Equal(got, tt.want) {
+				t.Errorf("\n got %q\nwant %q", got, tt.want)
+			}
+			if !slices.Equal(p.LinksOnly, tt.links) {
+				t.Errorf("links %q, want %q", p.LinksOnly, tt.links)
+			}
+			// The content of each file is in the plan once.
+			seen := map[string]string{}
+			for i := range p.Items {
+				it := &p.Items[i]
+				if it.Kind != File && it.Kind != Stream {
+					continue
+				}
+				id := fmt.Sprint(p.Volumes[it.Volume].Volume.Number, it.Entry, it.Kind, it.Stream)
+				if other, ok := seen[id]; ok {
+					t.Errorf("%s is %s as well", p.Path(it), other)
+				}
+				seen[id] = p.Path(it)
+			}
+		})
+	}
+}
