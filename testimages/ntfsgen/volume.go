@@ -225,7 +225,7 @@ func (p *Placed) Extents(stream string) []Extent {
 func (v *Volume) Files() []Placed {
 	files := []Placed{v.placed(v.root)}
 	v.root.all(func(n *inode) {
-		for at := n; at != nil; at = at.parent {
+		for at := n; at != v.root; at = at.parent {
 			if at.Deleted {
 				return
 			}

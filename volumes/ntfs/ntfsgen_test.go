@@ -1,0 +1,229 @@
+package ntfs
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/coldstate/coldstate/testimages"
+	"github.com/coldstate/coldstate/testimages/ntfsgen"
+	"github.com/coldstate/coldstate/volumes/winfs"
+)
+
+// This file reads the volumes that package ntfsgen writes, and compares with
+// the literals they were made of.
+
+// checkVolume compares everything that fs tells with what v was made of.
+func checkVolume(t *testing.T, fs *FS, v *ntfsgen.Volume) {
+	t.Helper()
+	for _, p := range fs.Problems() {
+		t.Errorf("problem: %s", p)
+	}
+	want := map[string]bool{}
+	for _, f := range v.Files() {
+		for _, path := range f.Paths {
+			want[path] = true
+			e, err := fs.Lookup(path)
+			if err != nil {
+				t.Errorf("%q: %v", path, err)
+				continue
+			}
+			if err := checkFile(fs, e, f); err != nil {
+				t.Errorf("%q: %v", path, err)
+			}
+		}
+	}
+	for e := range entries(t, fs) {
+		if path := winfs.Path(fs, e); !want[path] {
+			t.Errorf("%q is listed, but was not made", path)
+		}
+	}
+}
+
+func checkFile(fs *FS, e winfs.Entry, f ntfsgen.Placed) error {
+	info, err := fs.Info(e)
+	if err != nil {
+		return err
+	}
+	attr := f.Attr
+	if f.Dir {
+		attr |= winfs.AttrDirectory
+	}
+	switch {
+	case info.Damage != "":
+		return errors.New("damage: " + info.Damage)
+	case uint64(info.File) != f.Record|uint64(f.Sequence)<<48:
+		return fmt.Errorf("file %#x, want record %d, sequence number %d", uint64(info.File), f.Record, f.Sequence)
+	case info.Attr != attr:
+		return fmt.Errorf("attributes %#x, want %#x", info.Attr, attr)
+	case info.Links != len(f.Paths):
+		return fmt.Errorf("%d links, want %d", info.Links, len(f.Paths))
+	}
+	if got := (ntfsgen.Times{Created: uint64(info.Created), Modified: uint64(info.Modified), Changed: uint64(info.Changed), Accessed: uint64(info.Accessed)}); got != *f.Times {
+		return fmt.Errorf("times %v, want %v", got, *f.Times)
+	}
+	if sd, err := fs.Security(e); err != nil || !bytes.Equal(sd, f.Security) {
+		return fmt.Errorf("security %x (%w), want %x", sd, err, f.Security)
+	}
+	if data, err := fs.Reparse(e); err != nil || !bytes.Equal(data, f.Reparse) {
+		return fmt.Errorf("reparse data %x (%v), want %x", data, err, f.Reparse)
+	}
+	if !f.Dir {
+		switch err := checkStream(fs, e, "", f.Data); {
+		case f.Reparse == nil && err != nil:
+			return err
+		case f.Reparse != nil && err != nil && !errors.Is(err, ErrNotLocal) && !errors.Is(err, winfs.ErrUnsupported):
+			return err
+		}
+		if size := f.Data.Size; info.Size != size {
+			return fmt.Errorf("size %d, want %d", info.Size, size)
+		}
+	}
+	list, err := fs.Streams(e)
+	if err != nil {
+		return err
+	}
+	if len(list) != len(f.Streams) {
+		return fmt.Errorf("%d streams, want %d", len(list), len(f.Streams))
+	}
+	for _, s := range f.Streams {
+		if err := checkStream(fs, e, s.Name, s.Data); err != nil {
+			return fmt.Errorf("stream %q: %w", s.Name, err)
+		}
+	}
+	return nil
+}
+
+// checkStream compares a stream; of a very large one only the parts around
+// the ends of its extents.
+func checkStream(fs *FS, e winfs.Entry, name string, d *ntfsgen.Data) error {
+	s, err := fs.Open(e, name)
+	if err != nil {
+		return err
+	}
+	if d == nil {
+		d = ntfsgen.Bytes(nil)
+	}
+	if s.Size() != d.Size {
+		return fmt.Errorf("size %d, want %d", s.Size(), d.Size)
+	}
+	const chunk = 300_001
+	at := []int64{}
+	if d.Size < 64<<20 {
+		for off := int64(0); off < d.Size; off += chunk {
+			at = append(at, off)
+		}
+	} else {
+		for _, x := range s.Extents() {
+			at = append(at, max(0, x.Off-chunk/2), x.Off, max(0, x.Off+x.Len-chunk/2))
+		}
+		at = append(at, d.Size-1)
+	}
+	got, want := make([]byte, chunk), make([]byte, chunk)
+	for _, off := range at {
+		n := min(chunk, d.Size-off)
+		if k, err := s.ReadAt(got[:n], off); int64(k) != n || err != nil && err != io.EOF {
+			return fmt.Errorf("%d bytes of %d at %d: %w", k, n, off, err)
+		}
+		_, _ = d.ReadAt(want[:n], off)
+		if !bytes.Equal(got[:n], want[:n]) {
+			i := 0
+			for got[i] == want[i] {
+				i++
+			}
+			return fmt.Errorf("the byte at %d is %#x, want %#x", off+int64(i), got[i], want[i])
+		}
+	}
+	return nil
+}
+
+// TestMachines walks every volume of every machine.
+func TestMachines(t *testing.T) {
+	for _, name := range testimages.MachineNames() {
+		t.Run(name, func(t *testing.T) {
+			m := testimages.Machine(name)
+			n := 0
+			for _, v := range m.Volumes {
+				if v.NTFS == nil {
+					continue
+				}
+				n++
+				fs, err := Open(io.NewSectionReader(m.Reader(v.Disk), v.Offset, v.Size), v.Size, Options{})
+				if err != nil {
+					t.Fatalf("volume %d: %v", v.Number, err)
+				}
+				checkVolume(t, fs, v.NTFS)
+			}
+			if n == 0 {
+				t.Error("no volume of NTFS")
+			}
+		})
+	}
+}
+
+// matrixTree is a tree that has everything a geometry can change.
+func matrixTree(cluster int, fragmented bool) []*ntfsgen.Node {
+	// A few MiB in all, whatever the cluster.
+	const most = 4 << 20
+	runs := 1
+	if fragmented {
+		runs = min(300, most/cluster)
+	}
+	unit := min(16*cluster, most/8)
+	packed := ntfsgen.Bytes(slices.Concat(ntfsgen.Words("p", 3*unit+cluster/2).All(), make([]byte, 4*unit), ntfsgen.Noise("n", int64(2*unit)).All(), ntfsgen.Words("q", unit+700).All()))
+	var many []*ntfsgen.Node
+	for i := range 400 {
+		many = append(many, ntfsgen.File(fmt.Sprintf("%s %d.txt", strings.Repeat("long name ", 1+i%9), i), fmt.Sprint("content ", i)))
+	}
+	tree := []*ntfsgen.Node{
+		ntfsgen.Dir("many", many),
+		ntfsgen.File("plain.bin", ntfsgen.Noise("plain", int64(min(100*cluster, most)+77)).Split(runs/3+1)),
+		ntfsgen.File("pieces.bin", ntfsgen.Noise("pieces", int64(runs*cluster)).Split(runs)),
+		ntfsgen.File("sparse.bin", ntfsgen.Bytes(packed.Bytes).Sparse().Split(runs/10+1)),
+		ntfsgen.File("half.bin", ntfsgen.Noise("half", most/8).Valid(most/16+5)),
+		ntfsgen.File("resident.txt", "resident", ntfsgen.Link(`many\second name.txt`), ntfsgen.Stream{Name: "stream", Data: ntfsgen.Noise("s", int64(cluster+1))}),
+		ntfsgen.Junction("junction", `C:\many`),
+		ntfsgen.File("own.txt", "own", ntfsgen.SecurityUser("S-1-5-21-1-2-3-1001"), func(n *ntfsgen.Node) { n.OwnSecurity = true }),
+		ntfsgen.File("deleted.txt", "gone", func(n *ntfsgen.Node) { n.Deleted = true }),
+	}
+	if cluster <= 4096 {
+		tree = append(tree, ntfsgen.File("packed.bin", packed.Compress().Split(runs/10+1)),
+			ntfsgen.File("packed.txt", ntfsgen.Words("w", 200_000).Compress()))
+	}
+	return tree
+}
+
+// TestMatrix reads volumes of all geometries: cluster × record × sector size,
+// each whole and in fragments, those with small clusters with compressed files.
+func TestMatrix(t *testing.T) {
+	volumes := 0
+	for _, sector := range []int{512, 1024, 2048, 4096} {
+		for cluster := sector; cluster <= 2<<20; cluster *= 4 {
+			for _, record := range []int{1024, 4096} {
+				for _, fragmented := range []bool{false, true} {
+					volumes++
+					t.Run(fmt.Sprintf("sector %d cluster %d record %d fragmented %v", sector, cluster, record, fragmented), func(t *testing.T) {
+						t.Parallel()
+						opt := ntfsgen.Options{Sector: sector, Cluster: cluster, Record: record, Label: "Matrix"}
+						if fragmented {
+							opt.MFTRuns = 30
+						}
+						v := ntfsgen.Build(opt, matrixTree(cluster, fragmented)...)
+						fs, err := Open(v, v.Size(), Options{})
+						if err != nil {
+							t.Fatal(err)
+						}
+						checkVolume(t, fs, v)
+					})
+				}
+			}
+		}
+	}
+	if volumes < 60 {
+		t.Errorf("%d volumes", volumes)
+	}
+}
