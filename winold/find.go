@@ -81,7 +81,7 @@ func (f *finder) given(v *volumes.Volume, fs volumes.FS) {
 			found = true
 		}
 	}
-	if !found && hasProfiles(fs, fs.Root()) {
+	if !found && hasRemains(fs, fs.Root(), kind) {
 		f.olds = append(f.olds, &Old{Volume: v, Kind: kind, Folder: v.HostPath, parent: parent, Made: when, Gone: noRegistry, set: f.set})
 	}
 }
@@ -148,7 +148,7 @@ func (f *finder) folder(v *volumes.Volume, fs volumes.FS, e volumes.Entry, root 
 		f.olds = append(f.olds, o)
 	}
 	budget := maxFolders
-	var bare []string // folders with profiles and without a registry
+	var bare []string // folders without a registry
 	var look func(e volumes.Entry, rel string, depth int) bool
 	look = func(e volumes.Entry, rel string, depth int) bool {
 		found := false
@@ -172,7 +172,7 @@ func (f *finder) folder(v *volumes.Volume, fs volumes.FS, e volumes.Entry, root 
 		if found {
 			return true
 		}
-		if hasProfiles(fs, e) {
+		if hasRemains(fs, e, kind) {
 			bare = append(bare, rel)
 		}
 		for _, sub := range subs {
@@ -278,14 +278,26 @@ func hasConfig(fs volumes.FS, dir string) bool {
 	return false
 }
 
-// hasProfiles says whether a folder holds the profiles of an installation.
-func hasProfiles(fs volumes.FS, e volumes.Entry) bool {
-	for _, sub := range folders(fs, e) {
-		switch wstr.Upper(fs.Name(sub)) {
-		case "USERS", "DOCUMENTS AND SETTINGS", "WINDOWS":
-			if kids, err := fs.Children(sub); err != nil || len(kids) > 0 {
-				return true
+// hasRemains says whether a folder without a registry is worth telling: one
+// of Setup's when profiles are in it, a Windows.old when anything is.
+func hasRemains(fs volumes.FS, e volumes.Entry, kind Kind) bool {
+	children, err := fs.Children(e)
+	if err != nil {
+		return kind == WindowsOld
+	}
+	for _, c := range children {
+		if !isFolder(fs, c) {
+			continue
+		}
+		switch wstr.Upper(fs.Name(c)) {
+		case "USERS", "DOCUMENTS AND SETTINGS":
+		default:
+			if kind != WindowsOld {
+				continue
 			}
+		}
+		if inside, err := fs.Children(c); err != nil || len(inside) > 0 {
+			return true
 		}
 	}
 	return false

@@ -168,7 +168,7 @@ func hasFiles(fs volumes.FS, dir volumes.Entry, depth int, seen *int) bool {
 	var subs []volumes.Entry
 	for _, e := range children {
 		if *seen++; *seen > maxLook {
-			return false
+			return true // so much is no furniture
 		}
 		info, err := fs.Info(e)
 		if err != nil {

@@ -144,6 +144,8 @@ func TestFind(t *testing.T) {
 			`C:\$Windows.~BT\NewOS=C:\$Windows.~BT\NewOS\Windows (failed upgrade)`},
 		{"working folders of Setup", eleven.in(files{"$Windows.~BT/Sources/Panther/setupact.log": nil, "$WINDOWS.~Q/x": nil, "$GetCurrent/x": nil}, ""), ``},
 		{"after Disk Cleanup", eleven.in(files{"Windows.old/Users/anna/letter.txt": []byte("x"), "Windows.old/Windows/x.ini": nil, "Windows.old.000/": nil}, ""), `C:\Windows.old=` + noRegistry},
+		{"after Disk Cleanup, without users", eleven.in(files{"Windows.old/ProgramData/x/y": nil, "Windows.old.000/Users/": nil, "$WINDOWS.~Q/DATA/ProgramData/x": nil}, ""), `C:\Windows.old=` + noRegistry},
+		{"an upgrade that lost its registry", eleven.in(files{"$WINDOWS.~Q/DATA/Users/anna/x": nil}, ""), `C:\$WINDOWS.~Q\DATA=` + noRegistry + ` (unfinished upgrade)`},
 		{"a registry that is none", eleven.in(files{"Windows.old/Windows/System32/config/SYSTEM": []byte("x")}, ""), `C:\Windows.old=its registry cannot be used`},
 		{"in a backup", ten.in(files{"x/y/Windows.old/Windows/System32/config/SYSTEM": nil}, "Backup/Windows.old/"), `1:\Backup\Windows.old=1:\Backup\Windows.old\Windows`},
 		{"other names", ten.in(eleven.in(files{"Windows.older.txt": nil}, ""), "MyWindows.old/"), ``},
@@ -534,5 +536,30 @@ func TestSummary(t *testing.T) {
 		`"users":[{"id":"","name":"anna","state":"here","settings":false,"text":"anna is here"},{"id":"","name":"bob","state":"moved","settings":false,"text":"bob was moved"}],"problems":["a problem"]}`
 	if err != nil || string(b) != want {
 		t.Errorf("\n got %s\nwant %s", b, want)
+	}
+}
+
+func TestHostKind(t *testing.T) {
+	for _, tt := range []struct {
+		path string
+		kind Kind
+		root string
+	}{
+		{"/mnt/w/Windows.old", WindowsOld, "/mnt/w"},
+		{"/mnt/windows.old.000", WindowsOld, "/mnt"},
+		{"/windows.old(1)", WindowsOld, "/"},
+		{"/mnt/w/$Windows.~BT/NewOS", NewOS, "/mnt/w"},
+		{"/mnt/w/$Windows.~BT", "", ""},
+		{"/mnt/w/$Windows.~BT/Sources", "", ""},
+		{"/mnt/w/$WINDOWS.~Q/DATA", Upgrade, "/mnt/w"},
+		{"/mnt/w/$INPLACE.~TR/$Machine/DATA", Upgrade, "/mnt/w"},
+		{"/mnt/w/Windows.old/Users", "", ""},
+		{"/mnt/w", "", ""},
+		{"/", "", ""},
+	} {
+		kind, root := hostKind(filepath.FromSlash(tt.path))
+		if kind != tt.kind || root != filepath.FromSlash(tt.root) {
+			t.Errorf("%s: %q in %q", tt.path, kind, root)
+		}
 	}
 }
