@@ -32,11 +32,12 @@ func (l *list) adopt() {
 func (h *Hive) findLost() {
 	size := len(h.bins)>>9 + 1
 	listed, read := make(bitmap, size), make(bitmap, size)
+	left := len(h.bins) // each list is read once
 	for _, b := range h.nodes() {
 		if binary.LittleEndian.Uint32(b[nkSubkeys:]) == 0 {
 			continue
 		}
-		h.entries(binary.LittleEndian.Uint32(b[nkList:]), read, func(sub uint32) bool {
+		h.entries(binary.LittleEndian.Uint32(b[nkList:]), read, &left, func(sub uint32) bool {
 			listed.set(sub)
 			return true
 		})
@@ -93,19 +94,19 @@ func (h *Hive) atHome(off, up uint32) bool {
 	if err != nil {
 		return false
 	}
-	h.entries(binary.LittleEndian.Uint32(b[nkList:]), nil, func(sub uint32) bool {
-		h.homeLeft--
+	h.entries(binary.LittleEndian.Uint32(b[nkList:]), nil, &h.homeLeft, func(sub uint32) bool {
 		if sub == off {
 			h.home.set(off)
 		}
-		return sub != off && h.homeLeft > 0
+		return sub != off
 	})
 	return h.home.has(off)
 }
 
-// entries calls fn for the entries of the list at off until it is false. Lists
-// that are in read are left out, the others are noted there.
-func (h *Hive) entries(off uint32, read bitmap, fn func(uint32) bool) bool {
+// entries calls fn for the entries of the list at off until it is false, or no
+// more are left. Lists that are in read are left out, the others are noted
+// there.
+func (h *Hive) entries(off uint32, read bitmap, left *int, fn func(uint32) bool) bool {
 	b, err := h.cell(off)
 	if err != nil || len(b) < 4 || read != nil && !read.set(off) {
 		return true
@@ -120,10 +121,13 @@ func (h *Hive) entries(off uint32, read bitmap, fn func(uint32) bool) bool {
 	}
 	n := min(int(binary.LittleEndian.Uint16(b[2:])), (len(b)-4)/elem)
 	for i := range n {
+		if *left--; *left < 0 {
+			return false
+		}
 		sub := binary.LittleEndian.Uint32(b[4+elem*i:])
 		if b[0] == 'r' {
 			// An index leads to leaves only.
-			if leaf, err := h.cell(sub); err == nil && len(leaf) > 0 && leaf[0] == 'l' && !h.entries(sub, read, fn) {
+			if leaf, err := h.cell(sub); err == nil && len(leaf) > 0 && leaf[0] == 'l' && !h.entries(sub, read, left, fn) {
 				return false
 			}
 			continue
