@@ -570,7 +570,10 @@ func (w *windowsDoc) lost() []string {
 		if !h.Lost() || slices.ContainsFunc(w.Users, func(u inspectedDoc) bool { _, ok := winpath.Rel(string(u.Folder), h.Path); return ok && u.Found }) {
 			continue
 		}
-		name := winpath.Base(h.Path)
+		name := h.Path
+		if wstr.EqualFold(winpath.Base(winpath.Dir(name)), "config") {
+			name = winpath.Base(name)
+		}
 		switch {
 		case h.Fallback != "":
 			day, _, _ := strings.Cut(h.Modified, "T")
@@ -648,7 +651,7 @@ func (s *screen) old(in *inspection, i int) {
 	}
 	line, moved := o.Brief(), 0
 	for _, u := range o.Users {
-		if u.State == "moved" {
+		if u.State == winold.Moved {
 			moved++
 		}
 	}

@@ -297,7 +297,9 @@ func fillText(v reflect.Value, s string, depth int) {
 		v.SetString(s)
 	case reflect.Bool:
 		v.SetBool(true)
-	case reflect.Int, reflect.Int64:
+	case reflect.Int:
+		v.SetInt(1 << 30)
+	case reflect.Int64:
 		v.SetInt(1 << 60)
 	case reflect.Uint32:
 		v.SetUint(1000)
