@@ -159,7 +159,9 @@ type inode struct {
 	seq      uint16
 	parent   *inode
 	children []*inode
-	names    []*name // of the node itself
+	byName   map[string]*inode // the children by name, but for those that are deleted
+	byFold   map[string]*inode // and by upper-cased name
+	names    []*name           // of the node itself
 	entries  []*name // of the folder
 	security uint32
 
@@ -212,7 +214,18 @@ func (dir *inode) place(name string, n *Node) {
 	}
 	f := &inode{Node: *n, parent: dir, path: dir.join(name)}
 	f.Name = name
-	dir.children = append(dir.children, f)
+	dir.add(f)
+}
+
+func (dir *inode) add(c *inode) {
+	dir.children = append(dir.children, c)
+	if c.Deleted {
+		return
+	}
+	if dir.byName == nil {
+		dir.byName, dir.byFold = map[string]*inode{}, map[string]*inode{}
+	}
+	dir.byName[c.Name], dir.byFold[fold(c.Name)] = c, c
 }
 
 // override takes over what n sets.
@@ -256,15 +269,10 @@ func (dir *inode) join(name string) string {
 
 // child returns the node in dir with this name, nil when there is none.
 func (dir *inode) child(name string) *inode {
-	for _, c := range dir.children {
-		if c.Deleted {
-			continue
-		}
-		if c.Name == name || !dir.CaseSensitive && foldEqual(c.Name, name) {
-			return c
-		}
+	if c := dir.byName[name]; c != nil || dir.CaseSensitive {
+		return c
 	}
-	return nil
+	return dir.byFold[fold(name)]
 }
 
 func (dir *inode) folder(name string) *inode {
@@ -275,7 +283,7 @@ func (dir *inode) folder(name string) *inode {
 		return c
 	}
 	c := &inode{Node: Node{Name: name, Dir: true}, parent: dir, path: dir.join(name)}
-	dir.children = append(dir.children, c)
+	dir.add(c)
 	return c
 }
 

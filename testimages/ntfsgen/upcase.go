@@ -60,18 +60,14 @@ func units(s string) []uint16 {
 	return u
 }
 
-func foldEqual(a, b string) bool {
-	x, y := units(a), units(b)
-	if len(x) != len(y) {
-		return false
-	}
+// fold returns s in a form that is the same for names that differ in case only.
+func fold(s string) string {
 	up := Upcase()
-	for i := range x {
-		if up[x[i]] != up[y[i]] {
-			return false
-		}
+	b := utf16le(s)
+	for i := 0; i < len(b); i += 2 {
+		le.PutUint16(b[i:], up[le.Uint16(b[i:])])
 	}
-	return true
+	return string(b)
 }
 
 // compareNames orders names as $I30 does: upper-cased units, then as they are.
