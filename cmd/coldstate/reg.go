@@ -282,12 +282,15 @@ func (p *regPrinter) note(h *hive.Hive, name string) {
 	}
 	p.hives = append(p.hives, h)
 	r := h.Recovery()
-	if text := r.String(); text != "" {
-		p.a.message("note", name+": "+text)
-	} else if h.Dirty() {
-		r.Dirty = true
-		r.Unrecovered = "Its transaction logs were not read."
-		p.a.message("note", name+": "+r.String())
+	if h.Dirty() && !r.Dirty {
+		r.Dirty, r.Unrecovered = true, "Its transaction logs were not read."
+	}
+	if r.Dirty {
+		kind := "note"
+		if r.Unrecovered != "" {
+			kind = "warning"
+		}
+		p.a.message(kind, name+": "+r.String())
 	}
 	if p.format == "json" && r.Dirty {
 		p.json(map[string]any{"hive": name, "recovery": r})
