@@ -563,3 +563,41 @@ func TestHostKind(t *testing.T) {
 		}
 	}
 }
+
+// Of two Windows on a volume the newer one is what came after.
+func TestFindNewest(t *testing.T) {
+	older := eleven
+	older.installed -= 1000
+	for _, second := range []windows{eleven, older} {
+		first := older
+		if second.installed == older.installed {
+			first = eleven
+		}
+		f := ten.in(first.in(files{}, ""), "Windows.old/")
+		for name, b := range second.in(files{}, "") {
+			f[strings.Replace(name, "Windows", "Another", 1)] = b
+		}
+		_, olds := open(t, f.write(t))
+		if len(olds) != 1 || olds[0].Live.InstallDate.Unix() != int64(eleven.installed) || olds[0].Folder != `C:\Windows.old` {
+			t.Errorf("%+v", olds)
+		}
+	}
+}
+
+// A profile that is too large to look through is not said to be empty.
+func TestHasFilesBudget(t *testing.T) {
+	_, olds := open(t, ten.in(files{"Windows.old/Users/anna/desktop.ini": nil}, "Windows.old/").write(t))
+	v, e, err := olds[0].System.Resolve(`C:\Users\anna`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fs, err := v.FS()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for seen, want := range map[int]bool{0: false, maxLook - 1: false, maxLook: true} {
+		if got := hasFiles(fs, e, 0, &seen); got != want {
+			t.Errorf("after %d entries: %t", seen, got)
+		}
+	}
+}
