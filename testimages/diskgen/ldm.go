@@ -111,7 +111,7 @@ func (d *LDMImage) WriteAt(p []byte, off int64) (int, error) {
 		in := at % ldmPage
 		part := p[n:min(int64(len(p)), int64(n)+ldmPage-in, int64(n)+d.size-at)]
 		page := d.pages[at/ldmPage]
-		if page == nil && strings.Trim(string(part), "\x00") != "" {
+		if page == nil && !zeros(part) {
 			page = make([]byte, ldmPage)
 			d.pages[at/ldmPage] = page
 		}
@@ -188,6 +188,15 @@ func LDM(g *LDMGroup) []*LDMImage {
 		}
 	}
 	return images
+}
+
+func zeros(b []byte) bool {
+	for _, c := range b {
+		if c != 0 {
+			return false
+		}
+	}
+	return true
 }
 
 func mustWrite(w io.WriterAt, b []byte, off int64) {
@@ -572,7 +581,7 @@ func ldmContent(images []*LDMImage, g *LDMGroup, v *LDMVolume, m *LDMMirror) {
 			}
 			at -= p.Size
 		}
-		if strings.Trim(string(b), "\x00") != "" {
+		if !zeros(b) {
 			panic("diskgen: the content does not fit the pieces")
 		}
 	}

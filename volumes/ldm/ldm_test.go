@@ -135,6 +135,16 @@ func check(t *testing.T, v *Volume, want *diskgen.LDMVolume) {
 		t.Errorf("%s: %d bytes, %v; the first wrong byte is %d", v.Name, n, err, at)
 		return
 	}
+}
+
+// checkRanges does the same with ranges anywhere.
+func checkRanges(t *testing.T, v *Volume, want *diskgen.LDMVolume) {
+	t.Helper()
+	if v.Err != nil || v.Size != want.Size {
+		return // check has told it
+	}
+	content, got := make([]byte, want.Size), make([]byte, 200*kib)
+	want.Content.ReadAt(content, 0)
 	rnd := rand.New(rand.NewPCG(1, 2))
 	for range 50 {
 		off := rnd.Int64N(v.Size)
@@ -158,6 +168,7 @@ func TestLayouts(t *testing.T) {
 		}
 		for i, v := range got.Volumes {
 			check(t, v, &g.Volumes[i])
+			checkRanges(t, v, &g.Volumes[i])
 			if v.Layout != layouts[i] || len(v.Problems) > 0 {
 				t.Errorf("%s is %s, problems %q", v.Name, v.Layout, v.Problems)
 			}
@@ -210,6 +221,7 @@ func TestMissingDisk(t *testing.T) {
 		for i, v := range got.Volumes {
 			if want[i] == "" {
 				check(t, v, &g.Volumes[i])
+				checkRanges(t, v, &g.Volumes[i])
 				continue
 			}
 			if missing(v) != want[i] || v.Reader() != nil {
@@ -558,6 +570,8 @@ func TestOutOfDate(t *testing.T) {
 
 // What a database may not say.
 func TestHostile(t *testing.T) {
+	want := testGroup(512)
+	m := makeMedia(want)
 	for name, change := range map[string]func(g *diskgen.LDMGroup){
 		"size":             func(g *diskgen.LDMGroup) { g.Volumes[0].Size = 1 << 62 },
 		"larger":           func(g *diskgen.LDMGroup) { g.Volumes[0].Size += 512 },
@@ -578,18 +592,16 @@ func TestHostile(t *testing.T) {
 		},
 	} {
 		g := testGroup(512)
-		want := testGroup(512)
 		for i := range g.Volumes {
 			g.Volumes[i].Content = nil
 		}
 		change(g)
-		m := makeMedia(g)
-		for i, full := range makeMedia(want) {
-			// The content of the others.
-			p := want.Disks[i].Places()
-			b := make([]byte, p.Room)
-			full.ReadAt(b, p.Public)
-			m[i].WriteAt(b, p.Public)
+		// The database of it over the content of the others.
+		for i, img := range diskgen.LDM(g) {
+			p := g.Disks[i].Places()
+			b := make([]byte, 512+200*128)
+			img.ReadAt(b, p.VMDB)
+			m[i].WriteAt(b, p.VMDB)
 		}
 		got := openMedia(t, g, m, 0, 1, 2, 3)
 		if v := got.Volumes[0]; v.Err == nil || v.Reader() != nil {
