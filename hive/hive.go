@@ -5,7 +5,9 @@
 // Hives come from disks of broken machines, so nothing in them is believed
 // before it is checked: each count is capped by the cell that holds it, each
 // walk has a budget, and one damaged cell costs what hangs on it and nothing
-// else. What was left out is in [Hive.Problems].
+// else. What was left out is in [Hive.Problems]. A hive that Windows did not
+// write out completely is made whole by its transaction logs, see
+// [OpenWithLogs].
 //
 // The format: https://github.com/msuhanov/regf/blob/master/Windows%20registry%20file%20format%20specification.md
 package hive
