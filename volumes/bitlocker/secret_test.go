@@ -1,0 +1,75 @@
+package bitlocker
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+)
+
+func TestParseSecret(t *testing.T) {
+	const good = "042647-302313-590458-071500-554323-116567-412181-516978"
+	want, err := ParseSecret(good)
+	if err != nil || want.Kind() != RecoveryPassword {
+		t.Fatal(want, err)
+	}
+	for _, text := range []string{strings.ReplaceAll(good, "-", " "), strings.ReplaceAll(good, "-", ""), "  " + good + "\t", strings.ReplaceAll(good, "-", "\u2013")} {
+		if s, err := ParseSecret(text); err != nil || string(s.key) != string(want.key) {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+	for text, group := range map[string]int{
+		"042647-302313-590459-071500-554323-116567-412181-516978":        3, // a digit
+		"042647-302313-590458-071500-554323-116567-412181-51697":         8, // one missing
+		"042647-302313-590458-071500-720896-116567-412181-516978":        5, // divisible by 11, too large
+		"042647-302313-590458-071500-554323-116567-412181":               0, // seven groups
+		"042647-302313-590458-071500-554323-116567-412181-516978-000011": 0,
+		strings.ReplaceAll(good, "-", "")[:47] + "0":                     8,
+	} {
+		_, err := ParseSecret(text)
+		var pe *PasswordError
+		if !errors.As(err, &pe) || pe.Group != group {
+			t.Errorf("%q: %v, want group %d", text, err, group)
+		} else if strings.Contains(err.Error(), "590459") || strings.Contains(err.Error(), "51697") {
+			t.Errorf("%v shows digits", err)
+		}
+	}
+	for _, text := range []string{"anaconda", "", "2024-01-31", "123456", "042647-302313", "pässwörd", good + "x"} {
+		if s, err := ParseSecret(text); err != nil || s.Kind() != Password {
+			t.Errorf("%q: %v, %v", text, s, err)
+		}
+	}
+}
+
+// A secret shows itself in no text.
+func TestSecretText(t *testing.T) {
+	s, _ := ParseSecret("hunter2")
+	for _, format := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
+		if got := fmt.Sprintf(format, s); got != "a password" {
+			t.Errorf("%s: %s", format, got)
+		}
+		if got := fmt.Sprintf(format, []Secret{s}); strings.ContainsAny(got, "{123456789") {
+			t.Errorf("%s in a list: %s", format, got)
+		}
+	}
+}
+
+func FuzzParseSecret(f *testing.F) {
+	f.Add("042647-302313-590458-071500-554323-116567-412181-516978")
+	f.Add("anaconda")
+	f.Fuzz(func(t *testing.T, text string) {
+		s, err := ParseSecret(text)
+		if err == nil && len(s.key) != 32 {
+			t.Errorf("a key of %d bytes", len(s.key))
+		}
+	})
+}
+
+func FuzzParseBEK(f *testing.F) {
+	f.Add([]byte(strings.Repeat("\x00", 48) + "\x08\x00\x06\x00\x09\x00\x00\x00"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if s, err := ParseBEK(b); err == nil && len(s.key) != 32 {
+			t.Errorf("a key of %d bytes", len(s.key))
+		}
+	})
+}
