@@ -21,7 +21,8 @@
 //	  a Windows -> decisions
 //	rules/          syntax trees + variables -> which objects, and why;
 //	                builtin/ holds the shipped rule files
-//	plan/           System + Users + rules -> the list to capture
+//	plan/           System + Users + rules -> the list to capture, and who
+//	                shall be in which local groups
 //
 //	  decisions -> deeds
 //	capture/        plan + System -> store
