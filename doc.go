@@ -38,6 +38,7 @@
 // The main job is one chain of calls, each taking what the last one gave:
 //
 //	volumes.Open -> offline.Find -> profile.Users -> rules.Compile -> plan.Build -> capture.Run -> store
+//	                    \_ winold.Find
 //
 // The import table is layout_test.go.
 package coldstate
