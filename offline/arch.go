@@ -170,8 +170,9 @@ func (s *System) Is64() bool { return is64(s.Arch) }
 
 func is64(arch string) bool { return arch == "AMD64" || arch == "ARM64" || arch == "IA64" }
 
-// parseArch reads Options.Arch.
-func parseArch(s string) (string, error) {
+// ParseArch reads what Options.Arch may be: "32", "64" (of whatever kind, "64"),
+// "arm64", and the names that Windows has. "" stays "".
+func ParseArch(s string) (string, error) {
 	switch strings.ToLower(strings.TrimSpace(s)) {
 	case "":
 		return "", nil

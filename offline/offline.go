@@ -183,7 +183,7 @@ func Find(set *volumes.Set, opt Options) ([]*System, []Problem, error) {
 }
 
 func (opt Options) check(set *volumes.Set) error {
-	if _, err := parseArch(opt.Arch); err != nil {
+	if _, err := ParseArch(opt.Arch); err != nil {
 		return err
 	}
 	return checkPlaces(set, opt)
@@ -348,7 +348,7 @@ func (s *System) read(opt Options) (err error) {
 		return err
 	}
 	s.readMachine()
-	arch, err := parseArch(opt.Arch)
+	arch, err := ParseArch(opt.Arch)
 	if err != nil {
 		return err
 	}

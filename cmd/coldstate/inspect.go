@@ -183,7 +183,7 @@ type accountDoc struct {
 
 func (c *inspectCmd) Run(a *app) error {
 	paths, opt := c.Source, volumes.Options{}
-	if len(paths) == 0 {
+	if len(paths) == 0 && c.Offline == "" {
 		// One disk that cannot be read must not hide the others.
 		opt.KeepGoing = true
 		local, err := volumes.LocalDisks()

@@ -110,6 +110,9 @@ func (a *app) openSourceWith(paths []string, f sourceFlags, vopt volumes.Options
 		opt.Arch, opt.ArchFrom = v, archVariable
 		a.message("note", fmt.Sprintf("%s is set: the Windows is taken to be a %s-bit one", archVariable, v))
 	}
+	if _, err := offline.ParseArch(opt.Arch); err != nil {
+		return nil, fail(statusUsage, fmt.Errorf("--arch: %w", err), "leave it out where the Windows tells its architecture itself")
+	}
 	places, err := parseMap(f.Map)
 	if err != nil {
 		return nil, err
