@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # wine.sh: runs the Windows build under Wine: demo, and capture, verify and
 # extract of an image file and of a folder. What comes out must be what
-# testimages/manifest.txt says.
+# testimages/manifest.txt says. Then groups.cmd runs under Wine's command
+# processor, and what it calls must be what plan/testdata/membership says.
 #
 # Installs what it needs when it is root on Debian. Wine lacks the function
 # with which Go gets random numbers, ProcessPrng of bcryptprimitives.dll: a
@@ -20,6 +21,7 @@ fail() { echo "FAIL: $*" >&2; exit 1; }
 missing=()
 command -v wine >/dev/null || missing+=(wine wine64)
 command -v x86_64-w64-mingw32-gcc >/dev/null || missing+=(gcc-mingw-w64-x86-64)
+[ -e /usr/share/i18n/locales/hi_IN ] || missing+=(locales)
 if [ ${#missing[@]} -gt 0 ]; then
   [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || fail "install ${missing[*]}"
   apt-get update -qq
@@ -121,3 +123,116 @@ cold 0 verify "$(win "$work/s2")"
 cold 3 extract "$(win "$work/s2")" --to "$(win "$work/x2")"
 result
 check "$work/x2"
+
+echo "== groups.cmd"
+mkdir "$work/groups"
+# As net.exe: notes its arguments in the file RECORD, with | between them. One
+# that holds the text in REFUSE is refused as net refuses an unknown account,
+# one that holds the text in MEMBER as it refuses somebody who is in the group.
+# As powershell.exe: does nothing, as that of Wine; with LOCALISED tells the
+# names in GROUP_544 … for the SIDs of groups, and notes who is put where.
+cat >"$work/record.c" <<'END'
+#include <windows.h>
+#include <stdio.h>
+#include <wchar.h>
+static void put(HANDLE h, const wchar_t *s) {
+  char b[8192];
+  DWORD n;
+  int k = WideCharToMultiByte(CP_UTF8, 0, s, -1, b, sizeof b, 0, 0);
+  if (k > 1) WriteFile(h, b, k - 1, &n, 0);
+}
+static int holds(const wchar_t *s, const wchar_t *variable) {
+  const wchar_t *v = _wgetenv(variable);
+  return v && *v && wcsstr(s, v);
+}
+int wmain(int argc, wchar_t **argv) {
+  HANDLE h = CreateFileW(_wgetenv(L"RECORD"), FILE_APPEND_DATA, 7, 0, OPEN_ALWAYS, 0, 0);
+  HANDLE out = GetStdHandle(STD_OUTPUT_HANDLE);
+  if (wcsstr(argv[0], L"powershell")) {
+    const wchar_t *script = argv[argc - 1], *sid = wcsstr(script, L"S-1-5-32-");
+    if (!_wgetenv(L"LOCALISED")) return 0;
+    if (sid && wcsstr(script, L"Translate")) {
+      wchar_t name[10] = L"GROUP_";
+      wcsncpy(name + 6, sid + 9, 3);
+      if (!_wgetenv(name)) return 1;
+      put(out, _wgetenv(name));
+      put(out, L"\r\n");
+      return 0;
+    }
+    put(h, wcsstr(script, L"Remove-") ? L"powershell remove|" : L"powershell add|");
+    put(h, _wgetenv(L"GROUP"));
+    put(h, L"|");
+    put(h, _wgetenv(L"OTHER"));
+    put(h, L"\n");
+    return 0;
+  }
+  for (int i = 1; i < argc; i++) {
+    if (i > 1) put(h, L"|");
+    put(h, argv[i]);
+  }
+  put(h, L"\n");
+  for (int i = 1; i < argc; i++) {
+    int refused = holds(argv[i], L"REFUSE");
+    if (refused || holds(argv[i], L"MEMBER")) {
+      put(out, refused ? L"System error 1789 has occurred.\r\n" : L"System error 1378 has occurred.\r\n");
+      return 2;
+    }
+  }
+  return 0;
+}
+END
+x86_64-w64-mingw32-gcc -municode -O2 -s -o "$work/groups/net.exe" "$work/record.c"
+cp "$work/groups/net.exe" "$work/groups/powershell.exe"
+# Wine's command processor reads files in the code page of the locale, whatever
+# chcp says; that of this one is UTF-8.
+mkdir "$work/locale"
+localedef -i hi_IN -f UTF-8 "$work/locale/hi_IN.UTF-8" || [ $? = 1 ] || fail localedef
+
+# groups STATUS FILE [NAME=VALUE…]: runs a groups.cmd; its calls are in calls.
+groups() {
+  local want=$1 got=0
+  cp "$2" "$work/groups/groups.cmd"
+  shift 2
+  rm -f "$work/calls"
+  (cd "$work/groups" && env LOCPATH="$work/locale" LC_ALL=hi_IN.UTF-8 RECORD="$(win "$work/calls")" "$@" \
+    timeout 300 wine cmd /c groups.cmd >"$work/out" 2>&1 </dev/null) || got=$?
+  [ $got = "$want" ] || { tail -n 20 "$work/out"; fail "groups.cmd exited $got, not $want"; }
+}
+same() { # FILE
+  diff "$1" "$work/calls" || fail "$1 is not what groups.cmd called"
+}
+for f in plan/testdata/membership/*.cmd; do
+  groups 0 "$f"
+  same "${f%.cmd}.calls"
+  echo "ok: $(basename "$f"): $(wc -l <"$work/calls") calls"
+done
+
+# The destination speaks another language, the domain is not there, and one
+# account is in its group already.
+groups 0 plan/testdata/membership/elsewhere.cmd LOCALISED=1 GROUP_544=Administratoren GROUP_545=Benutzer \
+  'GROUP_555=Desktop & mehr' REFUSE=S-1-5-21 MEMBER=bob
+cat >"$work/want" <<'END'
+localgroup|Administratoren|mia|/add
+localgroup|Administratoren|AzureAD\noa@contoso.com|/add
+localgroup|Administratoren|CORP\bob|/add
+localgroup|Benutzer|S-1-12-1-1-1-1-1|/add
+localgroup|Benutzer|S-1-5-21-10-20-30-1104|/add
+localgroup|Benutzer|S-1-5-21-10-20-30-1104|/add
+powershell add|Benutzer|S-1-5-21-10-20-30-1104
+localgroup|Desktop & mehr|S-1-5-21-10-20-30-1104|/add
+localgroup|Desktop & mehr|S-1-5-21-10-20-30-1104|/add
+powershell add|Desktop & mehr|S-1-5-21-10-20-30-1104
+END
+same "$work/want"
+# One account is not there; one is in its group already.
+groups 1 plan/testdata/membership/german.cmd REFUSE=dan
+grep -q '^1 could not be done' "$work/out" || fail "groups.cmd does not count what it could not do"
+groups 0 plan/testdata/membership/german.cmd MEMBER=eve
+echo "ok: another language, a domain that is not there, members already, refusals"
+
+# The same file comes out of a store and of the command.
+cold 0 plan "$(win "$work/demo/disk.img")" --cmd
+cmp "$work/out" "$work/s1/groups.cmd" || fail "the groups.cmd of the store is not that of plan --cmd"
+groups 0 "$work/s1/groups.cmd"
+grep -qx 'localgroup|Scanner operators|zoë|/add' "$work/calls" || { cat "$work/calls"; fail "a call is missing"; }
+echo "ok: groups.cmd of the sample: $(wc -l <"$work/calls") calls"
