@@ -96,6 +96,11 @@ func TestBrokenProfiles(t *testing.T) {
 	if !slices.Equal(karl.Redirected, redirected) {
 		t.Errorf("karl's folders\n got %+v\nwant %+v", karl.Redirected, redirected)
 	}
+	// A file with two names counts once, a circle of junctions is not entered.
+	jan, err := byID(t, users, testimages.ProfilesSID+"-1010").Sizes(context.Background())
+	if err != nil || jan.Of(SizeDocuments).Files+jan.Of(SizeDesktop).Files != 2 || jan.Total.Bytes-jan.Of(SizeOther).Bytes != 5+6 || jan.Unreadable != 0 {
+		t.Errorf("sizes of jan: %+v, %v", jan, err)
+	}
 	s, err := karl.Sizes(context.Background())
 	if err != nil {
 		t.Fatal(err)

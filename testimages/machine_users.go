@@ -1,6 +1,7 @@
 package testimages
 
 import (
+	"github.com/coldstate/coldstate/testimages/diskgen"
 	"github.com/coldstate/coldstate/testimages/hivegen"
 	"github.com/coldstate/coldstate/testimages/ntfsgen"
 )
@@ -28,7 +29,8 @@ const (
 //	-1007 gustav   NTUSER.DAT is damaged, and there is no copy
 //	-1008 heidi    NTUSER.DAT is missing
 //	-1009 ida      the folder is on D:, a junction stands for it in C:\Users
-//	-1010 jan      the key names the folder through C:\Dokumente und Einstellungen
+//	-1010 jan      the key names the folder through C:\Dokumente und Einstellungen;
+//	               a file with two names, a junction that leads in a circle
 //	-1011 karl     Documents on a server, Desktop in OneDrive, Music on D:,
 //	               Pictures a junction to D:, Videos on a network drive
 //	-1012 deleted  not in the SAM any more
@@ -74,7 +76,8 @@ func BrokenProfiles() (c, d []*ntfsgen.Node) {
 		user("gustav", local("1007"), ntfsgen.File("NTUSER.DAT", "this is no registry file")),
 		user("heidi", local("1008")),
 		ntfsgen.Junction("ida", `D:\Profile\ida`),
-		user("jan", local("1010"), hive()),
+		user("jan", local("1010"), hive(), ntfsgen.Dir("Desktop"), ntfsgen.File(`Documents\two names.txt`, "12345", ntfsgen.Link(`Users\jan\Desktop\second name.txt`)),
+			ntfsgen.Junction(`AppData\Local\Anwendungsdaten`, `C:\Users\jan\AppData\Local`, ntfsgen.SecurityNoListing())),
 		ntfsgen.Dir("karl", ntfsgen.SecurityUser(local("1011")), ntfsgen.Dir("AppData"),
 			ntfsgen.File("NTUSER.DAT", hivegen.Build(karl, hivegen.Options{})),
 			ntfsgen.File(`Documents\left behind.txt`, "from before the redirection"),
@@ -110,6 +113,17 @@ func BrokenProfiles() (c, d []*ntfsgen.Node) {
 	return c, d
 }
 
+// brokenProfiles is the machine of BrokenProfiles, whose installation has no
+// literal of its users.
+func brokenProfiles() *MachineDisks {
+	c, d := BrokenProfiles()
+	w := &Windows{Edition: Windows10, Computer: ProfilesName, MachineSID: ProfilesSID}
+	return newMachine(disks(gpt(
+		diskgen.Part{GUID: guid(3), Content: volume("Windows", c)},
+		diskgen.Part{GUID: guid(4), Content: volume("Data", d)},
+	)), Installation{Windows: w, Volume: 3, Root: "Windows", Letters: map[string]int{"C:": 3, "D:": 4}})
+}
+
 // ProfilesSAM returns the accounts of the machine of BrokenProfiles, with the
 // names that a Windows in German gives its own.
 func ProfilesSAM() *hivegen.SAM {
@@ -138,6 +152,7 @@ func ProfilesSAM() *hivegen.SAM {
 func profilesSystem() *hivegen.Key {
 	k := hivegen.K("ROOT")
 	k.At("Select").Add(hivegen.D("Current", 1))
+	k.At("MountedDevices").Add(hivegen.B(`\DosDevices\C:`, GPTDevice(guid(3))), hivegen.B(`\DosDevices\D:`, GPTDevice(guid(4))))
 	k.At(`ControlSet001\Control\ComputerName\ComputerName`).Add(hivegen.SZ("ComputerName", ProfilesName))
 	k.At(`ControlSet001\Control\Session Manager\Environment`).Add(hivegen.SZ("PROCESSOR_ARCHITECTURE", "AMD64"))
 	k.At(`ControlSet001\Services\Tcpip\Parameters`).Add(hivegen.SZ("Domain", "kontor.example"))
