@@ -44,7 +44,7 @@ const (
 
 	// Folders of the user.
 	RedirectedFolder Code = "redirected-folder" // it is on a server, see User.Redirected
-	FolderMissing    Code = "folder-missing"    // it is set to a place that is not on the given disks
+	FolderMissing    Code = "folder-missing"    // it is set to a place that does not exist on the given disks
 	FolderUnresolved Code = "folder-unresolved" // what it is set to is no path
 )
 

@@ -50,7 +50,8 @@ type User struct {
 	NameFrom, UPNFrom string
 	Kind              Kind
 	// SIDFrom tells where SID is from: "ProfileList", and for a folder
-	// without a key "UsrClass.dat", "NTUSER.DAT", "owner of NTUSER.DAT", …
+	// without a key "UsrClass.dat", "security of NTUSER.DAT", "owner of
+	// NTUSER.DAT", …
 	SIDFrom string
 	// DomainGroups are the SIDs of the groups of the domain that the account
 	// was in when policies were applied last.
@@ -72,7 +73,7 @@ type User struct {
 	Temporary bool
 	Roaming   string // the server path of a roaming profile
 	// RealID is the ID of the profile that is taken for the account's real
-	// one, OtherIDs are the other profiles of the account. They are empty for
+	// one, OtherIDs are the first other profiles of the account. They are empty for
 	// an account with one profile; of the real profile RealID is its own ID.
 	RealID   string
 	OtherIDs []string
@@ -93,7 +94,8 @@ type User struct {
 	// Redirected are those of them that are not in the profile folder or
 	// belong to a cloud, in the order of their names.
 	Redirected []Redirected
-	// Problems is what is wrong, for people. Cases says the same to programs.
+	// Problems is what is wrong, for people. Cases says the same to programs,
+	// and what is unusual without being wrong.
 	Problems []Problem
 	Cases    []Case
 

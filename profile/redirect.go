@@ -37,7 +37,7 @@ type Redirected struct {
 	// of, when it still has something in it.
 	Left string
 	// Cached is the folder with copies that Windows kept of Remote (Offline
-	// Files), "" for none. Their names are right, their security is not.
+	// Files), "" for none.
 	Cached string
 }
 
