@@ -128,6 +128,7 @@ func machines() map[string]func() *MachineDisks {
 		"mounted-mbr": mountedMBR,
 		"windows-old": windowsOld,
 		"german":      german,
+		"users":       brokenProfiles,
 
 		"dirty":      func() *MachineDisks { return dirty(Windows10, false) },
 		"dirty-win7": func() *MachineDisks { return dirty(Windows7, true) },

@@ -162,7 +162,7 @@ type inode struct {
 	byName   map[string]*inode // the children by name, but for those that are deleted
 	byFold   map[string]*inode // and by upper-cased name
 	names    []*name           // of the node itself
-	entries  []*name // of the folder
+	entries  []*name           // of the folder
 	security uint32
 
 	path    string
