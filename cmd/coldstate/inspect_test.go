@@ -8,16 +8,11 @@ import (
 	"path/filepath"
 	"reflect"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 
-	"github.com/coldstate/coldstate/internal/wstr"
-	"github.com/coldstate/coldstate/inventory"
-	"github.com/coldstate/coldstate/plan"
 	"github.com/coldstate/coldstate/profile"
 	"github.com/coldstate/coldstate/testimages"
-	"github.com/coldstate/coldstate/winold"
 )
 
 // inspectDisk runs inspect on the sample disk in a folder where it is called
@@ -315,70 +310,5 @@ func fillText(v reflect.Value, s string, depth int) {
 				fillText(v.Field(i), s, depth+1)
 			}
 		}
-	}
-}
-
-// TestInspectNormal prints a machine as most are.
-func TestInspectNormal(t *testing.T) {
-	in := normalInspection()
-	var b bytes.Buffer
-	if err := in.print(&b, false); err != nil {
-		t.Fatal(err)
-	}
-	golden(t, "testdata/inspect-normal.txt", b.String())
-	fits(t, b.String(), 25)
-	if strings.Contains(b.String(), "!") {
-		t.Errorf("a normal machine gives a warning:\n%s", b.String())
-	}
-}
-
-// normalInspection is a laptop with four partitions, three people of three
-// kinds, an account of Windows itself, and the Windows that it was upgraded
-// from.
-func normalInspection() *inspection {
-	free := func(n int64) *int64 { return &n }
-	days := 6
-	admin := []groupDoc{{"S-1-5-32-544", "Administratoren"}}
-	user := func(kind, name, domain, folder, last string, size int64) inspectedDoc {
-		return inspectedDoc{
-			UserDoc: plan.UserDoc{ID: name, SID: "S-1-5-21-1-2-3-1001", Name: wstr.Text(name), NameFrom: "SAM", Domain: wstr.Text(domain), Kind: kind, Folder: wstr.Text(`C:\Users\` + folder), Found: true, LastUse: last},
-			Size:    size, Sizes: &profile.Sizes{},
-		}
-	}
-	anna := user(profile.Microsoft, "anna", "LAPTOP-4711", "anna", "2026-11-19T17:02:11Z", 87<<30)
-	anna.Groups = admin
-	for _, f := range []string{"Desktop", "Documents", "Pictures"} {
-		anna.Redirected = append(anna.Redirected, profile.Redirected{Folder: f, Path: `C:\Users\anna\OneDrive\` + f, Cloud: `C:\Users\anna\OneDrive`})
-	}
-	bob := user(profile.Domain, "bob", "CORP", "bob.CORP", "2026-03-02T08:00:00Z", 3<<30)
-	bob.Redirected = []profile.Redirected{{Folder: "Documents", Remote: `\\fs01\home\bob\Documents`}}
-	carla := user(profile.Entra, "carla", "AzureAD", "CarlaMeier-Schönborn", "2025-12-24T18:30:00Z", 412<<20)
-	carla.UPN = "carla.meier-schoenborn@contoso.com"
-	service := user(profile.Service, "SYSTEM", "NT AUTHORITY", "x", "", 0)
-	admins := user(profile.Builtin, "Administrator", "LAPTOP-4711", "Administrator", "2023-01-01T10:00:00Z", 1<<20)
-	admins.Disabled, admins.Groups = true, admin
-	inv := &inventory.Inventory{
-		Machine:  inventory.Machine{Domain: "corp.example.com"},
-		State:    inventory.State{Shutdown: "2026-11-19T17:05:00Z", FastStartup: "on"},
-		Programs: slices.Repeat([]inventory.Program{{Name: "x"}, {Hidden: true}}, 41),
-		Apps:     slices.Repeat([]inventory.App{{}, {System: true}}, 12),
-		Printers: []inventory.Printer{{}, {}, {Virtual: true}},
-		WiFi:     make([]inventory.WiFi, 7),
-		Users:    []inventory.User{{Drives: make([]inventory.Drive, 1)}},
-	}
-	return &inspection{
-		Sources: []sourceDoc{{Path: "/dev/nvme0n1", Kind: "device", Size: 512110190592, Table: "gpt", Sector: 512, Volumes: []volumeDoc{
-			{Number: 1, Size: 100 << 20, Kind: "FAT", Partition: "EFI system", Unread: "not supported"},
-			{Number: 2, Size: 16 << 20, Kind: "Microsoft reserved", Partition: "Microsoft reserved", Unread: "not supported"},
-			{Number: 3, Size: 475 << 30, Free: free(301 << 30), Kind: "NTFS", Partition: "basic data", Label: "Windows", Letter: "C:"},
-			{Number: 4, Size: 990 << 20, Free: free(88 << 20), Kind: "NTFS", Partition: "Windows recovery", Label: "WinRE tools"},
-		}}},
-		Windows: []windowsDoc{{
-			Name: `C:\Windows`, Product: "Windows 11 Pro", Display: "24H2", Build: 26100, Revision: 2605, Architecture: "AMD64", Computer: "LAPTOP-4711", Installed: "2026-11-16",
-			Users: []inspectedDoc{service, admins, carla, bob, anna}, Inventory: inv,
-			Accounts: []accountDoc{{RID: 500, Name: "Administrator", Profile: true, Disabled: true}, {RID: 501, Name: "Gast", Disabled: true}, {RID: 1007, Name: "werkstatt"}},
-		}},
-		Old: []winold.Summary{{Folder: `C:\Windows.old`, Windows: `C:\Windows.old\Windows`, Kind: winold.WindowsOld, Product: "Windows 10 Pro", DaysLeft: &days,
-			Users: []winold.User{{State: winold.Moved}, {State: winold.Moved}, {State: winold.Here}}}},
 	}
 }
