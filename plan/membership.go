@@ -81,6 +81,9 @@ type Held struct {
 	Through string `json:"through,omitempty"`
 }
 
+// By names the SID that the account is in the group through.
+func (h Held) By() string { return throughName(h.Through) }
+
 // Wanted is a membership on the destination.
 type Wanted struct {
 	*LocalGroup `json:"-"`
@@ -439,7 +442,7 @@ func (b *memberBuilder) keep() {
 			}
 			p.Source = append(p.Source, Held{LocalGroup: l, SID: l.SID, Name: l.Name, Through: in.Through})
 			if l.SID == builtinSID(ridUsers) && !person {
-				add(l, "on the source by way of "+throughName(in.Through)+"; named here so that the account is in one for certain")
+				add(l, "on the source by way of "+throughName(in.Through)+", here by name")
 			}
 		}
 	}

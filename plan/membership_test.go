@@ -219,7 +219,7 @@ func TestReasons(t *testing.T) {
 		"ann S-1-5-32-545: changeGroup from Administrators at c.xml:2:1 [c.xml:2:1]",
 		"ann S-1-5-32-544: changeGroup to Users at c.xml:2:1 [c.xml:2:1]",
 		"ann " + machine + "-1010: as on the source []",
-		"dan S-1-5-32-545: on the source by way of INTERACTIVE; named here so that the account is in one for certain []",
+		"dan S-1-5-32-545: on the source by way of INTERACTIVE, here by name []",
 		"bob S-1-5-32-544: as on the source []",
 	} {
 		if !slices.Contains(got, want) {

@@ -182,7 +182,11 @@ func (m *Membership) cmdGroup(b *strings.Builder, g *LocalGroup, removing bool) 
 				fmt.Fprintf(&lines, "echo NOT DONE, its name cannot be written or is not known: %s\nset /a FAILED+=1\n", cmdComment(p.Label()))
 				continue
 			}
-			fmt.Fprintf(&lines, "echo   %s\n", forms[0])
+			who := forms[0]
+			if who == cmdQuote(more) && p.NameFrom != "" {
+				who += " " + cmdComment(p.Label())
+			}
+			fmt.Fprintf(&lines, "echo   %s\n", who)
 			fmt.Fprintf(&lines, "set \"OTHER=%s\"\n", more)
 			fmt.Fprintf(&lines, "net localgroup %s %s %s >\"%%OUT%%\" 2>&1", name, forms[0], verb)
 			fmt.Fprintf(&lines, "\nif errorlevel 1 call %s\n", failed)

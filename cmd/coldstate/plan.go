@@ -114,7 +114,7 @@ func printMembership(out io.Writer, m *plan.Membership) error {
 		}
 		for _, h := range p.Source {
 			if h.Through != "" && !slices.ContainsFunc(p.Groups, func(g plan.Wanted) bool { return g.LocalGroup == h.LocalGroup }) {
-				row(".", string(h.Name), "by way of "+h.Through)
+				row(".", string(h.Name), "by way of "+h.By())
 			}
 		}
 	}
@@ -138,14 +138,13 @@ type membershipTable struct{ w io.Writer }
 // Columns of the table; together with the blanks between them they have 80.
 const (
 	userColumn  = 22
-	kindColumn  = 11
-	groupColumn = 20
+	kindColumn  = 9
+	groupColumn = 22
 	whyColumn   = 80 - userColumn - kindColumn - groupColumn - 5
 )
 
 func (t membershipTable) row(user, kind, mark, group, why string) {
-	u, g, y := fold(printable(user), userColumn), fold(printable(group), groupColumn), fold(printable(why), whyColumn)
-	k := []string{kind}
+	u, k, g, y := fold(printable(user), userColumn), fold(kind, kindColumn), fold(printable(group), groupColumn), fold(printable(why), whyColumn)
 	m := []string{mark}
 	at := func(list []string, i int) string {
 		if i < len(list) {
@@ -153,7 +152,7 @@ func (t membershipTable) row(user, kind, mark, group, why string) {
 		}
 		return ""
 	}
-	for i := range max(len(u), len(g), len(y), 1) {
+	for i := range max(len(u), len(k), len(g), len(y)) {
 		line := fmt.Sprintf("%-*s %-*s %-1s %-*s %s", userColumn, at(u, i), kindColumn, at(k, i), at(m, i), groupColumn, at(g, i), at(y, i))
 		fmt.Fprintln(t.w, strings.TrimRight(line, " "))
 	}

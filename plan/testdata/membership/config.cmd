@@ -21,7 +21,7 @@ echo   "ann"
 set "OTHER="
 net localgroup "%GROUP%" "ann" /add >"%OUT%" 2>&1
 if errorlevel 1 call :notadded
-rem PC\dan (local): on the source by way of INTERACTIVE; named here so that the account is in one for certain
+rem PC\dan (local): on the source by way of INTERACTIVE, here by name
 echo   "NEWCORP\daniel"
 set "OTHER="
 net localgroup "%GROUP%" "NEWCORP\daniel" /add >"%OUT%" 2>&1
@@ -31,7 +31,7 @@ echo   "NEWCORP\bob"
 set "OTHER="
 net localgroup "%GROUP%" "NEWCORP\bob" /add >"%OUT%" 2>&1
 if errorlevel 1 call :notadded
-rem CORP\cyd (domain): on the source by way of INTERACTIVE; named here so that the account is in one for certain
+rem CORP\cyd (domain): on the source by way of INTERACTIVE, here by name
 echo   "NEWCORP\cyd"
 set "OTHER="
 net localgroup "%GROUP%" "NEWCORP\cyd" /add >"%OUT%" 2>&1

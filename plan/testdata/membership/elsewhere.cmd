@@ -38,12 +38,12 @@ set "NAME=Users"
 set "ENGLISH=Users"
 call :find
 echo %GROUPSID% is "%GROUP%"
-rem AzureAD\Guessed (entra): on the source by way of INTERACTIVE; named here so that the account is in one for certain
-echo   "S-1-12-1-1-1-1-1"
+rem AzureAD\Guessed (entra): on the source by way of INTERACTIVE, here by name
+echo   "S-1-12-1-1-1-1-1" AzureAD\Guessed
 set "OTHER=S-1-12-1-1-1-1-1"
 net localgroup "%GROUP%" "S-1-12-1-1-1-1-1" /add >"%OUT%" 2>&1
 if errorlevel 1 call :notadded
-rem S-1-5-21-10-20-30-1104 (domain): on the source by way of INTERACTIVE; named here so that the account is in one for certain
+rem S-1-5-21-10-20-30-1104 (domain): on the source by way of INTERACTIVE, here by name
 echo   "S-1-5-21-10-20-30-1104"
 set "OTHER=S-1-5-21-10-20-30-1104"
 net localgroup "%GROUP%" "S-1-5-21-10-20-30-1104" /add >"%OUT%" 2>&1

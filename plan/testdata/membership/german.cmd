@@ -33,7 +33,7 @@ set "NAME=Benutzer"
 set "ENGLISH=Users"
 call :find
 echo %GROUPSID% is "%GROUP%"
-rem PC\dan (local): on the source by way of INTERACTIVE; named here so that the account is in one for certain
+rem PC\dan (local): on the source by way of INTERACTIVE, here by name
 echo   "dan"
 set "OTHER="
 net localgroup "%GROUP%" "dan" /add >"%OUT%" 2>&1
@@ -43,7 +43,7 @@ echo   "eve"
 set "OTHER="
 net localgroup "%GROUP%" "eve" /add >"%OUT%" 2>&1
 if errorlevel 1 call :notadded
-rem CORP\cyd (domain): on the source by way of INTERACTIVE; named here so that the account is in one for certain
+rem CORP\cyd (domain): on the source by way of INTERACTIVE, here by name
 echo   "CORP\cyd"
 set "OTHER=S-1-5-21-10-20-30-1104"
 net localgroup "%GROUP%" "CORP\cyd" /add >"%OUT%" 2>&1
