@@ -417,3 +417,44 @@ func TestGolden(t *testing.T) {
 		})
 	}
 }
+
+// FuzzGroupsCmd: whatever accounts and groups are called, groups.cmd has it as
+// text between quotation marks or not at all, and the Config.xml can be read.
+func FuzzGroupsCmd(f *testing.F) {
+	for _, s := range []string{"ann", "R&D 100% ^!", `a" & del *.*`, "x\r\ny", "日本", "%PATH%", `\`, "--", "]]>", "<&>", "\xff", ""} {
+		f.Add(s, s, "Users")
+		f.Add("PC", "ann", s)
+	}
+	f.Fuzz(func(t *testing.T, domain, name, group string) {
+		for _, builtin := range []bool{true, false} {
+			g := &plan.LocalGroup{SID: "S-1-5-32-545", Name: wstr.Text(group), English: "Users", Builtin: builtin}
+			account := wstr.Text(domain + `\` + name)
+			m := &plan.Membership{Computer: wstr.Text(domain), Groups: []*plan.LocalGroup{g}, Members: []*plan.Member{{
+				ID: "x", SID: corp + "-1", Name: wstr.Text(name), NameFrom: "SAM", Domain: wstr.Text(domain), Kind: profile.Local, Captured: true,
+				Accounts: []wstr.Text{account}, Groups: []plan.Wanted{{LocalGroup: g, Name: g.Name, Reason: name}},
+			}}}
+			want := `"` + strings.ReplaceAll(string(account), "%", "%%") + `" /add`
+			for line := range strings.SplitSeq(string(m.Cmd()), "\r\n") {
+				if strings.ContainsAny(line, "\r\n\x00\x1a") || strings.Count(line, `"`)%2 != 0 {
+					t.Fatalf("%q", line)
+				}
+				comment := strings.HasPrefix(line, "rem") || strings.HasPrefix(line, "echo NOT")
+				if comment && strings.ContainsAny(line, `&|<>^%"`) {
+					t.Fatalf("%q", line)
+				}
+				if strings.HasPrefix(line, `net localgroup "%GROUP%" "`) && !strings.Contains(line, `"%OTHER%"`) && !strings.Contains(line, want) {
+					t.Fatalf("%q is not in %q", want, line)
+				}
+			}
+			cfg, _, err := migxml.ParseConfig("c.xml", m.ConfigXML())
+			if err != nil {
+				t.Fatalf("%v\n%s", err, m.ConfigXML())
+			}
+			for _, c := range cfg.Groups {
+				if c.To != group || len(c.Include) != 1 {
+					t.Fatalf("%q became %q", group, c.To)
+				}
+			}
+		}
+	})
+}
