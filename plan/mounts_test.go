@@ -124,3 +124,28 @@ func TestMounts(t *testing.T) {
 		})
 	}
 }
+
+// TestDetectMounts: detection goes through mounted folders.
+func TestDetectMounts(t *testing.T) {
+	set, err := volumes.Open([]string{mountsDisk(t)}, volumes.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer set.Close()
+	systems, _, err := offline.Find(set, offline.Options{})
+	if err != nil || len(systems) != 1 {
+		t.Fatal(systems, err)
+	}
+	p := newProbe(systems[0], nil)
+	for _, tt := range []struct {
+		node, leaf string
+		want       bool
+	}{
+		{`C:\Data`, "a.txt", true}, {`C:\Data\sub`, "b.doc", true}, {`C:\*`, "b.doc", true}, {`C:\Data\*`, "b.doc", true}, {`C:\Dee`, "d.txt", true},
+		{`C:\Data`, "d.txt", false}, {`C:\*`, "no.doc", false}, {`C:\Lost\*`, "a.txt", false},
+	} {
+		if got := p.Exists(rules.File, tt.node, tt.leaf, true); got != tt.want {
+			t.Errorf(`%s [%s]: %v`, tt.node, tt.leaf, got)
+		}
+	}
+}

@@ -49,7 +49,7 @@ func (p *probe) file(node, leaf string, hasLeaf bool) bool {
 	if err != nil {
 		return false
 	}
-	q := question{pattern: wstr.Upper(winpath.Clean(node)), leaf: leaf, hasLeaf: hasLeaf, budget: probeBudget}
+	q := question{sys: p.sys, pattern: wstr.Upper(winpath.Clean(node)), leaf: leaf, hasLeaf: hasLeaf, budget: probeBudget}
 	if !wild {
 		return q.fits(fs, e)
 	}
@@ -57,6 +57,7 @@ func (p *probe) file(node, leaf string, hasLeaf bool) bool {
 }
 
 type question struct {
+	sys     *offline.System
 	pattern string // the whole node pattern, upper case
 	leaf    string
 	hasLeaf bool
@@ -103,6 +104,9 @@ func (q *question) below(fs volumes.FS, e volumes.Entry, path string, depth int)
 			return false
 		}
 		info, err := fs.Info(c)
+		if err == nil && info.Reparse == winfs.TagMountPoint && q.mounted(winpath.Join(path, fs.Name(c)), depth+1) {
+			return true
+		}
 		if err != nil || !info.IsDir() || winfs.IsNameSurrogate(info.Reparse) {
 			continue
 		}
@@ -111,6 +115,21 @@ func (q *question) below(fs volumes.FS, e volumes.Entry, path string, depth int)
 		}
 	}
 	return false
+}
+
+// mounted asks the volume that is mounted in the folder path, if that is how
+// the volume is called.
+func (q *question) mounted(path string, depth int) bool {
+	v, base, ok := q.sys.MountAt(path)
+	if !ok || v == nil || !wstr.EqualFold(q.sys.Path(v, base), path) {
+		return false
+	}
+	fs, err := v.FS()
+	if err != nil {
+		return false
+	}
+	e, err := fs.Lookup(base)
+	return err == nil && q.below(fs, e, path, depth)
 }
 
 // matches says whether the node pattern fits the path of a folder: `X\*`
