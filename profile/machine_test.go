@@ -3,38 +3,28 @@ package profile
 import (
 	"context"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/coldstate/coldstate/offline"
 	"github.com/coldstate/coldstate/testimages"
-	"github.com/coldstate/coldstate/testimages/ntfsgen"
 	"github.com/coldstate/coldstate/volumes"
 )
 
-// brokenProfiles opens the machine with the broken profiles; D: is the second
-// volume.
+// brokenProfiles opens the machine with the broken profiles.
 func brokenProfiles(t *testing.T) *offline.System {
 	t.Helper()
-	dir := t.TempDir()
-	c, d := testimages.BrokenProfiles()
-	var paths []string
-	for i, nodes := range [][]*ntfsgen.Node{c, d} {
-		vol := ntfsgen.Build(ntfsgen.Options{}, nodes...)
-		path := filepath.Join(dir, fmt.Sprintf("volume%d.img", i+1))
-		if err := testimages.WriteImage(path, vol, vol.Size()); err != nil {
-			t.Fatal(err)
-		}
-		paths = append(paths, path)
+	paths, err := testimages.Machine("users").WriteTo(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
 	}
 	set, err := volumes.Open(paths, volumes.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { set.Close() })
-	systems, problems, err := offline.Find(set, offline.Options{Map: map[byte]int{'D': 2}})
+	systems, problems, err := offline.Find(set, offline.Options{})
 	if err != nil || len(systems) != 1 || len(problems) != 0 {
 		t.Fatalf("%d systems, problems %v, error %v", len(systems), problems, err)
 	}

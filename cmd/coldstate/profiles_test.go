@@ -1,31 +1,21 @@
 package main
 
 import (
-	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/coldstate/coldstate/testimages"
-	"github.com/coldstate/coldstate/testimages/ntfsgen"
 )
 
-// profilesDisks writes the volumes of the machine with the broken profiles
-// and gives the arguments that name them.
+// profilesDisks writes the disks of the machine with the broken profiles.
 func profilesDisks(t *testing.T) []string {
 	t.Helper()
-	dir := t.TempDir()
-	c, d := testimages.BrokenProfiles()
-	var args []string
-	for i, nodes := range [][]*ntfsgen.Node{c, d} {
-		vol := ntfsgen.Build(ntfsgen.Options{}, nodes...)
-		path := filepath.Join(dir, fmt.Sprintf("volume%d.img", i+1))
-		if err := testimages.WriteImage(path, vol, vol.Size()); err != nil {
-			t.Fatal(err)
-		}
-		args = append(args, path)
+	paths, err := testimages.Machine("users").WriteTo(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
 	}
-	return append(args, "--map", "D=2")
+	return paths
 }
 
 // TestBrokenProfiles captures the machine with the broken profiles: whatever
