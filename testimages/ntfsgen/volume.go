@@ -1,10 +1,12 @@
 package ntfsgen
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
 	"io"
 	"math/bits"
+	"os"
 	"slices"
 	"strings"
 
@@ -167,6 +169,44 @@ func (e *extent) read(p []byte, off int64) {
 	default:
 		clear(out)
 	}
+}
+
+// WriteFile writes the volume as a sparse file.
+func (v *Volume) WriteFile(path string) (err error) {
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if e := f.Close(); err == nil {
+			err = e
+		}
+	}()
+	if err := f.Truncate(v.size); err != nil {
+		return err
+	}
+	const page = 64 << 10
+	buf, zero := make([]byte, page), make([]byte, page)
+	done := int64(0)
+	for _, e := range slices.Concat(v.extents, v.patches) {
+		if e.at < done {
+			done = 0 // a patch
+		}
+		for at := max(done, e.at/page*page); at < e.at+e.n; at += page {
+			n, err := v.ReadAt(buf, at)
+			if err != nil && err != io.EOF {
+				return err
+			}
+			done = at + page
+			if bytes.Equal(buf[:n], zero[:n]) {
+				continue
+			}
+			if _, err := f.WriteAt(buf[:n], at); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // Patch returns a volume in which the bytes at off are b; v stays as it is.
