@@ -92,7 +92,7 @@ func Read(sys *offline.System, users []*profile.User) *Inventory {
 	r.printers()
 	r.wifi()
 	if dir, ok := sys.Env().Lookup("CSIDL_COMMON_APPDATA"); ok {
-		r.inv.Phonebook = append(r.inv.Phonebook, r.phonebook(dir)...)
+		r.inv.Phonebook = append(r.inv.Phonebook, r.phonebook(sys.Follow(dir))...)
 	}
 	for _, u := range users {
 		if !u.Person() {
@@ -137,7 +137,7 @@ func (r *reader) user(u *profile.User, apps *apps) User {
 	}
 	apps.user(u)
 	if dir, ok := u.Env().Lookup("CSIDL_APPDATA"); ok && u.DirFound {
-		out.Phonebook = r.phonebook(dir)
+		out.Phonebook = r.phonebook(r.sys.Follow(dir))
 	}
 	return out
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/coldstate/coldstate/offline"
 	"github.com/coldstate/coldstate/profile"
 	"github.com/coldstate/coldstate/testimages/hivegen"
+	"github.com/coldstate/coldstate/testimages/ntfsgen"
 	"github.com/coldstate/coldstate/volumes"
 )
 
@@ -499,6 +500,29 @@ func TestPhonebook(t *testing.T) {
 	list, more := readPhonebook([]byte("PhoneNumber=lost\n[]\n[B\xfcro]\nPHONENUMBER= 1 \ntype=7\nnonsense"))
 	if more || len(list) != 1 || list[0] != (Connection{Name: "Büro", Server: "1"}) {
 		t.Errorf("%+v, %v", list, more)
+	}
+}
+
+// TestMovedFolders: links stand for ProgramData and AppData.
+func TestMovedFolders(t *testing.T) {
+	m := newMachine()
+	m.user(annaSID, "anna", hivegen.K("ROOT"))
+	roaming := ntfsgen.File(`Profile data\Microsoft\Network\Connections\Pbk\rasphone.pbk`, "[Work]\n")
+	programData := ntfsgen.File(`Moved\Microsoft\Wlansvc\Profiles\Interfaces\{1}\{2}.xml`, wlan("Netz", ""))
+	vol := ntfsgen.Build(ntfsgen.Options{}, ntfsgen.File(`Windows\System32\config\SYSTEM`, build(m.system)), ntfsgen.File(`Windows\System32\config\SOFTWARE`, build(m.software)),
+		ntfsgen.File(`Users\anna\NTUSER.DAT`, m.files["Users/anna/NTUSER.DAT"]), ntfsgen.Junction(`Users\anna\AppData`, `C:\Elsewhere`), ntfsgen.Junction(`Elsewhere\Roaming`, `C:\Profile data`),
+		ntfsgen.Junction("ProgramData", `C:\Moved`), roaming, programData)
+	img := filepath.Join(t.TempDir(), "volume.img")
+	b := make([]byte, vol.Size())
+	if _, err := vol.ReadAt(b, 0); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(img, b, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	inv := readFolder(t, img)
+	if len(inv.WiFi) != 1 || inv.WiFi[0].SSID != "Netz" || len(inv.Users) != 1 || len(inv.Users[0].Phonebook) != 1 {
+		t.Errorf("Wi-Fi %v, users %+v, problems %v", inv.WiFi, inv.Users, inv.Problems)
 	}
 }
 

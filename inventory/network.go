@@ -72,7 +72,8 @@ func (r *reader) wifi() {
 	if r.sys.XP() {
 		r.wzc()
 	} else if dir, ok := r.sys.Env().Lookup("CSIDL_COMMON_APPDATA"); ok {
-		r.wlansvc(winpath.Join(dir, `Microsoft\Wlansvc\Profiles\Interfaces`))
+		// The folder may have been moved to another drive.
+		r.wlansvc(winpath.Join(r.sys.Follow(dir), `Microsoft\Wlansvc\Profiles\Interfaces`))
 	}
 }
 
