@@ -163,6 +163,34 @@ func (s *System) mountedDevices() {
 	}
 }
 
+// LetterOf is the letter that the installation gives to the partition of a
+// drive of the host, 0 for none. Those that a volume of the set answers are
+// not among them.
+func (s *System) LetterOf(d volumes.HostDrive) byte {
+	k, err := s.SystemHive.Root().Key("MountedDevices")
+	if err != nil {
+		return 0
+	}
+	for v := range k.Values() {
+		letter := mountedLetter(v.Name())
+		data, err := v.Data()
+		if letter == 0 || err != nil || !slices.Contains(s.Missing, letter) {
+			continue
+		}
+		switch dev := parseDevice(data); dev.kind {
+		case deviceGPT:
+			if dev.guid == d.GUID && d.GUID != [16]byte{} {
+				return letter
+			}
+		case deviceMBR:
+			if dev.signature == d.Signature && d.Signature != 0 && dev.offset == d.Offset {
+				return letter
+			}
+		}
+	}
+	return 0
+}
+
 // placeSystem tells the drive of the system volume and sets Dir.
 func (s *System) placeSystem() Drive {
 	d := Drive{Volume: s.Volume, How: "SystemRoot"}

@@ -190,8 +190,21 @@ func (a *app) openOffline(f sourceFlags, maps []mapping, opt offline.Options) (*
 		return nil, a.sourceError(err)
 	}
 	s, err := a.findWindows(set, f, places, opt)
-	if err != nil || f.Windows != "" {
-		return s, err
+	if err != nil {
+		return nil, err
+	}
+	if more := a.otherDrives(s, cfg); len(more) > 0 && !opt.Replace {
+		s.Close()
+		places = append(more, places...)
+		if set, err = volumes.Open(addSources([]string{chosen.source}, places), volumes.Options{}); err != nil {
+			return nil, a.sourceError(err)
+		}
+		if s, err = a.findWindows(set, f, places, opt); err != nil {
+			return nil, err
+		}
+	}
+	if f.Windows != "" {
+		return s, nil
 	}
 	// What lies on the sources of the mappings was not asked for.
 	var others []string
@@ -208,6 +221,26 @@ func (a *app) openOffline(f sourceFlags, maps []mapping, opt offline.Options) (*
 		a.message("warning", fmt.Sprintf("%s: there is another Windows, which is not taken: %s", cfg.Name, name))
 	}
 	return s, nil
+}
+
+// hostDrives lists the drives of the host; tests have others.
+var hostDrives = volumes.HostDrives
+
+// otherDrives are the drives of the host that are drives of the chosen
+// Windows, too, which lies in a folder of the host: WinPE has given them other
+// letters.
+func (a *app) otherDrives(s *source, cfg *offline.Config) []mapping {
+	if len(s.systems) != 1 || s.systems[0].Volume.HostPath == "" || len(s.systems[0].Missing) == 0 {
+		return nil
+	}
+	var out []mapping
+	for _, d := range hostDrives() {
+		if letter := s.systems[0].LetterOf(d); letter != 0 {
+			a.message("note", fmt.Sprintf("%s: %s is drive %c: of the offline Windows", cfg.Name, d.Root, letter))
+			out = append(out, mapping{where: cfg.Name, how: "drive " + d.Root + " of this system", path: string(rune(letter)) + `:\`, what: d.Root})
+		}
+	}
+	return out
 }
 
 // listed says whether one of found is w under another spelling.

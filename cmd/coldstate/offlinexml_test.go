@@ -11,6 +11,7 @@ import (
 
 	"github.com/coldstate/coldstate/testimages"
 	"github.com/coldstate/coldstate/testimages/hivegen"
+	"github.com/coldstate/coldstate/volumes"
 )
 
 // hostWindows makes a Windows folder on the host, with a user, and gives the
@@ -244,6 +245,41 @@ func TestMappings(t *testing.T) {
 	file := offlineXML(t, []string{at("w/Windows")}, `<mappings><path>D:\, E:\</path></mappings>`)
 	status, stdout, stderr := tool(t, "cat", "--offline", file, `D:\e.txt`)
 	if status != 0 || stdout != "e" || !strings.Contains(stderr, `E:\ is taken as D:\ of the offline Windows, the second path first: D:\ is not here`) {
+		t.Errorf("status %d, %q: %s", status, stdout, stderr)
+	}
+}
+
+// TestHostDrives: in WinPE the other drives of the Windows have other letters;
+// they are known by their partitions.
+func TestHostDrives(t *testing.T) {
+	root := t.TempDir()
+	at := func(name string) string { return filepath.Join(root, filepath.FromSlash(name)) }
+	hostWindows(t, at("w"), "Windows", "PE")
+	const gpt, mbr = "c01d57a7-0000-4000-8000-000000000004", 0x629458E4
+	system := hivegen.K("ROOT", hivegen.K("Select", hivegen.D("Current", 1)), hivegen.K("ControlSet001"))
+	system.At("MountedDevices").Add(hivegen.B(`\DosDevices\D:`, testimages.GPTDevice(gpt)), hivegen.B(`\DosDevices\E:`, testimages.MBRDevice(mbr, 1<<20)),
+		hivegen.B(`\DosDevices\F:`, testimages.MBRDevice(mbr, 2<<20)))
+	writeText(t, at("w/Windows/System32/config/SYSTEM"), string(hivegen.Build(system, hivegen.Options{})))
+	writeText(t, at("host x/d.txt"), "d")
+	writeText(t, at("host y/e.txt"), "e")
+	writeText(t, at("host z/z.txt"), "z")
+	defer func(old func() []volumes.HostDrive) { hostDrives = old }(hostDrives)
+	hostDrives = func() []volumes.HostDrive {
+		return []volumes.HostDrive{
+			{Root: at("host z"), Signature: mbr, Offset: 3 << 20}, {Root: at("host y"), Signature: mbr, Offset: 1 << 20},
+			{Root: at("host x"), GUID: [16]byte(testimages.GPTDevice(gpt)[8:])}, {Root: at("w")},
+		}
+	}
+	file := offlineXML(t, []string{at("w/Windows")}, "")
+	for path, want := range map[string]string{`D:\d.txt`: "d", `E:\e.txt`: "e", `C:\Users\anna\Documents\letter.txt`: "of PE"} {
+		status, stdout, stderr := tool(t, "cat", "--offline", file, path)
+		if status != 0 || stdout != want || !strings.Contains(stderr, "note: "+file+": "+at("host x")+" is drive D: of the offline Windows") || strings.Contains(stderr, "host z") {
+			t.Errorf("%s: status %d, %q: %s", path, status, stdout, stderr)
+		}
+	}
+	// Mappings replace what is found out.
+	file = offlineXML(t, []string{at("w/Windows")}, "<mappings><path>"+at("host z")+`, D:\</path></mappings>`)
+	if status, stdout, stderr := tool(t, "cat", "--offline", file, `D:\z.txt`); status != 0 || stdout != "z" || strings.Contains(stderr, "host x") {
 		t.Errorf("status %d, %q: %s", status, stdout, stderr)
 	}
 }
