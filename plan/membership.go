@@ -309,10 +309,16 @@ func (m *Member) Label() string {
 	return string(m.Name)
 }
 
-// certain says whether the name is the account's and not a guess: nobody is
-// put into a group by a guess.
+// certain says whether the name is the account's and not a guess, and one that
+// Windows allows: nobody is put into a group by a guess, and an account whose
+// name on the disk is "CORP\x" is not that of CORP.
 func (m *Member) certain() bool {
-	return m.NameFrom != "" && !strings.Contains(m.NameFrom, "guess") && m.Name != ""
+	return m.NameFrom != "" && !strings.Contains(m.NameFrom, "guess") && m.Name != "" && !strings.ContainsAny(string(m.Name), `"/\[]:;|=,+*?<>`)
+}
+
+// address says whether the account has a mail address that can be written.
+func (m *Member) address() bool {
+	return strings.Contains(string(m.UPN), "@") && !strings.ContainsAny(string(m.UPN), `"/\[]:;|,*?<>`)
 }
 
 // names fills in what the account is called on the destination.
@@ -352,12 +358,12 @@ func (b *memberBuilder) names(p *person) {
 		if p.certain() && p.NameFrom == "SAM" {
 			p.Accounts = append(p.Accounts, p.Name)
 		}
-		if strings.Contains(string(p.UPN), "@") {
+		if p.address() {
 			p.Accounts = append(p.Accounts, `MicrosoftAccount\`+p.UPN)
 		}
 	case profile.Entra:
 		switch {
-		case strings.Contains(string(p.UPN), "@"):
+		case p.address():
 			p.Accounts = []wstr.Text{`AzureAD\` + p.UPN}
 		case p.certain():
 			p.Accounts = []wstr.Text{`AzureAD\` + p.Name}
@@ -365,12 +371,12 @@ func (b *memberBuilder) names(p *person) {
 	case profile.Domain:
 		// A name without its domain would be looked for among the local
 		// accounts first.
-		if p.certain() && domain != "" {
+		if p.certain() && domain != "" && !strings.Contains(domain, `\`) {
 			p.Accounts = []wstr.Text{wstr.Text(domain + `\` + name)}
 		}
 	default:
 		switch {
-		case !p.certain() || domain == "":
+		case !p.certain() || domain == "" || strings.Contains(domain, `\`):
 		case wstr.EqualFold(domain, b.computer):
 			p.Accounts = []wstr.Text{p.Name}
 		default:

@@ -282,7 +282,7 @@ func TestOneAccount(t *testing.T) {
 
 // TestHostileNames: what a disk calls an account never becomes a command.
 func TestHostileNames(t *testing.T) {
-	for _, name := range []string{`a" & del *.* & "`, "a\r\ndel *.*", "a\nb", "\x1b[2J", "a\x00b", `a\`, "\xed\xa0\x80", strings.Repeat("x", 700), "a\u2028b", "\ufeff"} {
+	for _, name := range []string{`a" & del *.* & "`, "a\r\ndel *.*", "a\nb", "\x1b[2J", "a\x00b", `a\`, "\xed\xa0\x80", strings.Repeat("x", 700), "a\u2028b", "\ufeff", `CORP\admin`, "/domain"} {
 		h := office()
 		h.sam.Aliases[0].Name = "R&D"
 		h.users = []*profile.User{user(profile.Local, machine+"-1001", "PC", name, "SAM")}

@@ -31,7 +31,7 @@ const (
 rem Puts the accounts of %s into their local groups on this Windows.
 rem Run it as administrator, when the local accounts are there. It can be run
 rem again. It ends with errorlevel 0 when everybody is where the plan says.
-setlocal DisableDelayedExpansion
+setlocal EnableExtensions DisableDelayedExpansion
 set "FAILED=0"
 if not defined TEMP set "TEMP=%%SystemRoot%%\Temp"
 set "OUT=%%TEMP%%\coldstate-groups-%%RANDOM%%.txt"
@@ -137,7 +137,7 @@ func (m *Membership) Cmd() []byte {
 // cmdGroup writes the lines about one group, if there are any.
 func (m *Membership) cmdGroup(b *strings.Builder, g *LocalGroup, removing bool) {
 	var lines strings.Builder
-	groupOK := cmdName(string(g.Name)) && (g.SID == "" || validSID(g.SID))
+	groupOK := cmdName(string(g.Name)) && !strings.Contains(string(g.Name), `\`) && (g.SID == "" || validSID(g.SID))
 	name := `"%GROUP%"`
 	if !g.Builtin {
 		name = cmdQuote(string(g.Name))
@@ -251,7 +251,7 @@ const maxCmdName = 600
 // here; a damaged or a hostile disk can.
 func cmdName(s string) bool {
 	return s != "" && len(s) <= maxCmdName && utf8.ValidString(s) && strings.IndexFunc(s, func(r rune) bool {
-		return r == '"' || r < ' ' || 0x7f <= r && r < 0xa0 || r == 0x2028 || r == 0x2029 || r == 0xfeff
+		return r == '"' || r == '/' || r < ' ' || 0x7f <= r && r < 0xa0 || r == 0x2028 || r == 0x2029 || r == 0xfeff
 	}) < 0 && !strings.HasSuffix(s, `\`)
 }
 

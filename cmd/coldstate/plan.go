@@ -26,8 +26,9 @@ type planCmd struct {
 
 func (planCmd) Help() string {
 	return `The local groups that each user was in on the source, those it shall be in on
-the destination, and why. A capture stores the same as plan.json, Config.xml
-and groups.cmd.
+the destination, and why. In the table "+" is a group that an account gets,
+"-" one that it is taken out of, "." one that it is in without being put there.
+A capture stores the same as plan.json, Config.xml and groups.cmd.
 
 Example:
   coldstate plan disk.img

@@ -2,7 +2,7 @@
 rem Puts the accounts of PC into their local groups on this Windows.
 rem Run it as administrator, when the local accounts are there. It can be run
 rem again. It ends with errorlevel 0 when everybody is where the plan says.
-setlocal DisableDelayedExpansion
+setlocal EnableExtensions DisableDelayedExpansion
 set "FAILED=0"
 if not defined TEMP set "TEMP=%SystemRoot%\Temp"
 set "OUT=%TEMP%\coldstate-groups-%RANDOM%.txt"
