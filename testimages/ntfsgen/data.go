@@ -101,6 +101,14 @@ func (d *Data) Holes(hole func(off, n int64) bool) *Data { d.holes = hole; retur
 // clusters of garbage are allocated.
 func (d *Data) Valid(n int64) *Data { d.valid, d.nonResident = n, true; return d }
 
+// ValidSize is the initialised size, Size where Valid was not called.
+func (d *Data) ValidSize() int64 {
+	if d.valid < 0 {
+		return d.Size
+	}
+	return min(d.valid, d.Size)
+}
+
 // Split stores the content in n runs at least, if it has as many clusters,
 // out of their order on the volume.
 func (d *Data) Split(n int) *Data { d.runs, d.nonResident = n, true; return d }

@@ -445,10 +445,7 @@ func (b *builder) put(s *stream, content []byte) {
 // place lays the content of a stream out in clusters; flags are those of its
 // attribute.
 func (b *builder) place(d *Data, encrypted bool) (s *stream, flags uint16) {
-	s = &stream{size: d.Size, valid: d.Size}
-	if d.valid >= 0 {
-		s.valid = min(d.valid, d.Size)
-	}
+	s = &stream{size: d.Size, valid: d.ValidSize()}
 	stored := max(d.Size, int64(len(d.Bytes)))
 	if encrypted {
 		flags |= flagEncrypted
