@@ -114,6 +114,11 @@ func checkSystem(t *testing.T, s *offline.System, want testimages.Installation) 
 	if len(want.Users) > 0 {
 		checkUsers(t, s, want)
 	}
+	if want.Later != nil {
+		if h, ok := s.HiveState(s.Config("SYSTEM")); !ok || len(h.Recovery.Applied) == 0 {
+			t.Errorf("the log of SYSTEM is not replayed: %+v", h)
+		}
+	}
 	for _, h := range s.HiveStates() {
 		if dirty := want.Later != nil; h.Error != "" || h.Recovery.Unrecovered != "" || h.Recovery.Dirty && !dirty {
 			t.Errorf("%s: %+v", h.Path, h)
