@@ -264,7 +264,7 @@ func (b *memberBuilder) people(users []*profile.User, selected func(*profile.Use
 	}
 	if b.sam != nil {
 		for _, a := range b.sam.Accounts {
-			if a.SID == "" || bySID[a.SID] != nil {
+			if a.SID == "" || bySID[a.SID] != nil || profile.ServiceAccount(a.Name, b.computer) {
 				continue
 			}
 			p := &person{Member: &Member{ID: a.SID, SID: a.SID, Name: wstr.Text(a.Name), NameFrom: "SAM", Domain: wstr.Text(b.computer), UPN: wstr.Text(a.Internet), Kind: profile.Local}}
@@ -546,6 +546,7 @@ func (b *memberBuilder) apply() {
 		for _, p := range b.list {
 			switch {
 			case g.AppliesTo == migxml.MigratedUsers && !p.Captured, g.AppliesTo == migxml.NonmigratedUsers && p.Captured:
+			case !p.Captured && p.Kind == profile.Builtin: // the destination has its own
 			case from != nil && !slices.Contains(p.base, from):
 			case !b.reaches(g, p):
 			default:
@@ -565,7 +566,7 @@ func (b *memberBuilder) apply() {
 		for _, c := range changes[p] {
 			reason := fmt.Sprintf("changeGroup from %s", c.rule.From)
 			p.want(c.to, reason+" at "+c.rule.Pos.String(), c.rule.Pos.String())
-			if c.from == nil || given[c.from] || slices.ContainsFunc(p.Leaves, func(w Wanted) bool { return w.LocalGroup == c.from }) {
+			if c.from == nil || given[c.from] || p.always(c.from) || slices.ContainsFunc(p.Leaves, func(w Wanted) bool { return w.LocalGroup == c.from }) {
 				continue
 			}
 			p.Groups = slices.DeleteFunc(p.Groups, func(w Wanted) bool { return w.LocalGroup == c.from })

@@ -150,7 +150,7 @@ func TestMembership(t *testing.T) {
 		{"the documented recipe", rule("*", "Users", "MigratedUsers", inc("*")), "",
 			"ann: Administratoren Benutzer Scanner\nbob: Administratoren Benutzer\ncyd: Benutzer Remotedesktopbenutzer Scanner\ndan: Benutzer\neve: Benutzer", ""},
 		{"by English name", rule("Administrators", "users", "AllUsers", inc("*")), "",
-			"(Administrator): Benutzer -Administratoren\nann: Benutzer Scanner -Administratoren\nbob: Benutzer -Administratoren\ncyd: Benutzer Remotedesktopbenutzer Scanner\ndan: Benutzer\neve: Benutzer", ""},
+			"ann: Benutzer Scanner -Administratoren\nbob: Benutzer -Administratoren\ncyd: Benutzer Remotedesktopbenutzer Scanner\ndan: Benutzer\neve: Benutzer", ""},
 		{"by the name on the source", rule("administratoren", "BENUTZER", "MigratedUsers", inc(`PC\ann`)), "",
 			changed("ann: Administratoren Scanner", "ann: Benutzer Scanner -Administratoren"), ""},
 		{"with its domain", rule(`BUILTIN\Administrators`, `BUILTIN\Users`, "MigratedUsers", inc(`PC\ann`)), "",
@@ -177,7 +177,7 @@ func TestMembership(t *testing.T) {
 		{"appliesTo MigratedUsers", rule("*", "Guests", "MigratedUsers", inc(`PC\*`)), machine + "-1002",
 			strings.Replace(changed("ann: Administratoren Scanner", "ann: Administratoren Scanner Guests", "eve: Benutzer", "eve: Benutzer Guests"), "dan: Benutzer\n", "", 1), ""},
 		{"appliesTo NonmigratedUsers", rule("*", "Guests", "nonmigratedusers", inc(`PC\*`)), machine + "-1002",
-			"(Administrator): Guests\n(dan): Guests\n" + strings.Replace(kept, "dan: Benutzer\n", "", 1), ""},
+			"(dan): Guests\n" + strings.Replace(kept, "dan: Benutzer\n", "", 1), ""},
 		{"from nowhere", rule("Helden", "Users", "AllUsers", inc("*")), "", kept,
 			`c.xml:2:1: from="Helden" is no group of the source and none that every Windows has: the rule reaches nobody`},
 		{"to what is not there", rule("*", "Helden", "MigratedUsers", inc(`PC\ann`)), "",
@@ -263,6 +263,24 @@ func TestNobodyIsForgotten(t *testing.T) {
 	m = plan.Members(&offline.System{ComputerName: "PC"}, nil, h.users[:1], nil, nil)
 	if m.Unread == "" || len(m.Warnings) != 1 || !strings.Contains(m.Warnings[0], "the groups of the source cannot be read") {
 		t.Errorf("%q, %q", m.Unread, m.Warnings)
+	}
+}
+
+// TestBuiltin: what the accounts are in that every Windows has is not changed,
+// and they are touched only when somebody worked under them.
+func TestBuiltin(t *testing.T) {
+	h := office()
+	h.sam.Users = append(h.sam.Users, hivegen.User{RID: 501, Name: "Gast"}, hivegen.User{RID: 1099, Name: "HomeGroupUser$"})
+	h.config = `<changeGroup from="Administrators" to="Users" appliesTo="AllUsers"><include><pattern>*</pattern></include></changeGroup>
+<changeGroup from="*" to="Power Users" appliesTo="NonmigratedUsers"><include><pattern>*</pattern></include></changeGroup>`
+	h.users = []*profile.User{user(profile.Builtin, machine+"-500", "PC", "Administrator", "SAM")}
+	m := h.members(t)
+	want := "(ann): Benutzer Power Users -Administratoren\n(dan): Power Users\n(eve): Power Users\nAdministrator: Administratoren Benutzer"
+	if got := show(m); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	if cmd := string(m.Cmd()); strings.Contains(cmd, `"Administrator" /delete`) || !strings.Contains(cmd, `net localgroup "%GROUP%" "Administrator" /add`) {
+		t.Error(cmd)
 	}
 }
 

@@ -470,12 +470,17 @@ func (n *names) serviceName(u *User) bool {
 	if u.Kind == Domain || u.Kind == Entra {
 		return false
 	}
-	name := wstr.Upper(u.Name)
+	return ServiceAccount(u.Name, n.sys.ComputerName)
+}
+
+// ServiceAccount says whether Windows makes a local account of that name on
+// that computer for itself, with a SID like those of people.
+func ServiceAccount(name, computer string) bool {
+	name, computer = wstr.Upper(name), wstr.Upper(computer)
 	switch name {
 	case "DEFAULTUSER0", "DEFAULTUSER1", "DEFAULTUSER100000", "WDAGUTILITYACCOUNT", "WSIACCOUNT",
 		"HOMEGROUPUSER$", "SUPPORT_388945A0", "HELPASSISTANT", "ASPNET":
 		return true
 	}
-	computer := wstr.Upper(n.sys.ComputerName)
 	return computer != "" && (name == "IUSR_"+computer || name == "IWAM_"+computer)
 }
