@@ -647,9 +647,9 @@ func (b *builder) logFile() []byte {
 		} else {
 			le.PutUint16(r[10:], 0)
 		}
-		le.PutUint32(r[16:], uint32(64-bits.TrailingZeros(logSize/8))) // bits of a sequence number
-		le.PutUint16(r[20:], 48+160)                                   // length of the area
-		le.PutUint16(r[22:], 48)                                       // where the clients are
+		le.PutUint32(r[16:], uint32(67-bits.Len(logSize))) // bits of a sequence number
+		le.PutUint16(r[20:], 48+160)                       // length of the area
+		le.PutUint16(r[22:], 48)                           // where the clients are
 		le.PutUint64(r[24:], logSize)
 		le.PutUint16(r[36:], 48) // header of a log record
 		le.PutUint16(r[38:], 64) // first record in a page
