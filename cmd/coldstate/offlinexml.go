@@ -78,7 +78,7 @@ type winDir struct {
 
 // tryWinDir looks whether a path of an offline.xml is a Windows folder, has
 // one in it, or is a disk with one. The error says why it is none.
-func tryWinDir(p offline.ConfigPath, opt offline.Options) (*winDir, error) {
+func tryWinDir(p offline.ConfigPath, opt offline.Options, vopt volumes.Options) (*winDir, error) {
 	path, err := onHost(p.Path)
 	if err != nil {
 		return nil, err
@@ -97,7 +97,7 @@ func tryWinDir(p offline.ConfigPath, opt offline.Options) (*winDir, error) {
 	}
 	var why []error
 	for _, source := range tries {
-		names, err := windowsIn(source, opt)
+		names, err := windowsIn(source, opt, vopt)
 		if err == nil {
 			return &winDir{p, source, names}, nil
 		}
@@ -111,8 +111,8 @@ func tryWinDir(p offline.ConfigPath, opt offline.Options) (*winDir, error) {
 
 // windowsIn names the installations in a source; the error says why there is
 // none.
-func windowsIn(source string, opt offline.Options) ([]string, error) {
-	set, err := volumes.Open([]string{source}, volumes.Options{})
+func windowsIn(source string, opt offline.Options, vopt volumes.Options) ([]string, error) {
+	set, err := volumes.Open([]string{source}, vopt)
 	var se *volumes.SourceError
 	if errors.As(err, &se) {
 		return nil, se.Err
@@ -139,7 +139,7 @@ func windowsIn(source string, opt offline.Options) ([]string, error) {
 }
 
 // openOffline opens what an offline.xml names.
-func (a *app) openOffline(f sourceFlags, maps []mapping, opt offline.Options) (*source, error) {
+func (a *app) openOffline(f sourceFlags, maps []mapping, opt offline.Options, vopt volumes.Options) (*source, error) {
 	cfg, warnings, err := readOfflineXML(f.Offline)
 	for _, w := range warnings {
 		a.message("warning", w.String())
@@ -154,7 +154,7 @@ func (a *app) openOffline(f sourceFlags, maps []mapping, opt offline.Options) (*
 		if len(found) > 0 && !cfg.FailOnMultiple {
 			break
 		}
-		w, err := tryWinDir(d, opt)
+		w, err := tryWinDir(d, opt, vopt)
 		switch {
 		case err != nil:
 			failed = append(failed, fmt.Sprintf("%s: %s: %s", at(d.Pos), d.Path, strings.ReplaceAll(err.Error(), "\n", "; ")))
@@ -185,7 +185,7 @@ func (a *app) openOffline(f sourceFlags, maps []mapping, opt offline.Options) (*
 	}
 	opt.Replace = len(places) > 0
 	places = append(places, maps...) // they come last, and count
-	set, err := volumes.Open(addSources([]string{chosen.source}, places), volumes.Options{})
+	set, err := volumes.Open(addSources([]string{chosen.source}, places), vopt)
 	if err != nil {
 		return nil, a.sourceError(err)
 	}
@@ -196,7 +196,7 @@ func (a *app) openOffline(f sourceFlags, maps []mapping, opt offline.Options) (*
 	if more := a.otherDrives(s, cfg); len(more) > 0 && !opt.Replace {
 		s.Close()
 		places = append(more, places...)
-		if set, err = volumes.Open(addSources([]string{chosen.source}, places), volumes.Options{}); err != nil {
+		if set, err = volumes.Open(addSources([]string{chosen.source}, places), vopt); err != nil {
 			return nil, a.sourceError(err)
 		}
 		if s, err = a.findWindows(set, f, places, opt); err != nil {

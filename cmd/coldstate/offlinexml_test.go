@@ -308,6 +308,8 @@ func TestOfflineCommands(t *testing.T) {
 		{[]string{"extract", "--to", at("all")}, 0, ""},
 		{[]string{"capture", "--to", at("store")}, 0, ""},
 		{[]string{"capture", "--dry-run", "--json"}, 0, `"windows"`},
+		{[]string{"plan"}, 0, "anna"},
+		{[]string{"plan", at("w")}, 2, ""},
 		{[]string{"ls", at("w"), letter}, 2, ""},
 		{[]string{"cat", at("w"), letter}, 2, ""},
 		{[]string{"find", at("w"), "x"}, 2, ""},

@@ -121,7 +121,7 @@ func (a *app) openSourceWith(paths []string, f sourceFlags, vopt volumes.Options
 		if len(paths) > 0 {
 			return nil, f.both(paths[0])
 		}
-		return a.openOffline(f, places, opt)
+		return a.openOffline(f, places, opt, vopt)
 	}
 	if len(paths) == 0 {
 		return nil, errNoSource
