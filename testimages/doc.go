@@ -1,6 +1,6 @@
 // Package testimages is a small Windows disk for tests and for the command
-// demo, and damaged variants of it. Neither the disk nor its manifest is made
-// by the packages under test.
+// demo, damaged variants of it, and the disks of other machines. None of them is
+// made by the packages under test.
 //
 // # What the disk is
 //
@@ -20,7 +20,17 @@
 // Where ntfs-3g cannot say something (the size of a cloud placeholder) it
 // says what the builder asked for.
 //
-// # Building it again
+// # Machines
+//
+// Machine gives the disks of other machines by name: two Windows on one disk,
+// letters that WinPE would give the other way round, volumes in folders, all
+// ages of Windows, Windows.old in all its spellings, dirty hives, broken
+// profiles, names in German. They are written in Go when they are asked for:
+// an installation is a literal of type Windows, which is also what a test
+// compares with. Package ntfsgen writes the volumes, diskgen the partition
+// tables, hivegen the hives.
+//
+// # Building the sample disk again
 //
 // As root, on Debian with the packages that build.sh names, with FUSE:
 //
