@@ -1,12 +1,15 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 
+	"github.com/coldstate/coldstate/internal/pe"
 	"github.com/coldstate/coldstate/offline"
 	"github.com/coldstate/coldstate/profile"
 	"github.com/coldstate/coldstate/testimages"
@@ -95,6 +98,10 @@ func checkSystem(t *testing.T, s *offline.System, want testimages.Installation) 
 	got := fmt.Sprintf("%s: %s %d %s %s", s.Dir, s.Product, s.Build, s.Arch, s.ComputerName)
 	if w := fmt.Sprintf("%s: %s %d %s %s", want.Dir, want.Edition.Name, want.Edition.Build, want.Arch, computer); got != w {
 		t.Errorf("%s\nwant %s", got, w)
+	}
+	kernel, err := s.ReadFile(s.Dir+`\System32\ntoskrnl.exe`, 1<<20)
+	if version, e := pe.Version(bytes.NewReader(kernel), int64(len(kernel))); want.Users != nil && (err != nil || e != nil || !strings.HasSuffix(version.String(), fmt.Sprintf("%d.%d", want.Edition.Build, want.Edition.UBR))) {
+		t.Errorf("%s: the kernel has version %v (%v, %v)", want.Dir, version, err, e)
 	}
 	letters := map[string]int{}
 	for _, d := range s.Drives {
