@@ -40,7 +40,7 @@ type Node struct {
 	// Links are further names, as paths from the root; files only.
 	Links []string
 	// Attr are the attributes of $STANDARD_INFORMATION; 0 is Archive for
-	// files. For a folder, Options of content compression are up to the author.
+	// files. What follows from the rest of the node is added.
 	Attr uint32
 	// Times are nil for Options.Times.
 	Times *Times
@@ -63,7 +63,8 @@ type Node struct {
 	// Sequence is the sequence number of the record; 0 is 1.
 	Sequence uint16
 	// Deleted leaves the record as deletion does: not in use, in no index,
-	// its clusters free.
+	// its clusters free. What a deleted folder holds is in use all the same,
+	// and so an orphan.
 	Deleted bool
 
 	Children []*Node
