@@ -38,6 +38,7 @@ type FS struct {
 var (
 	_ winfs.FS     = (*FS)(nil)
 	_ winfs.Medium = (*FS)(nil)
+	_ winfs.Extras = (*FS)(nil)
 )
 
 // Open reads the volume that r holds from its offset 0. size is the number of
@@ -60,7 +61,7 @@ func Open(r io.ReaderAt, size int64, opt Options) (*FS, error) {
 
 // load makes the index of $MFT.
 func (fs *FS) load() {
-	sc := scanner{fs: fs, x: &fs.x, room: maxSaved, sdRoom: maxOwnSDs}
+	sc := scanner{fs: fs, x: &fs.x, room: maxSaved, sdRoom: maxOwnSDs, valueRoom: maxValues}
 	sc.scan()
 	sc.merge()
 	fs.sortNamed()
@@ -175,7 +176,7 @@ func (fs *FS) Info(e winfs.Entry) (winfs.Info, error) {
 	info := winfs.Info{
 		File:     winfs.FileID(makeRef(f.num, f.seq)),
 		Start:    -1,
-		Attr:     f.attr,
+		Attr:     f.attr &^ attrOurs,
 		Created:  f.created,
 		Modified: f.modified,
 		Changed:  f.changed,
@@ -184,6 +185,8 @@ func (fs *FS) Info(e winfs.Entry) (winfs.Info, error) {
 		Streams:  int(f.streams),
 		Mode:     f.mode,
 		Reparse:  fs.tagOf(i, f),
+
+		CaseSensitive: f.attr&attrCaseSensitive != 0,
 	}
 	if f.flags&flagMadeUp != 0 && f.num != rootRecord {
 		info.File = 1<<48 - 1 // a record number that no volume has
@@ -435,7 +438,8 @@ func (fs *FS) Reparse(e winfs.Entry) ([]byte, error) {
 	return fs.attrOf(f, typeReparsePoint, maxReparse)
 }
 
-// Lookup finds the entry of a path, the metadata files included.
+// Lookup finds the entry of a path, the metadata files included. Where no name
+// fits, 8.3 names are tried.
 func (fs *FS) Lookup(path string) (winfs.Entry, error) {
 	i := fs.tree.root
 	e := fs.Root()
@@ -480,5 +484,5 @@ func (fs *FS) child(dir uint32, name string) (winfs.Entry, bool) {
 			return kids[found], true
 		}
 	}
-	return 0, false
+	return fs.childByShort(dir, name)
 }

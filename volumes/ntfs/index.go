@@ -79,7 +79,13 @@ type index struct {
 	tags  []tag
 	names names
 	runs  arena
-	sds   []string // own descriptors, each once
+	sds   []string          // own descriptors, each once
+	short chunks[shortName] // by entry
+	odd   []uint32          // entries whose short name has no "~"
+	// extras is by file, values holds what they point to, each behind its
+	// length.
+	extras []extra
+	values arena
 	// inUse holds a bit for each record number that has a file; rank counts
 	// the bits before each word.
 	inUse []uint64
@@ -127,6 +133,8 @@ func (x *index) finish() {
 	x.links.parts = clipLast(x.links.parts)
 	x.named.parts = clipLast(x.named.parts)
 	x.runs.parts = clipLast(x.runs.parts)
+	x.short.parts = clipLast(x.short.parts)
+	x.values.parts = clipLast(x.values.parts)
 }
 
 func clipLast[T any](parts [][]T) [][]T {
@@ -212,8 +220,22 @@ func (a *names) seal() {
 	a.cur = a.cur[:0]
 }
 
-func (a *names) get(off uint32) string {
-	p := a.parts[off>>arenaBits][off&(arenaSize-1):]
+func (a *names) get(off uint32) string { return nameAt(a.parts[off>>arenaBits][off&(arenaSize-1):]) }
+
+// peek is get for what is not sealed yet, too.
+func (a *names) peek(off uint32) string {
+	if k := int(off >> arenaBits); k < len(a.parts) {
+		return a.get(off)
+	}
+	p := a.cur[off&(arenaSize-1):]
+	n := 1 + int(p[0])
+	if p[0] >= 0x80 {
+		n = 2 + (int(p[0]&0x7f)<<8 | int(p[1]))
+	}
+	return nameAt(string(p[:n]))
+}
+
+func nameAt(p string) string {
 	if n := int(p[0]); n < 0x80 {
 		return p[1 : 1+n]
 	}

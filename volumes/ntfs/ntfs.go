@@ -13,7 +13,8 @@
 //
 // # What is listed
 //
-// Every name of every file in use, but not its 8.3 name. The metadata files of
+// Every name of every file in use. An 8.3 name is no entry of its own: Lookup
+// follows it, ShortName tells it. The metadata files of
 // the volume (records 0 to 15, and what lies in $Extend) are no one's data and
 // are left out of the root folder; Lookup still finds them: `$MFT`,
 // `$Secure`, `$Extend\$UsnJrnl`. Files whose folder is gone, has been replaced

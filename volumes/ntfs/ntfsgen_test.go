@@ -83,6 +83,9 @@ func checkFile(fs *FS, e winfs.Entry, f ntfsgen.Placed) error {
 			return fmt.Errorf("size %d, want %d", info.Size, size)
 		}
 	}
+	if err := checkExtras(fs, e, f); err != nil {
+		return err
+	}
 	list, err := fs.Streams(e)
 	if err != nil {
 		return err
@@ -93,6 +96,48 @@ func checkFile(fs *FS, e winfs.Entry, f ntfsgen.Placed) error {
 	for _, s := range f.Streams {
 		if err := checkStream(fs, e, s.Name, s.Data); err != nil {
 			return fmt.Errorf("stream %q: %w", s.Name, err)
+		}
+	}
+	return nil
+}
+
+// checkExtras compares what few files have.
+func checkExtras(fs *FS, e winfs.Entry, f ntfsgen.Placed) error {
+	if info, err := fs.Info(e); err != nil || info.CaseSensitive != f.CaseSensitive {
+		return fmt.Errorf("case sensitive %v (%w), want %v", info.CaseSensitive, err, f.CaseSensitive)
+	}
+	var want []winfs.EA
+	for _, a := range f.EAs {
+		if !strings.HasPrefix(a.Name, "$KERNEL.") {
+			want = append(want, winfs.EA{Name: a.Name, Value: a.Value, Need: a.Need})
+		}
+	}
+	b, err := fs.EAs(e)
+	if err != nil {
+		return err
+	}
+	if got, err := winfs.ParseEAs(b); err != nil || !slices.EqualFunc(got, want, func(a, b winfs.EA) bool {
+		return a.Name == b.Name && bytes.Equal(a.Value, b.Value) && a.Need == b.Need
+	}) {
+		return fmt.Errorf("extended attributes %v (%w), want %v", got, err, want)
+	}
+	id, err := fs.ObjectID(e)
+	if want := f.ObjectID[:]; err != nil || f.ObjectID == [16]byte{} && id != nil || f.ObjectID != [16]byte{} && !bytes.Equal(id, want) {
+		return fmt.Errorf("object id %x (%w), want %x", id, err, want)
+	}
+	short := ""
+	if winfs.Path(fs, e) == f.Paths[0] {
+		short = f.Short // the pair of the first name
+	}
+	if got := fs.ShortName(e); got != short {
+		return fmt.Errorf("short name %q, want %q", got, short)
+	}
+	if short != "" {
+		dir := f.Paths[0][:len(f.Paths[0])-len(fs.Name(e))]
+		for _, name := range []string{short, strings.ToLower(short)} {
+			if got, err := fs.Lookup(dir + name); err != nil || got != e {
+				return fmt.Errorf("lookup of %q: entry %d (%w), want %d", dir+name, got, err, e)
+			}
 		}
 	}
 	return nil

@@ -12,11 +12,13 @@ const (
 	typeStandardInformation = 0x10
 	typeAttributeList       = 0x20
 	typeFileName            = 0x30
+	typeObjectID            = 0x40
 	typeSecurityDescriptor  = 0x50
 	typeVolumeName          = 0x60
 	typeData                = 0x80
 	typeBitmap              = 0xB0
 	typeReparsePoint        = 0xC0
+	typeEA                  = 0xE0
 	typeEnd                 = 0xFFFFFFFF
 )
 

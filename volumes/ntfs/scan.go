@@ -41,9 +41,11 @@ type scanner struct {
 	listWork int64
 	byBase   []extension
 
-	late    []named // reparse data outside of the record: only file and place
-	sdRoom  int
-	sdIndex map[string]uint32
+	late      []late            // values outside of the record
+	eas       map[string]uint32 // extended attributes that are kept, in index.values
+	sdRoom    int
+	valueRoom int
+	sdIndex   map[string]uint32
 
 	bitmap     []byte // $MFT:$BITMAP, read when the first bad record asks for it
 	haveBitmap bool
@@ -52,12 +54,19 @@ type scanner struct {
 	attrs, data []attr
 	runs        []run
 	enc, name   []byte
+	space       []byte // name spaces of the links of the file at hand
 }
 
 // extension is a record that continues another.
 type extension struct {
 	num  uint32
 	base reference
+}
+
+// late is a value that is read after the pass.
+type late struct {
+	file, place, typ uint32
+	size             int64
 }
 
 // scan makes the pass.
@@ -245,14 +254,23 @@ func (sc *scanner) merge() {
 		sc.fill(i, attrs)
 	}
 	for _, l := range sc.late {
-		s := sc.fs.stored(l.size, l.place)
-		b := make([]byte, min(l.size, wofData))
-		if _, err := s.ReadAt(b, 0); err != nil {
-			sc.damage(l.file, "the reparse data cannot be read: "+err.Error())
+		n, what := l.size, "the extended attributes"
+		if l.typ == typeReparsePoint {
+			n, what = min(n, wofData), "the reparse data"
+		}
+		b := make([]byte, n)
+		if _, err := sc.fs.stored(l.size, l.place).ReadAt(b, 0); err != nil && n > 0 {
+			sc.damage(l.file, what+" cannot be read: "+err.Error())
 			continue
 		}
-		sc.tag(l.file, b)
+		if l.typ == typeReparsePoint {
+			sc.tag(l.file, b)
+		} else {
+			sc.extraOf(l.file, b, nil)
+		}
 	}
+	sc.eas = nil
+	sc.sortExtras()
 	slices.SortFunc(sc.x.tags, func(a, b tag) int { return cmp.Compare(a.file, b.file) })
 }
 
@@ -395,7 +413,9 @@ func (sc *scanner) fill(i uint32, attrs []attr) {
 	x := sc.x
 	f := x.files.at(i)
 	haveSI, long := false, false
-	var dos, sd, reparse *attr
+	var dos, sd, reparse, ea, id *attr
+	first := x.links.n
+	sc.space = sc.space[:0]
 	sc.data = sc.data[:0]
 	for k := range attrs {
 		a := &attrs[k]
@@ -407,7 +427,12 @@ func (sc *scanner) fill(i uint32, attrs []attr) {
 				f.modified = wstr.Filetime(binary.LittleEndian.Uint64(v[8:]))
 				f.changed = wstr.Filetime(binary.LittleEndian.Uint64(v[16:]))
 				f.accessed = wstr.Filetime(binary.LittleEndian.Uint64(v[24:]))
-				f.attr |= binary.LittleEndian.Uint32(v[32:]) &^ winfs.AttrDirectory
+				f.attr |= binary.LittleEndian.Uint32(v[32:]) &^ (winfs.AttrDirectory | attrOurs)
+				// The word that was the version number; its other bits mean
+				// other things.
+				if f.flags&flagDir != 0 && binary.LittleEndian.Uint32(v[40:])&1 != 0 {
+					f.attr |= attrCaseSensitive
+				}
 				if len(v) >= 72 {
 					f.sec = binary.LittleEndian.Uint32(v[52:])
 				}
@@ -418,6 +443,7 @@ func (sc *scanner) fill(i uint32, attrs []attr) {
 			case len(a.value) > space && a.value[space] == 2:
 				dos = a
 			case sc.addLink(i, a.value):
+				sc.space = append(sc.space, a.value[space])
 				long = true
 			}
 		case typeSecurityDescriptor:
@@ -433,13 +459,27 @@ func (sc *scanner) fill(i uint32, attrs []attr) {
 			if reparse == nil {
 				reparse = a
 			}
+		case typeEA:
+			if ea == nil {
+				ea = a
+			}
+		case typeObjectID:
+			if id == nil && !a.nonResident {
+				id = a
+			}
 		case typeData:
 			sc.data = append(sc.data, *a)
 		}
 	}
-	if !long && dos != nil {
+	switch {
+	case dos != nil && long:
+		sc.shortOf(i, dos.value, first, sc.space)
+	case dos != nil:
 		// The long name is lost; the short one is better than none.
 		sc.addLink(i, dos.value)
+	}
+	if ea != nil || id != nil {
+		sc.extras(i, ea, id)
 	}
 	if !haveSI && f.num >= firstUser {
 		sc.damage(i, "no $STANDARD_INFORMATION: times, attributes and owner are unknown")
@@ -455,12 +495,12 @@ func (sc *scanner) fill(i uint32, attrs []attr) {
 
 // addLink takes a $FILE_NAME in.
 func (sc *scanner) addLink(i uint32, v []byte) bool {
-	if len(v) < 66 || 66+2*int(v[64]) > len(v) || v[64] == 0 {
+	parent, seq, raw, ok := parseName(v)
+	if !ok {
 		sc.damage(i, "a $FILE_NAME without a name")
 		return false
 	}
-	ref := reference(binary.LittleEndian.Uint64(v))
-	sc.name = appendName(sc.name[:0], v[66:66+2*int(v[64])])
+	sc.name = appendName(sc.name[:0], raw)
 	name, ok := sc.x.names.add(sc.name)
 	if !ok {
 		sc.damage(i, "names of more than 4 GiB; this one is left out")
@@ -470,12 +510,22 @@ func (sc *scanner) addLink(i uint32, v []byte) bool {
 	if f.links < math.MaxUint16 {
 		f.links++
 	}
-	parent := uint32(noParent)
+	sc.x.links.add(link{file: i, parent: parent, name: name, seq: seq})
+	return true
+}
+
+// parseName reads a $FILE_NAME: the record number and the sequence number of
+// the folder, and the name in UTF-16LE.
+func parseName(v []byte) (parent uint32, seq uint16, raw []byte, ok bool) {
+	if len(v) < 66 || 66+2*int(v[64]) > len(v) || v[64] == 0 {
+		return 0, 0, nil, false
+	}
+	ref := reference(binary.LittleEndian.Uint64(v))
+	parent = noParent
 	if ref.record() < noParent {
 		parent = uint32(ref.record())
 	}
-	sc.x.links.add(link{file: i, parent: parent, name: name, seq: ref.seq()})
-	return true
+	return parent, ref.seq(), v[66 : 66+2*int(v[64])], true
 }
 
 // appendName appends the WTF-8 of UTF-16LE.
@@ -531,7 +581,7 @@ func (sc *scanner) reparse(i uint32, a *attr) {
 		sc.damage(i, "reparse data: "+err.Error())
 	}
 	if place != noPlace {
-		sc.late = append(sc.late, named{file: i, place: place, size: size})
+		sc.late = append(sc.late, late{file: i, place: place, size: size, typ: typeReparsePoint})
 	}
 }
 

@@ -93,12 +93,12 @@ func TestVolume(t *testing.T) {
 		if a.File != b.File || a.File != winfs.FileID(ref(24, 2)) || a.Links != 2 || a.Streams != 1 {
 			t.Errorf("%+v, %+v", a, b)
 		}
-		for _, p := range []string{`deleted.txt`, `HELLOW~1.TXT`, `dir\nothing`, `Hello world.txt\x`} {
+		for _, p := range []string{`deleted.txt`, `HELLOW~2.TXT`, `dir\nothing`, `Hello world.txt\x`} {
 			if _, err := fs.Lookup(p); !errors.Is(err, winfs.ErrNotFound) {
 				t.Errorf("%s: %v", p, err)
 			}
 		}
-		for _, p := range []string{`$MFT`, `$Extend\$Quota`, `$secure`, ``, `\dir\`} {
+		for _, p := range []string{`$MFT`, `$Extend\$Quota`, `$secure`, ``, `hellow~1.txt`, `\dir\`} {
 			if _, err := fs.Lookup(p); err != nil {
 				t.Error(err)
 			}

@@ -84,6 +84,9 @@ type Info struct {
 	Streams int
 	// Mode tells how the unnamed stream is kept.
 	Mode Mode
+	// CaseSensitive marks a folder in which names that differ in case are
+	// different names (fsutil file setCaseSensitiveInfo, WSL).
+	CaseSensitive bool
 	// Damage says why the entry cannot be trusted, "" when it can.
 	Damage string
 }
@@ -186,6 +189,20 @@ type FS interface {
 // volume, in bytes.
 type Spacer interface {
 	Free() (int64, error)
+}
+
+// Extras is implemented by an FS that shows what only some files have.
+type Extras interface {
+	// ShortName is the 8.3 name that e has beside its name, "" for none.
+	ShortName(Entry) string
+	// EAs are the extended attributes as [MS-FSCC] 2.4.16 lays them out, nil
+	// for none; ParseEAs reads them. Those of the kernel's caches
+	// ($KERNEL.PURGE and others below $KERNEL.), which no program can set, are
+	// left out.
+	EAs(Entry) ([]byte, error)
+	// ObjectID is the object id of 16 bytes, with the ids of its birth
+	// ([MS-FSCC] 2.1.3) up to 64 where the disk has them there; nil for none.
+	ObjectID(Entry) ([]byte, error)
 }
 
 // Medium is implemented by an FS whose Extents are places in a readable
