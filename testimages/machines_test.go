@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"io"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -87,5 +89,28 @@ func TestProgram(t *testing.T) {
 	b := testimages.Program(0x8664, "10.0.19041.3636")
 	if !bytes.HasPrefix(b, []byte("MZ")) || !bytes.Contains(b, []byte("1\x000\x00.\x000\x00.\x001\x009\x000\x004\x001\x00.\x003\x006\x003\x006\x00\x00\x00")) {
 		t.Error("no program with that version")
+	}
+}
+
+// TestObjdump lets binutils read the headers and the resources.
+func TestObjdump(t *testing.T) {
+	const objdump = "x86_64-w64-mingw32-objdump"
+	if _, err := exec.LookPath(objdump); err != nil {
+		t.Skipf("needs %s (Debian: binutils-mingw-w64-x86-64)", objdump)
+	}
+	for machine, format := range map[uint16]string{0x8664: "pei-x86-64", 0x14C: "pei-i386"} {
+		name := filepath.Join(t.TempDir(), "program.exe")
+		if err := os.WriteFile(name, testimages.Program(machine, "6.1.7601.24384"), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		out, err := exec.Command(objdump, "-x", name).CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		for _, want := range []string{format, "Entry: ID: 0x000010", "Entry: ID: 0x000409", "Leaf: Addr: 0x002058"} {
+			if !bytes.Contains(out, []byte(want)) {
+				t.Errorf("machine %#x: no %q in\n%s", machine, want, out)
+			}
+		}
 	}
 }

@@ -47,6 +47,7 @@ func Program(machine uint16, version string) []byte {
 		le.PutUint16(o, 0x20B)
 		le.PutUint64(o[24:], 0x140000000)
 	} else {
+		le.PutUint16(h[22:], 0x102) // executable, 32 bits
 		le.PutUint32(o[28:], 0x400000)
 	}
 	le.PutUint32(o[4:], 512)
