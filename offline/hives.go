@@ -41,7 +41,7 @@ type HiveState struct {
 // Lost says whether something of the registry file is missing: newer changes,
 // or all of it.
 func (st HiveState) Lost() bool {
-	return st.Fallback != "" || st.Error != "" || st.Recovery.Unrecovered != ""
+	return st.Error != "" || st.Recovery.Unrecovered != ""
 }
 
 // Tell is what people have to know of the registry file; ok is false when it

@@ -489,6 +489,20 @@ func TestVolumeByName(t *testing.T) {
 	}
 }
 
+// TestVolumeByNameOfClones: the disk that Windows is on comes before its clone.
+func TestVolumeByNameOfClones(t *testing.T) {
+	set := &volumes.Set{}
+	for range 2 {
+		disk(set, &partition.Table{Scheme: "mbr", Signature: 0x629458e4, Partitions: []partition.Partition{{Offset: 65536}, {Offset: 1 << 20}}})
+	}
+	for _, on := range []int{2, 4} {
+		s := eleven().mustRead(t, set, on, Options{})
+		if v := s.volumeByName("Volume{629458e4-0000-0000-0000-010000000000}"); v == nil || v.Number != on-1 {
+			t.Errorf("Windows on volume %d: %+v", on, v)
+		}
+	}
+}
+
 func TestLinkPath(t *testing.T) {
 	set := &volumes.Set{}
 	disk(set, &partition.Table{Scheme: "gpt", Partitions: []partition.Partition{{GUID: guid(1)}, {GUID: guid(5)}}})

@@ -67,3 +67,17 @@ func TestRecoveredHives(t *testing.T) {
 		})
 	}
 }
+
+// TestReplacedHive: a registry file that another stands in for is told once,
+// as a warning.
+func TestReplacedHive(t *testing.T) {
+	r, size := testimages.Broken("no system hive")
+	disk := filepath.Join(t.TempDir(), "disk.img")
+	if err := testimages.WriteImage(disk, r, size); err != nil {
+		t.Fatal(err)
+	}
+	_, _, stderr := tool(t, "capture", disk, "--dry-run")
+	if strings.Count(stderr, "is read in its place") != 1 || !strings.Contains(stderr, `coldstate: warning: C:\Windows\System32\config\SYSTEM: cannot be used (`) {
+		t.Error(stderr)
+	}
+}
