@@ -7,7 +7,7 @@
 //	  bytes -> meaning          formats; each knows only its own
 //	volumes/        disk, image or folder -> file systems with Windows metadata
 //	                winfs/ the vocabulary; partition/ tables; ldm/ dynamic
-//	                disks; ntfs/ the file system
+//	                disks; bitlocker/ encrypted volumes; ntfs/ the file system
 //	hive/           registry files -> keys and values
 //	migxml/         rule files -> syntax trees with positions
 //	store/          entries and contents <-> archive
@@ -32,7 +32,8 @@
 //	internal/       small formats and strings used by several of the above;
 //	                publicdata/ is for tests
 //	testimages/     Windows disks for tests, and what builds them: hivegen/ registry
-//	                files, ntfsgen/ volumes, diskgen/ partition tables, mktree/ the sample
+//	                files, ntfsgen/ volumes, lockgen/ BitLocker, diskgen/ partition
+//	                tables, mktree/ the sample
 //	docs/           format.md, rules.md, inspect-json.md, performance.md, decisions/
 //
 // The main job is one chain of calls, each taking what the last one gave:

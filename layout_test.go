@@ -33,7 +33,7 @@ var mayImport = map[string][]string{
 	"volumes/ntfs":        {"internal/le", "internal/wimcodec", "internal/wstr", "volumes/winfs"},
 	"volumes/bitlocker":   {"internal/wstr"},
 	"volumes/ldm":         {},
-	"volumes":             {"internal/le", "internal/wstr", "volumes/winfs", "volumes/partition", "volumes/ldm", "volumes/ntfs"},
+	"volumes":             {"internal/le", "internal/wstr", "volumes/winfs", "volumes/partition", "volumes/bitlocker", "volumes/ldm", "volumes/ntfs"},
 	"hive":                {"internal/le", "internal/wstr"},
 	"migxml":              {"internal/xmlpos"},
 	"store":               {"internal/wstr"},
@@ -46,9 +46,10 @@ var mayImport = map[string][]string{
 	"plan":                {"offline", "profile", "volumes", "volumes/winfs", "hive", "migxml", "rules", "internal/winpath", "internal/winsec", "internal/wstr"},
 	"capture":             {"plan", "offline", "profile", "volumes", "volumes/winfs", "hive", "rules", "store", "internal/regtext", "internal/winpath", "internal/winsec", "internal/wstr"},
 	"restore/folder":      {"internal/winpath", "internal/wstr"},
-	"testimages":          {"testimages/hivegen", "testimages/ntfsgen", "testimages/diskgen"},
+	"testimages":          {"testimages/hivegen", "testimages/ntfsgen", "testimages/diskgen", "testimages/lockgen"},
 	"testimages/diskgen":  {},
 	"testimages/hivegen":  {},
+	"testimages/lockgen":  {}, // not volumes/bitlocker, which it checks
 	"testimages/ntfsgen":  {"testimages/hivegen"},
 	"testimages/mktree":   {"testimages", "testimages/hivegen"}, // builds the disk of testimages
 }
