@@ -52,6 +52,8 @@ func TestDamage(t *testing.T) {
 		{name: "record torn", v: v.Patch(record("torn.txt", 1022), []byte{0xAA, 0xAA}), damaged: []string{"torn.txt"}, problem: true},
 		{name: "record given up", v: v.Patch(record("torn.txt", 0), []byte("BAAD")), damaged: []string{"torn.txt"}, problem: true},
 		{name: "record gone", v: v.Patch(record("torn.txt", 0), zeros), gone: []string{"torn.txt"}},
+		{name: "further record torn", v: v.Patch(v.RecordOffset(v.File(`folder\in pieces.bin`).Further[0])+1022, []byte{0xAA, 0xAA}),
+			damaged: []string{`folder\in pieces.bin`}, problem: true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			fs, err := Open(tt.v, tt.v.Size(), Options{})

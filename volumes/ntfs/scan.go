@@ -34,6 +34,7 @@ type scanner struct {
 	// Files with an attribute list, and the records these lists may name.
 	lists []uint32 // index of the file
 	ext   []extension
+	torn  map[uint32]string // what is wrong with those that are read all the same
 	saved map[uint32][]byte
 	room  int // left of maxSaved
 	// listWork is how many list entries may still be followed: lists that
@@ -151,6 +152,12 @@ func (sc *scanner) record(num uint32, raw []byte) {
 	}
 	if h.base != 0 && h.base.record() != uint64(num) {
 		sc.ext = append(sc.ext, extension{num, h.base})
+		if err != nil && len(sc.torn) < maxDamage {
+			if sc.torn == nil {
+				sc.torn = map[uint32]string{}
+			}
+			sc.torn[num] = err.Error()
+		}
 		sc.save(num, raw[:h.used])
 		return
 	}
@@ -329,6 +336,9 @@ func (sc *scanner) gather(num uint32) ([]attr, []string, error) {
 		if !ok || sc.ext[k].base != self {
 			problems = append(problems, fmt.Sprintf("the attributes in record %d are gone: it is not in use, or belongs to another file", n))
 			continue
+		}
+		if what := sc.torn[n]; what != "" {
+			problems = append(problems, fmt.Sprintf("the attributes in record %d: %s", n, what))
 		}
 		rec, h, err := sc.load(n)
 		if err == nil {
