@@ -168,6 +168,15 @@ func (r *reader) item(it *plan.Item) error {
 			}
 			o.Reparse = b
 		}
+		if x, ok := fs.(winfs.Extras); ok {
+			o.Short, o.CaseSensitive = wstr.Text(x.ShortName(it.Entry)), info.CaseSensitive
+			if o.EA, err = x.EAs(it.Entry); err == nil {
+				o.ObjectID, err = x.ObjectID(it.Entry)
+			}
+			if err != nil {
+				o.Reason = "its extended attributes cannot be read: " + err.Error()
+			}
+		}
 	}
 	name := ""
 	switch it.Kind {

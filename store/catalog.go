@@ -109,6 +109,12 @@ func (o *Object) appendLine(b []byte, withPlace bool) []byte {
 	number("accessed", uint64(o.Accessed))
 	number("sd", uint64(o.SD))
 	binary("reparse", o.Reparse)
+	text("short", string(o.Short))
+	binary("ea", o.EA)
+	binary("objectId", o.ObjectID)
+	if o.CaseSensitive {
+		b = append(b, `,"caseSensitive":true`...)
+	}
 	text("target", string(o.Target))
 	if o.File != (FileRef{}) {
 		b = append(b, `,"file":[`...)
@@ -236,6 +242,8 @@ func (o *Object) check() error {
 	switch {
 	case o.Size < 0:
 		return fmt.Errorf("a size of %d bytes", o.Size)
+	case len(o.EA) > 64<<10 || len(o.ObjectID) > 64:
+		return fmt.Errorf("%d bytes of extended attributes, %d of object id", len(o.EA), len(o.ObjectID))
 	case o.SD < 0 || o.Rule < 0 || o.File.Volume < 0:
 		return errors.New("a negative number")
 	}
@@ -246,8 +254,8 @@ func (o *Object) check() error {
 		return fmt.Errorf("holes: %w", err)
 	}
 	// Every byte of a text takes at most six in JSON.
-	line := 6*(3*len(o.Path)+len(o.Stream)+len(o.Target)+len(o.Reason)+len(o.User)+2*len(o.LinkTo)+len(o.LinkToStream)+len(o.In)) +
-		2*(len(o.Reparse)+len(o.Data)) + 44*(len(o.Ranges)+len(o.Holes))
+	line := 6*(3*len(o.Path)+len(o.Stream)+len(o.Target)+len(o.Reason)+len(o.User)+2*len(o.LinkTo)+len(o.LinkToStream)+len(o.In)+len(o.Short)) +
+		2*(len(o.Reparse)+len(o.Data)+len(o.EA)+len(o.ObjectID)) + 44*(len(o.Ranges)+len(o.Holes))
 	if line > maxLine-4096 {
 		return fmt.Errorf("its line in the catalog may take %d bytes, more than %d", line, maxLine)
 	}

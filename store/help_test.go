@@ -74,7 +74,7 @@ func randomThings(seed uint64, n int) []thing {
 		switch r.IntN(12) {
 		case 0, 1:
 			th.o.Kind = store.Folder
-			th.o.Attr = 0x10
+			th.o.Attr, th.o.CaseSensitive = 0x10, i%2 == 0
 			if len(path) < 1000 {
 				folders = append(folders, path)
 			}
@@ -82,6 +82,7 @@ func randomThings(seed uint64, n int) []thing {
 			th.o.Kind = store.Link
 			th.o.Target = wstr.Text([]string{`..\x`, `C:\f1`, `\??\C:\Users`, `\\server\share\x`, `/etc/passwd`, `..\..\..\..\..\..\..\..\x`, `C:rel`, ``, `..`, `D:\..\x`}[r.IntN(10)])
 			th.o.Reparse = noise(r, 20)
+			th.o.Short, th.o.EA, th.o.ObjectID = "LINK~1", noise(r, 100), noise(r, 16)
 		case 3:
 			th.o.Kind = store.Stream
 			th.o.Path = `C:\streams-of`

@@ -118,6 +118,16 @@ type Object struct {
 	SD int `json:"sd"`
 	// Reparse is the reparse data, nil for none.
 	Reparse []byte `json:"reparse"`
+	// Short is the 8.3 name that the object has beside its name, "" for none.
+	Short wstr.Text `json:"short"`
+	// EA are the extended attributes ([MS-FSCC] 2.4.16), nil for none; at
+	// most 64 KiB.
+	EA []byte `json:"ea"`
+	// ObjectID is the object id, 16 to 64 bytes ([MS-FSCC] 2.1.3), nil for
+	// none.
+	ObjectID []byte `json:"objectId"`
+	// CaseSensitive marks a folder that tells names apart that differ in case.
+	CaseSensitive bool `json:"caseSensitive"`
 	// Target is the target of a link as the source writes it.
 	Target wstr.Text `json:"target"`
 	File   FileRef   `json:"file"`
