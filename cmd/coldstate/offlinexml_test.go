@@ -285,6 +285,10 @@ func TestHostDrives(t *testing.T) {
 	if status, stdout, _ := tool(t, "cat", "--offline", file, `E:\e.txt`); status != 1 {
 		t.Errorf("status %d, %q", status, stdout)
 	}
+	file = offlineXML(t, []string{at("w/Windows")}, "<mappings><path>"+at("gone")+`, D:\</path></mappings>`)
+	if status, stdout, _ := tool(t, "cat", "--offline", file, `D:\d.txt`); status != 1 {
+		t.Errorf("status %d, %q", status, stdout)
+	}
 }
 
 // TestOfflineCommands: each command that takes a source takes an offline.xml
