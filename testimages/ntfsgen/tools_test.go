@@ -448,3 +448,66 @@ func TestStates(t *testing.T) {
 		}
 	}
 }
+
+// TestWritable lets ntfs-3g write to the volumes: what they say is free is
+// free, and their indexes take and lose names.
+func TestWritable(t *testing.T) {
+	needs(t, "ntfs-3g", "ntfsfix", "umount")
+	if os.Getuid() != 0 {
+		t.Skip("needs root, to mount with ntfs-3g")
+	}
+	for name, opt := range geometries {
+		if opt.Version != 0 {
+			continue // ntfs-3g writes to volumes of 3.1
+		}
+		t.Run(name, func(t *testing.T) {
+			opt.Free = max(300, 3000*512/int64(cmp.Or(opt.Cluster, 4096)))
+			v := ntfsgen.Build(opt, fit(opt, sample())...)
+			image := write(t, v)
+			dir := t.TempDir()
+			mount := func(options string) {
+				if out, err := exec.Command("ntfs-3g", "-o", options, image, dir).CombinedOutput(); err != nil {
+					t.Skipf("needs to mount with ntfs-3g: %v: %s", err, out)
+				}
+			}
+			mount("permissions")
+			path := func(i int) string { return filepath.Join(dir, "many", fmt.Sprintf("%d new file.txt", i)) }
+			var made []int
+			for i := range 300 {
+				// Some are in their records, some in clusters.
+				if err := os.WriteFile(path(i), bytes.Repeat([]byte("new"), i*7), 0o666); err != nil {
+					t.Errorf("file %d: %v", i, err)
+					break
+				}
+				if i%3 == 0 {
+					if err := os.Remove(path(i)); err != nil {
+						t.Error(err)
+					}
+					continue
+				}
+				made = append(made, i)
+			}
+			run(t, "umount", dir)
+			if out := run(t, "ntfsfix", "-n", image); !strings.Contains(out, "processed successfully") {
+				t.Error(out)
+			}
+			mount("ro,permissions,streams_interface=xattr,compression")
+			defer func() { run(t, "umount", dir) }()
+			for _, i := range made {
+				if b, err := os.ReadFile(path(i)); err != nil || !bytes.Equal(b, bytes.Repeat([]byte("new"), i*7)) {
+					t.Errorf("new file %d: %d bytes, %v", i, len(b), err)
+				}
+			}
+			for _, f := range v.Files() {
+				if f.Paths[0] == "many" || f.Paths[0] == "" {
+					continue // their times are others
+				}
+				for _, p := range f.Paths {
+					if err := check3g(dir, p, f); err != nil {
+						t.Errorf("%q: %v", p, err)
+					}
+				}
+			}
+		})
+	}
+}
