@@ -286,8 +286,8 @@ func TestHostDrives(t *testing.T) {
 		t.Errorf("status %d, %q", status, stdout)
 	}
 	file = offlineXML(t, []string{at("w/Windows")}, "<mappings><path>"+at("gone")+`, D:\</path></mappings>`)
-	if status, stdout, _ := tool(t, "cat", "--offline", file, `D:\d.txt`); status != 1 {
-		t.Errorf("status %d, %q", status, stdout)
+	if status, stdout, stderr := tool(t, "cat", "--offline", file, `D:\d.txt`); status != 1 || strings.Contains(stderr, "host x") {
+		t.Errorf("status %d, %q: %s", status, stdout, stderr)
 	}
 }
 
