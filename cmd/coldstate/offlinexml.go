@@ -193,7 +193,11 @@ func (a *app) openOffline(f sourceFlags, maps []mapping, opt offline.Options, vo
 	if err != nil {
 		return nil, err
 	}
-	if more := a.otherDrives(s, cfg); len(more) > 0 && !opt.Replace {
+	var more []mapping
+	if !opt.Replace {
+		more = a.otherDrives(s, cfg)
+	}
+	if len(more) > 0 {
 		s.Close()
 		places = append(more, places...)
 		if set, err = volumes.Open(addSources([]string{chosen.source}, places), vopt); err != nil {
