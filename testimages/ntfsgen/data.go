@@ -22,7 +22,8 @@ type Data struct {
 	// content from off on, the same each time.
 	Gen func(p []byte, off int64)
 
-	valid       int64 // initialised size, -1 for all
+	hasValid    bool // valid counts
+	valid       int64
 	nonResident bool
 	compressed  bool
 	sparse      bool
@@ -31,7 +32,7 @@ type Data struct {
 }
 
 // Bytes returns a content.
-func Bytes(b []byte) *Data { return &Data{Size: int64(len(b)), Bytes: b, valid: -1} }
+func Bytes(b []byte) *Data { return &Data{Size: int64(len(b)), Bytes: b} }
 
 // Text returns a content.
 func Text(s string) *Data { return Bytes([]byte(s)) }
@@ -46,7 +47,7 @@ func Repeat(s string, n int64) *Data {
 }
 
 // Zeros returns n zeros.
-func Zeros(n int64) *Data { return &Data{Size: n, valid: -1} }
+func Zeros(n int64) *Data { return &Data{Size: n} }
 
 // Noise returns n bytes that do not compress and depend on seed alone.
 func Noise(seed string, n int64) *Data {
@@ -81,7 +82,7 @@ func Words(seed string, n int) *Data {
 // Generate returns a content of n bytes that is made when it is read: gen
 // fills p with the content from off on.
 func Generate(n int64, gen func(p []byte, off int64)) *Data {
-	return &Data{Size: n, Gen: gen, valid: -1}
+	return &Data{Size: n, Gen: gen}
 }
 
 // NonResident keeps even a small content outside of the MFT record.
@@ -99,11 +100,14 @@ func (d *Data) Holes(hole func(off, n int64) bool) *Data { d.holes = hole; retur
 
 // Valid sets the initialised size: what follows reads as zeros, though
 // clusters of garbage are allocated.
-func (d *Data) Valid(n int64) *Data { d.valid, d.nonResident = n, true; return d }
+func (d *Data) Valid(n int64) *Data {
+	d.hasValid, d.valid, d.nonResident = true, n, true
+	return d
+}
 
 // ValidSize is the initialised size, Size where Valid was not called.
 func (d *Data) ValidSize() int64 {
-	if d.valid < 0 {
+	if !d.hasValid {
 		return d.Size
 	}
 	return min(d.valid, d.Size)
@@ -117,11 +121,8 @@ func (d *Data) Split(n int) *Data { d.runs, d.nonResident = n, true; return d }
 // size come zeros. It reads past the end as zeros, too.
 func (d *Data) ReadAt(p []byte, off int64) (int, error) {
 	d.stored(p, off)
-	if d.valid >= 0 && off+int64(len(p)) > d.valid {
-		clear(p[max(0, d.valid-off):])
-	}
-	if off+int64(len(p)) > d.Size {
-		clear(p[max(0, d.Size-off):])
+	if end := d.ValidSize(); off+int64(len(p)) > end {
+		clear(p[max(0, end-off):])
 	}
 	return len(p), nil
 }
@@ -147,7 +148,7 @@ func (d *Data) stored(p []byte, off int64) {
 		n = copy(p, d.Bytes[off:])
 	}
 	clear(p[n:])
-	if d.valid >= 0 {
+	if d.hasValid {
 		for i := max(0, d.valid-off); i < int64(len(p)); i++ {
 			p[i] = Garbage
 		}

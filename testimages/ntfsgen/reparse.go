@@ -100,8 +100,8 @@ func Placeholder(name string, size int64, parts ...any) *Node {
 	return n
 }
 
-// CloudFile marks a file or folder as one of a cloud provider; as Node part
-// of a file with content it is one whose content is on the disk.
+// CloudFile is a part of File and Dir: it marks a file whose content is on the
+// disk, or a folder, as one of a cloud provider.
 func CloudFile(n *Node) { n.Reparse = ReparseData(tagCloud|0x7000, []byte{1, 0, 0, 0}) }
 
 // Algorithms of CompactOS.

@@ -471,7 +471,7 @@ func (b *builder) putData(s *stream, d *Data) {
 		n := r.n * b.cluster
 		if r.lcn != hole {
 			e := extent{at: r.lcn * b.cluster, n: n, fill: d.stored, off: off}
-			if d.Gen == nil && d.valid < 0 && off < int64(len(d.Bytes)) {
+			if d.Gen == nil && !d.hasValid && off < int64(len(d.Bytes)) {
 				e = extent{at: e.at, n: n, b: d.Bytes[off:]}
 			}
 			b.extents = append(b.extents, e)
