@@ -18,9 +18,9 @@
 // What is written is what Windows writes: all metadata files, $Secure with its
 // indexes, $I30 indexes of any depth, attribute lists where one record is too
 // small. Files are laid out one after the other in the order of the literals;
-// Data.Split asks for fragments. Clusters that hold no content of a file
-// (slack behind the valid size) are filled with Garbage, so that a reader that
-// shows them is found out.
+// Data.Split asks for fragments. What follows the valid size or the end of a
+// file in its clusters is filled with Garbage, so that a reader that shows it
+// is found out.
 //
 // It panics when it is given what no volume can hold: it serves programmers,
 // not disks.

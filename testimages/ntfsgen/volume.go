@@ -464,14 +464,22 @@ func (b *builder) place(d *Data, encrypted bool) (s *stream, flags uint16) {
 	return s, flags
 }
 
-// putData writes the content of s into those of its runs that are no holes.
+// putData writes the content of s into those of its runs that are no holes,
+// and garbage behind its end.
 func (b *builder) putData(s *stream, d *Data) {
+	end := max(d.Size, int64(len(d.Bytes)))
+	fill := func(p []byte, off int64) {
+		d.stored(p, off)
+		for i := max(0, end-off); i < int64(len(p)); i++ {
+			p[i] = Garbage
+		}
+	}
 	var off int64
 	for _, r := range s.runs {
 		n := r.n * b.cluster
 		if r.lcn != hole {
-			e := extent{at: r.lcn * b.cluster, n: n, fill: d.stored, off: off}
-			if d.Gen == nil && !d.hasValid && off < int64(len(d.Bytes)) {
+			e := extent{at: r.lcn * b.cluster, n: n, fill: fill, off: off}
+			if d.Gen == nil && !d.hasValid && off+n <= int64(len(d.Bytes)) {
 				e = extent{at: e.at, n: n, b: d.Bytes[off:]}
 			}
 			b.extents = append(b.extents, e)
