@@ -1,24 +1,64 @@
 package plan
 
 import (
+	"slices"
+
 	"github.com/coldstate/coldstate/internal/wstr"
 	"github.com/coldstate/coldstate/offline"
 	"github.com/coldstate/coldstate/profile"
+	"github.com/coldstate/coldstate/volumes/winfs"
 )
 
 // Document is plan.json: the Windows, its users and the rules, without the
 // names of people's files.
 type Document struct {
-	Format  int       `json:"format"` // 1
-	Windows Windows   `json:"windows"`
-	Users   []UserDoc `json:"users"`
-	Rules   []RuleDoc `json:"rules"`
-	Totals  []Total   `json:"totals"`
-	Refused int       `json:"refused"`
+	Format  int     `json:"format"` // 1
+	Windows Windows `json:"windows"`
+	// Volumes are those whose files were looked at.
+	Volumes []VolumeDoc `json:"volumes"`
+	Users   []UserDoc   `json:"users"`
+	Rules   []RuleDoc   `json:"rules"`
+	Totals  []Total     `json:"totals"`
+	Refused int         `json:"refused"`
 	// Membership is the plan of who shall be in which local groups.
 	Membership *Membership `json:"membership,omitempty"`
 	// Hives tells how each registry file was opened that was read.
 	Hives []offline.HiveState `json:"hives,omitempty"`
+}
+
+// VolumeDoc describes a volume and the state it was left in.
+type VolumeDoc struct {
+	Number int       `json:"number"`
+	Name   string    `json:"name"` // "C:", "2:", the folder it is mounted in
+	Label  wstr.Text `json:"label,omitempty"`
+	Size   int64     `json:"size,omitempty"`
+	Free   *int64    `json:"free,omitempty"`
+	// Health is absent for folders of the host; Notes says what it means.
+	Health *winfs.Health `json:"health,omitempty"`
+	Notes  []string      `json:"notes,omitempty"`
+}
+
+// VolumeDocs describes the volumes of the plan, each once.
+func (p *Plan) VolumeDocs() []VolumeDoc {
+	out := []VolumeDoc{}
+	for i := range p.Volumes {
+		v := &p.Volumes[i]
+		if slices.ContainsFunc(p.Volumes[:i], func(w Volume) bool { return w.Volume == v.Volume }) {
+			continue
+		}
+		d := VolumeDoc{Number: v.Volume.Number, Name: v.Prefix, Label: wstr.Text(v.FS.Label()), Size: v.Volume.Size}
+		if s, ok := v.FS.(winfs.Spacer); ok {
+			if n, err := s.Free(); err == nil {
+				d.Free = &n
+			}
+		}
+		if c, ok := v.FS.(winfs.Checker); ok {
+			h := c.Health()
+			d.Health, d.Notes = &h, h.Notes()
+		}
+		out = append(out, d)
+	}
+	return out
 }
 
 // Windows describes the installation.
@@ -108,7 +148,7 @@ type RuleDoc struct {
 
 // Document describes the plan for plan.json.
 func (p *Plan) Document() Document {
-	d := Document{Format: 1, Totals: p.Totals(), Refused: len(p.Refused), Membership: p.Membership, Windows: p.windows(), Hives: p.System.HiveStates()}
+	d := Document{Format: 1, Totals: p.Totals(), Refused: len(p.Refused), Membership: p.Membership, Windows: p.windows(), Volumes: p.VolumeDocs(), Hives: p.System.HiveStates()}
 	selected := map[*profile.User]bool{}
 	for _, c := range p.Contexts {
 		selected[c.User] = true

@@ -138,6 +138,11 @@ func (c *captureCmd) run(a *app, start time.Time) error {
 		}
 		return fail(statusUsage, err, "")
 	}
+	for _, v := range p.VolumeDocs() {
+		for _, note := range v.Notes {
+			a.message("warning", v.Name+" "+note)
+		}
+	}
 	for _, w := range p.Warnings {
 		a.message("warning", w.String())
 	}

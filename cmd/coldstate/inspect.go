@@ -73,6 +73,10 @@ type volumeDoc struct {
 	// Damage is the number of damaged places, Problems are the first of them.
 	Damage   int      `json:"damaged,omitempty"`
 	Problems []string `json:"problems,omitempty"`
+	// Health is the state the volume was left in, null when it is not known;
+	// Notes says what it means for a capture.
+	Health *winfs.Health `json:"health,omitempty"`
+	Notes  []string      `json:"notes,omitempty"`
 }
 
 type dynamicDoc struct {
@@ -282,6 +286,10 @@ func describeVolume(src *source, v *volumes.Volume) volumeDoc {
 		if n, err := s.Free(); err == nil {
 			d.Free = &n
 		}
+	}
+	if c, ok := fs.(winfs.Checker); ok {
+		h := c.Health()
+		d.Health, d.Notes = &h, h.Notes()
 	}
 	list := fs.Problems()
 	d.Damage = len(list)

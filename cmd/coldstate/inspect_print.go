@@ -166,6 +166,11 @@ func (s *screen) volume(v volumeDoc) {
 			s.line("        damage: %s", p)
 		}
 	}
+	notes := v.Notes
+	if !s.all && len(notes) > 1 {
+		notes = notes[:1]
+	}
+	s.notes("        ", notes)
 }
 
 func prefixed(prefix, s string) string {
@@ -188,7 +193,7 @@ func (d *dynamicDoc) lacks() bool {
 	return d != nil && slices.ContainsFunc(d.Pieces, func(p pieceDoc) bool { return p.Source == nil })
 }
 
-// health says in at most 20 columns how the volume is.
+// health says in a few words how the volume is.
 func (v *volumeDoc) health() string {
 	switch {
 	case v.Locked:
@@ -201,7 +206,13 @@ func (v *volumeDoc) health() string {
 		return "not readable here"
 	case v.Unread != "":
 		return "cannot be read"
-	case v.Damage > 0:
+	}
+	if v.Health != nil {
+		if words := v.Health.Words(); words != "" {
+			return words
+		}
+	}
+	if v.Damage > 0 {
 		return count(v.Damage, "damaged place")
 	}
 	return "no damage seen"

@@ -30,6 +30,8 @@ type FS struct {
 	tree      tree
 	secure    secure
 	label     string
+	version   string // of the file system
+	flags     uint16 // of $VOLUME_INFORMATION
 
 	problems []winfs.Problem
 	more     int // problems that are not kept

@@ -15,6 +15,7 @@ const (
 	typeObjectID            = 0x40
 	typeSecurityDescriptor  = 0x50
 	typeVolumeName          = 0x60
+	typeVolumeInformation   = 0x70
 	typeData                = 0x80
 	typeBitmap              = 0xB0
 	typeReparsePoint        = 0xC0

@@ -465,6 +465,10 @@ func (sc *scanner) fill(i uint32, attrs []attr) {
 			if f.num == 3 && len(a.value) <= 256 {
 				sc.fs.label = wstr.FromUTF16LE(a.value)
 			}
+		case typeVolumeInformation:
+			if f.num == 3 {
+				sc.fs.volumeInformation(a.value)
+			}
 		case typeReparsePoint:
 			if reparse == nil {
 				reparse = a

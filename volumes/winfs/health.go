@@ -1,0 +1,106 @@
+package winfs
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Checker is implemented by an FS that knows in what state its volume was
+// left. Health reads a few kilobytes.
+type Checker interface {
+	Health() Health
+}
+
+// What Windows left on a volume.
+const (
+	LogClosed     = "closed"     // Windows closed the volume
+	LogOpen       = "open"       // it did not: a crash, a cut, or it is suspended
+	LogUnreadable = "unreadable" // nothing can be said
+
+	Hibernated = "hibernated" // memory is saved: hibernation, or Fast Startup
+	Resuming   = "resuming"   // a start out of that memory did not end
+)
+
+// Health is the state a volume was left in. Nothing of it keeps a volume from
+// being read.
+type Health struct {
+	// Version is that of the file system: "3.1".
+	Version string `json:"version,omitempty"`
+	// Dirty says that Windows wants chkdsk to look at the volume.
+	Dirty bool `json:"dirty,omitempty"`
+	// Chkdsk says that a chkdsk of the volume did not end.
+	Chkdsk bool `json:"chkdsk_underway,omitempty"`
+	// Log is what $LogFile says, LogVersion its version: 2.0 is left by
+	// Windows 8 and later when they do not close the volume.
+	Log        string `json:"log,omitempty"`
+	LogVersion string `json:"log_version,omitempty"`
+	// Hibernation is what hiberfil.sys says, "" when no memory is saved.
+	Hibernation string `json:"hibernation,omitempty"`
+	// Damaged is the number of damaged places in the metadata, Damage the
+	// first of them.
+	Damaged int    `json:"damaged,omitempty"`
+	Damage  string `json:"damage,omitempty"`
+	// Missing is how many bytes at the end of the volume the medium does not
+	// have.
+	Missing int64 `json:"missing,omitempty"`
+}
+
+// Words names what is wrong in a few words, "" when nothing is.
+func (h *Health) Words() string {
+	var w []string
+	switch h.Hibernation {
+	case Hibernated:
+		w = append(w, "hibernated")
+	case Resuming:
+		w = append(w, "resume cut off")
+	}
+	if h.Dirty || h.Chkdsk {
+		w = append(w, "wants chkdsk")
+	}
+	if h.Log == LogOpen && h.Hibernation == "" {
+		w = append(w, "not closed")
+	}
+	if h.Missing > 0 {
+		w = append(w, "cut short")
+	}
+	if h.Damaged > 0 {
+		w = append(w, fmt.Sprintf("%d damaged", h.Damaged))
+	}
+	return strings.Join(w, ", ")
+}
+
+// Notes says in a sentence each what is wrong and what it means for a
+// capture; the worst first.
+func (h *Health) Notes() []string {
+	var out []string
+	add := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
+	switch h.Hibernation {
+	case Hibernated:
+		add("may be stale (hibernated or Fast Startup): the newest changes may be only in hiberfil.sys; start Windows once and shutdown /s /f, or accept")
+	case Resuming:
+		add("may be stale (a start out of hibernation did not end): start Windows once and shutdown /s /f, or accept")
+	}
+	if h.Missing > 0 {
+		add("the last %d bytes of the volume are not on this medium (a clone that ended early, or an image that is cut): files that lie there are damaged and named", h.Missing)
+	}
+	if h.Damaged > 0 {
+		more := ""
+		if h.Damaged > 1 {
+			more = fmt.Sprintf(" and %d more places", h.Damaged-1)
+		}
+		add("the file system is damaged (%s%s): files it concerns are named, others are whole; files whose MFT record is lost cannot be listed at all", h.Damage, more)
+	}
+	switch {
+	case h.Chkdsk:
+		add("a chkdsk of the volume did not end: what it was about to repair is read as it is")
+	case h.Dirty:
+		add("Windows marked the volume for chkdsk: damage that it expects is told where it is met, file by file")
+	}
+	switch {
+	case h.Log == LogOpen && h.Hibernation == "":
+		add("the volume was not closed (crash, power cut, pulled while in use, or its Windows is hibernated): the newest changes to names, sizes and folders may be missing, as the journal $LogFile is not replayed")
+	case h.Log == LogUnreadable:
+		add("$LogFile cannot be read: whether the volume was closed is not known")
+	}
+	return out
+}
