@@ -6,8 +6,9 @@
 //
 //	  bytes -> meaning          formats; each knows only its own
 //	volumes/        disk, image or folder -> file systems with Windows metadata
-//	                winfs/ the vocabulary; partition/ tables; ldm/ dynamic
-//	                disks; bitlocker/ encrypted volumes; ntfs/ the file system
+//	                winfs/ the vocabulary; image/ container files; partition/
+//	                tables; ldm/ dynamic disks; bitlocker/ encrypted volumes;
+//	                ntfs/ the file system
 //	hive/           registry files -> keys and values
 //	migxml/         rule files -> syntax trees with positions
 //	store/          entries and contents <-> archive

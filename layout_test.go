@@ -33,7 +33,8 @@ var mayImport = map[string][]string{
 	"volumes/ntfs":        {"internal/le", "internal/wimcodec", "internal/wstr", "volumes/winfs"},
 	"volumes/bitlocker":   {"internal/wstr"},
 	"volumes/ldm":         {},
-	"volumes":             {"internal/le", "internal/wstr", "volumes/winfs", "volumes/partition", "volumes/bitlocker", "volumes/ldm", "volumes/ntfs"},
+	"volumes/image":       {"internal/wstr"}, // names of parents are UTF-16
+	"volumes":             {"internal/le", "internal/wstr", "volumes/winfs", "volumes/image", "volumes/partition", "volumes/bitlocker", "volumes/ldm", "volumes/ntfs"},
 	"hive":                {"internal/le", "internal/wstr"},
 	"migxml":              {"internal/xmlpos"},
 	"store":               {"internal/wstr"},
