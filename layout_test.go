@@ -31,6 +31,7 @@ var mayImport = map[string][]string{
 	"volumes/winfs":       {"internal/wstr"},
 	"volumes/partition":   {"internal/le", "internal/wstr"}, // names in a GPT are UTF-16
 	"volumes/ntfs":        {"internal/le", "internal/wimcodec", "internal/wstr", "volumes/winfs"},
+	"volumes/wim":         {"internal/le", "internal/wimcodec", "internal/wstr", "volumes/winfs"},
 	"volumes/bitlocker":   {"internal/wstr"},
 	"volumes/ldm":         {},
 	"volumes/image":       {"internal/wstr"}, // names of parents are UTF-16

@@ -236,6 +236,11 @@ var ErrNotFound = errors.New("not found")
 // but that cannot be read.
 var ErrUnsupported = errors.New("not supported")
 
+// ErrDamaged is wrapped when the bytes of the medium could be read and are not
+// the content: they do not decode, or do not have the hash that is stored with
+// them.
+var ErrDamaged = errors.New("damaged")
+
 // ReadError says which bytes of a stream could not be read.
 type ReadError struct {
 	Off, Len int64 // in the stream
