@@ -29,13 +29,14 @@ var mayImport = map[string][]string{
 	"internal/regtext":    {"internal/le", "internal/wstr"},
 	"internal/wimcodec":   {},
 	"volumes/winfs":       {"internal/wstr"},
+	"volumes/medium":      {},
 	"volumes/partition":   {"internal/le", "internal/wstr"}, // names in a GPT are UTF-16
 	"volumes/ntfs":        {"internal/le", "internal/wimcodec", "internal/wstr", "volumes/winfs"},
 	"volumes/wim":         {"internal/le", "internal/wimcodec", "internal/wstr", "volumes/winfs"},
 	"volumes/bitlocker":   {"internal/wstr"},
 	"volumes/ldm":         {},
 	"volumes/image":       {"internal/wstr"}, // names of parents are UTF-16
-	"volumes":             {"internal/le", "internal/wstr", "volumes/winfs", "volumes/image", "volumes/partition", "volumes/bitlocker", "volumes/ldm", "volumes/ntfs"},
+	"volumes":             {"internal/le", "internal/wstr", "volumes/winfs", "volumes/medium", "volumes/image", "volumes/partition", "volumes/bitlocker", "volumes/ldm", "volumes/ntfs"},
 	"hive":                {"internal/le", "internal/wstr"},
 	"migxml":              {"internal/xmlpos"},
 	"store":               {"internal/wstr"},

@@ -41,6 +41,13 @@ func (a *aligned) ReadAt(p []byte, off int64) (int, error) {
 	return done, nil
 }
 
+// Cancel ends the reads that are under way, where the device can.
+func (a *aligned) Cancel() {
+	if c, ok := a.r.(interface{ Cancel() }); ok {
+		c.Cancel()
+	}
+}
+
 // piece reads the start of p, at least one byte. The range lies in the device.
 func (a *aligned) piece(p []byte, at int64) (int, error) {
 	head := at & (a.block - 1)

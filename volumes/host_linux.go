@@ -87,10 +87,12 @@ type device struct {
 	reader io.ReaderAt
 	closer io.Closer
 	size   int64
+	sector int64       // what fails alone
+	fine   io.ReaderAt // reads whole sectors around the page cache, nil when it cannot be done
 }
 
 // openDevice opens a block device. Linux reads it through the page cache, so
-// any range can be read.
+// any range can be read, in requests as large as the device takes, and ahead.
 func openDevice(path string) (*device, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -101,8 +103,31 @@ func openDevice(path string) (*device, error) {
 		f.Close()
 		return nil, err
 	}
-	return &device{reader: f, closer: f, size: size}, nil
+	d := &device{reader: f, closer: f, size: size, sector: filePage}
+	// The cache reads whole pages and ahead; one bad sector would take the
+	// seven beside it with it.
+	if direct, err := os.OpenFile(path, unix.O_DIRECT, 0); err == nil {
+		d.fine, d.closer = direct, twoFiles{f, direct}
+		d.sector = sectorSize(direct, size)
+	}
+	return d, nil
 }
+
+// sectorSize is the size of what a device reads or fails to read at once: its
+// physical sectors, where it tells them.
+func sectorSize(f *os.File, size int64) int64 {
+	sector := int64(512)
+	for _, ioctl := range []uint{unix.BLKSSZGET, unix.BLKPBSZGET} {
+		if n, err := unix.IoctlGetInt(int(f.Fd()), ioctl); err == nil && n > int(sector) && n <= filePage && n&(n-1) == 0 && size%int64(n) == 0 {
+			sector = int64(n)
+		}
+	}
+	return sector
+}
+
+type twoFiles [2]*os.File
+
+func (t twoFiles) Close() error { return errors.Join(t[0].Close(), t[1].Close()) }
 
 // LocalDisks lists the paths of the disks of this machine: whole disks, also
 // RAID devices made of them, without loop, RAM, optical and floppy devices.

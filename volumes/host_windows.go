@@ -60,6 +60,8 @@ type device struct {
 	reader io.ReaderAt
 	closer io.Closer
 	size   int64
+	sector int64       // what fails alone
+	fine   io.ReaderAt // nil: Windows reads devices without a cache
 }
 
 // handleReader reads a device or file that was opened for synchronous I/O.
@@ -88,6 +90,10 @@ func (r handleReader) ReadAt(p []byte, off int64) (int, error) {
 }
 
 func (r handleReader) Close() error { return windows.CloseHandle(r.h) }
+
+// Cancel ends the reads that are under way: the system does one after the
+// other, and one that hangs would stop all of them.
+func (r handleReader) Cancel() { windows.CancelIoEx(r.h, nil) }
 
 // openDevice opens a disk or volume for reading in whole sectors, which is all
 // that Windows allows.
@@ -125,7 +131,7 @@ func openDevice(path string) (*device, error) {
 		block = 4096 // whole sectors of either size
 	}
 	r := handleReader{h}
-	return &device{reader: &aligned{r: r, size: size, block: block}, closer: r, size: size}, nil
+	return &device{reader: &aligned{r: r, size: size, block: block}, closer: r, size: size, sector: block}, nil
 }
 
 func ioctl(h windows.Handle, code uint32, out []byte) error {
