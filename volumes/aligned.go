@@ -13,6 +13,10 @@ type aligned struct {
 	block int64 // a power of two, at most alignedBuffer
 }
 
+// filePage is the unit in which hosts read files: of a page that fails no
+// smaller part can be read.
+const filePage = 4096
+
 // alignedBuffer is the largest piece that is read through a buffer.
 const alignedBuffer = 64 << 10
 
