@@ -100,6 +100,7 @@ type Component struct {
 	Type             string // "System", "Application", "Device", "Documents", as written
 	Context          Context
 	DisplayName      string
+	Description      string // white space as single blanks; see About
 	DefaultSupported bool
 	Environments     []*Environment
 	Extensions       []Extension

@@ -360,6 +360,9 @@ func (p *parser) component(e *etree.Element) *Component {
 		switch k.name {
 		case "displayName":
 			c.DisplayName = text(k.Element)
+		case "description":
+			p.attributes(k.Element, elements["description"])
+			c.Description = strings.Join(strings.Fields(text(k.Element)), " ")
 		case "environment":
 			c.Environments = append(c.Environments, p.environment(k.Element, false))
 		case "extensions":

@@ -19,7 +19,9 @@ type Document struct {
 	Users   []UserDoc   `json:"users"`
 	Rules   []RuleDoc   `json:"rules"`
 	Totals  []Total     `json:"totals"`
-	Refused int         `json:"refused"`
+	// Losses is what will not survive of what is taken.
+	Losses  []Loss `json:"will_not_survive"`
+	Refused int    `json:"refused"`
 	// Membership is the plan of who shall be in which local groups.
 	Membership *Membership `json:"membership,omitempty"`
 	// Hives tells how each registry file was opened that was read.
@@ -148,7 +150,7 @@ type RuleDoc struct {
 
 // Document describes the plan for plan.json.
 func (p *Plan) Document() Document {
-	d := Document{Format: 1, Totals: p.Totals(), Refused: len(p.Refused), Membership: p.Membership, Windows: p.windows(), Volumes: p.VolumeDocs(), Hives: p.System.HiveStates()}
+	d := Document{Format: 1, Totals: p.Totals(), Losses: p.Losses(), Refused: len(p.Refused), Membership: p.Membership, Windows: p.windows(), Volumes: p.VolumeDocs(), Hives: p.System.HiveStates()}
 	selected := map[*profile.User]bool{}
 	for _, c := range p.Contexts {
 		selected[c.User] = true

@@ -627,9 +627,10 @@ func (p *Plan) Size(it *Item) int64 {
 	return 0
 }
 
-// Total is what one owner has of one kind of data.
+// Total is what one owner has by one component.
 type Total struct {
 	Owner     string `json:"owner"` // "" is the machine
+	Kind      string `json:"kind"`  // see migxml.Kinds; "" for --include
 	Component string `json:"component"`
 	Objects   int64  `json:"objects"`
 	Bytes     int64  `json:"bytes"`
@@ -638,18 +639,19 @@ type Total struct {
 // Totals adds the plan up per owner and component, largest first.
 func (p *Plan) Totals() []Total {
 	type key struct {
-		owner     int16
-		component string
+		owner           int16
+		kind, component string
 	}
 	sums := map[key]*Total{}
 	add := func(owner int16, rule int32, size int64) {
-		k := key{owner, ""}
-		if rule >= 0 {
-			k.component = p.Rules.Rule(rule).Component
+		info := p.Rules.Rule(rule)
+		k := key{owner, "", info.Component}
+		if info.About != nil {
+			k.kind = info.About.Kind
 		}
 		t := sums[k]
 		if t == nil {
-			t = &Total{Owner: p.Owners[owner], Component: k.component}
+			t = &Total{Owner: p.Owners[owner], Kind: k.kind, Component: k.component}
 			sums[k] = t
 		}
 		t.Objects++

@@ -102,8 +102,9 @@ type compiler struct {
 }
 
 type ruleKey struct {
-	pos  migxml.Pos
-	text string
+	pos       migxml.Pos
+	text      string
+	component string // whose rule it is: named rules are of each that uses them
 }
 
 func (c *compiler) warn(pos migxml.Pos, format string, args ...any) {
@@ -165,6 +166,7 @@ func (c *compiler) tellUnusable() {
 // registry do not meet, so it is one scope of each.
 type scope struct {
 	component string
+	about     *migxml.About
 	pats      [2][]compiled // by Kind
 	undefined []string      // variables that were named so far
 }
@@ -226,7 +228,8 @@ func (v *evaluation) component(c *migxml.Component) {
 	if !v.detected(c) {
 		return
 	}
-	v.scope = &scope{component: c.DisplayName}
+	about := c.About()
+	v.scope = &scope{component: c.DisplayName, about: &about}
 	for _, x := range c.Extensions {
 		v.drivePatterns(x.Pos, "."+x.Text, "* [*."+escape(x.Text)+"]", "Fixed", migxml.Include)
 	}
@@ -352,7 +355,7 @@ func (v *evaluation) script(c *migxml.Call, a migxml.Action) {
 			}
 			text, undefined := expand(c.Arg(1), nil, u.Env)
 			if undefined != "" {
-				v.cannot(ruleKey{c.Pos, c.Text}, u, "%"+undefined+"% is not defined")
+				v.cannot(ruleKey{pos: c.Pos, text: c.Text}, u, "%"+undefined+"% is not defined")
 				continue
 			}
 			v.add(c.Pos, c.Text, kind, text, a)
@@ -382,7 +385,7 @@ func (v *evaluation) pattern(pos migxml.Pos, written string, kind Kind, text str
 	if undefined != "" {
 		// Excludes from what is not included anyway are no news.
 		if a != migxml.Exclude || !slices.Contains(v.scope.undefined, undefined) {
-			v.cannot(ruleKey{pos, written}, v.ctx, "%"+undefined+"% is not defined")
+			v.cannot(ruleKey{pos: pos, text: written}, v.ctx, "%"+undefined+"% is not defined")
 		}
 		v.scope.undefined = append(v.scope.undefined, undefined)
 		return false
@@ -398,7 +401,7 @@ func (v *evaluation) add(pos migxml.Pos, written string, kind Kind, text string,
 		return false
 	}
 	if kind == Registry && !v.ctx.User && isHKCU(l.node) {
-		v.cannot(ruleKey{pos, written}, v.ctx, "HKCU is the key of a user")
+		v.cannot(ruleKey{pos: pos, text: written}, v.ctx, "HKCU is the key of a user")
 		return false
 	}
 	if kind == File && strings.Contains(l.node+l.leaf, "?") {
@@ -411,12 +414,12 @@ func (v *evaluation) add(pos migxml.Pos, written string, kind Kind, text string,
 		v.fail(&migxml.Error{Pos: pos, Msg: fmt.Sprintf("the rules make more than %d patterns", maxPatterns)})
 		return false
 	}
-	key := ruleKey{pos, written}
+	key := ruleKey{pos, written, v.scope.component}
 	i, ok := v.ruleOf[key]
 	if !ok {
 		i = int32(len(v.rules))
 		v.ruleOf[key] = i
-		v.rules = append(v.rules, RuleInfo{Pos: pos, Component: v.scope.component, Text: written,
+		v.rules = append(v.rules, RuleInfo{Pos: pos, Component: v.scope.component, About: v.scope.about, Text: written,
 			Include: a == migxml.Include, Exclude: a == migxml.Exclude, Unconditional: a == migxml.Unconditional})
 	}
 	p := compiled{pattern: l.pattern(), action: a, rule: i, ctx: v.index}

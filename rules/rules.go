@@ -118,7 +118,10 @@ var nothing = Decision{Rule: -1, Context: -1}
 type RuleInfo struct {
 	Pos       migxml.Pos // File is "--include" or "--exclude" for rules of the command line
 	Component string     // displayName
-	Text      string     // the pattern or script as written
+	// About is what the component says of itself; nil for rules of the
+	// command line.
+	About *migxml.About
+	Text  string // the pattern or script as written
 
 	Include, Exclude, Unconditional bool // one of them
 }

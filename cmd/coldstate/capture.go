@@ -152,6 +152,9 @@ func (c *captureCmd) run(a *app, start time.Time) error {
 	for _, path := range p.LinksOnly {
 		a.message("warning", fmt.Sprintf("%s: the volume that is mounted in this folder is not among the sources; the folder is taken as the link that it is, without what is behind it", path))
 	}
+	for _, l := range p.Losses() {
+		a.message("will not survive", fmt.Sprintf("%s: %s", strings.Join(l.Components, ", "), l.Lost))
+	}
 	if p.Count() == 0 {
 		a.message("warning", "the rules choose nothing on this source")
 	}
@@ -361,13 +364,13 @@ func (c *captureCmd) dryRun(a *app, p *plan.Plan) error {
 		}
 	} else {
 		w := bufio.NewWriter(a.stdout)
-		fmt.Fprintf(w, "%-28s %-34s %10s %12s\n", "OWNER", "KIND OF DATA", "OBJECTS", "SIZE")
+		fmt.Fprintf(w, "%-22s %-9s %-30s %8s %10s\n", "OWNER", "KIND", "WHAT", "OBJECTS", "SIZE")
 		for _, t := range totals {
 			owner := t.Owner
 			if owner == "" {
 				owner = "(machine)"
 			}
-			fmt.Fprintf(w, "%-28s %-34s %10d %12s\n", printable(owner), printable(t.Component), t.Objects, size(t.Bytes))
+			fmt.Fprintf(w, "%-22s %-9s %-30s %8d %10s\n", printable(owner), t.Kind, printable(t.Component), t.Objects, size(t.Bytes))
 		}
 		for _, r := range p.Refused {
 			fmt.Fprintf(w, "%s: %s: %s\n", printable(r.Path), r.Outcome, printable(r.Reason))
