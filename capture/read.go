@@ -184,12 +184,18 @@ func (r *reader) item(it *plan.Item) error {
 		o.Outcome = store.Captured
 		if info.Damage != "" {
 			o.Outcome, o.Reason = store.Damaged, info.Damage
+		} else if winfs.IsCloudTag(info.Reparse) && info.Attr&winfs.AttrRecallOnOpen != 0 && o.EA == nil {
+			o.Outcome, o.Reason = store.Placeholder, "what is in the folder was never listed on this machine: it is only in the cloud"
 		}
 		return r.add(p)
 	case plan.Link:
 		o.Outcome = store.Captured
 		target, err := winfs.LinkTarget(o.Reparse)
-		if err != nil {
+		switch {
+		case errors.Is(err, winfs.ErrUnsupported):
+			// All there is of it is in the catalog.
+			o.Reason = fmt.Sprintf("a link of a kind (reparse tag %#x) that only the program it belongs to follows", info.Reparse)
+		case err != nil:
 			o.Outcome, o.Reason = store.Unreadable, "where the link leads cannot be read: "+err.Error()
 		}
 		o.Target = wstr.Text(target)
@@ -223,8 +229,14 @@ func (r *reader) item(it *plan.Item) error {
 			r.links[key] = o
 		}
 		if info.NotLocal() {
-			o.Outcome, o.Reason = store.Placeholder, "its content is only in the cloud"
+			o.Outcome, o.Reason = store.Placeholder, info.WhyNotLocal(r.cloudRoot(it))
 			return r.add(p)
+		}
+		if info.Doubtful() {
+			o.Reason = "its attributes say that the content is only in the cloud, but all of it is on this disk"
+		}
+		if what, target := winfs.Special(o.Reparse); what != "" {
+			o.Reason, o.Target = what, wstr.Text(target)
 		}
 	}
 	if info.Mode&winfs.Encrypted != 0 {
@@ -255,6 +267,18 @@ func (r *reader) item(it *plan.Item) error {
 	p.stream = s
 	r.b.pieces = append(r.b.pieces, p)
 	return nil
+}
+
+// cloudRoot is the path of the folder of the account that an item belongs to,
+// "" when it is not known.
+func (r *reader) cloudRoot(it *plan.Item) string {
+	root, ok := winfs.CloudRoot(r.Volumes[it.Volume].FS, it.Entry)
+	if !ok {
+		return ""
+	}
+	at := *it
+	at.Entry = root
+	return r.Path(&at)
 }
 
 type extent struct {

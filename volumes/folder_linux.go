@@ -242,6 +242,9 @@ func (f *folder) ntfsInfo(path string, st *unix.Statx_t, i *Info) {
 	if i.Attr&winfs.AttrSparse != 0 && st.Blocks == 0 && i.Size > 0 {
 		i.Mode |= winfs.Sparse | winfs.Absent
 	}
+	if i.Attr&winfs.AttrSparse != 0 && !i.IsDir() && (st.Blocks == 0 || i.Attr&winfs.AttrCompressed == 0) {
+		i.Missing = max(0, i.Size-int64(st.Blocks)*512)
+	}
 	if !f.host.ntfs3g {
 		return
 	}

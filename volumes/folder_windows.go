@@ -234,8 +234,16 @@ func (f *folder) hostInfo(e Entry) (Info, error) {
 	}
 	f.setMode(&i)
 	if i.Attr&winfs.AttrSparse != 0 && i.Size > 0 && !i.IsDir() {
-		if holes, ok := holesOf(h, i.Size); ok && len(holes) == 1 && holes[0].Len == i.Size {
-			i.Mode |= winfs.Absent
+		if holes, ok := holesOf(h, i.Size); ok {
+			if len(holes) == 1 && holes[0].Len == i.Size {
+				i.Mode |= winfs.Absent
+			}
+			if cloud(&i) {
+				i.Missing = 0
+				for _, x := range holes {
+					i.Missing += x.Len
+				}
+			}
 		}
 	}
 	return i, nil
@@ -278,7 +286,14 @@ func (f *folder) setMode(i *Info) {
 			i.Mode |= m.mode
 		}
 	}
+	// What the provider's driver says stands where the clusters do not show.
+	if cloud(i) && i.Attr&(winfs.AttrRecallOnDataAccess|winfs.AttrOffline) != 0 {
+		i.Missing = i.Size
+	}
 }
+
+// cloud says whether the content of a file may be with a cloud provider.
+func cloud(i *Info) bool { return winfs.IsCloudTag(i.Reparse) || winfs.IsArchiveTag(i.Reparse) }
 
 // maxStreamList is the most that is read of a list of streams.
 const maxStreamList = 16 << 20

@@ -421,10 +421,21 @@ func (w *sourceWalk) walk(e volumes.Entry, path string, depth int) error {
 }
 
 // What is not given out of a source, and why.
-const (
-	cloudReason     = "its content is only in the cloud"
-	encryptedReason = "it is encrypted with EFS: only its own Windows, or the keys of its user, can open it"
-)
+const encryptedReason = "it is encrypted with EFS: only its own Windows, or the keys of its user, can open it"
+
+// cloudRoot is the path of the folder of the account that e, whose path is
+// given, belongs to; "" when it is not known.
+func (w *sourceWalk) cloudRoot(e volumes.Entry, path string) string {
+	root, ok := winfs.CloudRoot(w.fs, e)
+	if !ok {
+		return ""
+	}
+	for e != root {
+		e = w.fs.Parent(e)
+		path = winpath.Dir(path)
+	}
+	return path
+}
 
 // node describes an entry.
 func (w *sourceWalk) node(e volumes.Entry, path string) *node {
@@ -452,7 +463,7 @@ func (w *sourceWalk) node(e volumes.Entry, path string) *node {
 	case info.IsDir():
 		n.Kind, n.Size = "folder", 0
 	case info.NotLocal():
-		n.Outcome, n.Reason = store.Placeholder, cloudReason
+		n.Outcome, n.Reason = store.Placeholder, wstr.Text(info.WhyNotLocal(w.cloudRoot(e, path)))
 	case info.Mode&winfs.Encrypted != 0:
 		n.Outcome, n.Reason = store.EncryptedSkipped, encryptedReason
 	default:

@@ -204,6 +204,9 @@ func (fs *FS) Info(e winfs.Entry) (winfs.Info, error) {
 			info.Start = fs.start(s.mode, s.place)
 		}
 	}
+	if info.Reparse != 0 && (winfs.IsCloudTag(info.Reparse) || winfs.IsArchiveTag(info.Reparse)) {
+		info.Missing = fs.missing(f)
+	}
 	if f.flags&flagDamaged != 0 {
 		info.Damage = cmp.Or(fs.x.damage[i], "damaged; see the problems of the volume")
 	}
@@ -339,17 +342,47 @@ func (fs *FS) elsewhere(e winfs.Entry, i uint32, f *file, tag uint32) error {
 		return fmt.Errorf("%s: CompactOS file, %s: %w", recordName(f.num), how, winfs.ErrUnsupported)
 	case tag == winfs.TagDedup:
 		return fmt.Errorf("%s: deduplicated file, its content is in the chunk store of System Volume Information: %w", recordName(f.num), winfs.ErrUnsupported)
-	case winfs.IsCloudTag(tag):
-		partly := f.mode&(winfs.Absent|winfs.Partial) != 0
-		if !partly && f.mode&winfs.Resident == 0 && f.place != noPlace {
-			init := openRuns(fs.x.runs.get(f.place)).init
-			partly = init >= 0
-		}
-		if partly {
+	case winfs.IsCloudTag(tag) || winfs.IsArchiveTag(tag):
+		if info, err := fs.Info(e); err != nil || info.NotLocal() {
 			return fmt.Errorf("%s: %w", recordName(f.num), ErrNotLocal)
 		}
+	case f.mode&(winfs.Absent|winfs.Partial) != 0:
+		// Some filter of the file system keeps the content in a place of its own.
+		return fmt.Errorf("%s: its reparse tag %#x says that its content is in another place: %w", recordName(f.num), tag, winfs.ErrUnsupported)
 	}
 	return nil
+}
+
+// missing is the number of bytes of the unnamed stream that have no cluster,
+// or were never written.
+func (fs *FS) missing(f *file) int64 {
+	if f.flags&(flagData|flagDir) != flagData || f.mode&winfs.Resident != 0 || f.place == noPlace {
+		return 0
+	}
+	s := openRuns(fs.x.runs.get(f.place))
+	init := f.size
+	if s.init >= 0 {
+		init = s.init
+	}
+	n := f.size - init
+	cluster, unit := fs.geo.cluster, int64(1)<<s.unit
+	var at int64
+	for x := s.next(); x.n > 0; x = s.next() {
+		first, end := at, at+x.n
+		at = end
+		if x.lcn != hole {
+			continue
+		}
+		// The end of a compressed unit is a hole that holds nothing.
+		first = (first + unit - 1) &^ (unit - 1)
+		if end*cluster < f.size {
+			end &^= unit - 1
+		}
+		if a, b := min(first*cluster, init), min(end*cluster, init); b > a {
+			n += b - a
+		}
+	}
+	return n
 }
 
 // content opens a stream of f.

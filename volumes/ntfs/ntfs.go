@@ -50,7 +50,7 @@ var ErrNotNTFS = errors.New("not an NTFS volume")
 
 // ErrNotLocal is wrapped by the errors of Open and ReadAt of a file that
 // belongs to a cloud provider and whose content, or a part of it, is not on
-// this disk. Reading it would give zeros.
+// this disk (winfs.Info.NotLocal). Reading it would give zeros.
 var ErrNotLocal = errors.New("the content is with the cloud provider, not on this disk")
 
 // FormatError says what is wrong with a structure of the volume, and where.

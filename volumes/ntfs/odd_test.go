@@ -63,7 +63,7 @@ func oddVolume() *volume {
 	wof(38, "wof provider 7", 1, 7)
 
 	// A cloud file with clusters that were never written.
-	v.rec(39, 1, fileFlag, stdInfo(0x420, 0), fileName(rootRef, 3, "half written cloud"),
+	v.rec(39, 1, fileFlag, stdInfo(0x1420, 0), fileName(rootRef, 3, "half written cloud"),
 		nonres{typ: 0x80, size: 2000, init: 1000}.with(v.place(fill(2000, 1)), 2), reparse(0x9000001A, []byte{1, 2, 3, 4}))
 	v.rec(40, 1, fileFlag, stdInfo(0x420, 0), fileName(rootRef, 3, "resident cloud"), res(0x80, "", []byte("here")), reparse(0x9000001A, []byte{1, 2, 3, 4}))
 

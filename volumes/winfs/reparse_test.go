@@ -1,6 +1,7 @@
 package winfs_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/coldstate/coldstate/internal/wstr"
@@ -68,4 +69,41 @@ func TestTags(t *testing.T) {
 			t.Errorf("tag %#x: cloud, link = %v, want %v", tag, got, want)
 		}
 	}
+}
+
+func TestSpecial(t *testing.T) {
+	app := append([]byte{3, 0, 0, 0}, wstr.AppendUTF16LE(nil, "package\x00entry\x00C:\\x.exe\x000\x00")...)
+	nfsLink := append([]byte("LNK\x01\x00\x00\x00\x00"), wstr.AppendUTF16LE(nil, "../x")...)
+	data := func(tag uint32, body []byte) []byte {
+		return append([]byte{byte(tag), byte(tag >> 8), byte(tag >> 16), byte(tag >> 24), byte(len(body)), 0, 0, 0}, body...)
+	}
+	for _, tt := range []struct {
+		b            []byte
+		what, target string
+	}{
+		{data(winfs.TagAppExec, app), "Store alias", `C:\x.exe`},
+		{data(winfs.TagAppExec, app[:20]), "Store alias", ""},
+		{data(winfs.TagAppExec, []byte{4, 0, 0, 0}), "Store alias", ""},
+		{data(winfs.TagAFUnix, nil), "socket", ""},
+		{data(winfs.TagNFS, nfsLink), "link of NFS", "../x"},
+		{data(winfs.TagNFS, []byte("FIFO\x00\x00\x00\x00")), `"FIFO"`, ""},
+		{data(winfs.TagNFS, []byte("FIFO")), "", ""},
+		{data(winfs.TagWOF, app), "", ""},
+		{[]byte{0x23, 0, 0, 0x80}, "", ""},
+	} {
+		what, target := winfs.Special(tt.b)
+		if !strings.Contains(what, tt.what) || (what == "") != (tt.what == "") || target != tt.target {
+			t.Errorf("%x: %q, %q; want %q, %q", tt.b, what, target, tt.what, tt.target)
+		}
+	}
+}
+
+func FuzzSpecial(f *testing.F) {
+	f.Add([]byte{0x1b, 0, 0, 0x80, 9, 0, 0, 0, 3, 0, 0, 0, 'a', 0, 0, 0, 'b', 0, 0, 0, 'c', 0, 0, 0})
+	f.Add([]byte("\x14\x00\x00\x80\x10\x00\x00\x00LNK\x01\x00\x00\x00\x00x\x00"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if what, target := winfs.Special(b); what == "" && target != "" || len(target) > 2*len(b) {
+			t.Fatalf("%q, %q", what, target)
+		}
+	})
 }

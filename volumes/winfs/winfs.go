@@ -52,12 +52,27 @@ const (
 	TagDedup      = 0x80000013
 	TagAppExec    = 0x8000001B // Store alias
 	TagLXSymlink  = 0xA000001D // WSL symbolic link
+	TagAFUnix     = 0x80000023 // socket
+	TagLXFIFO     = 0x80000024 // WSL pipe
+	TagLXChar     = 0x80000025 // WSL character device
+	TagLXBlock    = 0x80000026 // WSL block device
+	TagNFS        = 0x80000014 // special file or link of a Unix
 )
 
 // IsCloudTag says whether tag marks a file of a cloud provider, whose content
 // may not be on the disk.
 func IsCloudTag(tag uint32) bool {
 	return tag&0xFFFF0FFF == 0x9000001A || tag == 0x80000021 || tag == 0x80000015 || tag == 0x9000001C
+}
+
+// IsArchiveTag says whether tag marks a file whose content may have been moved
+// to other storage by a server: HSM, HSM2, Drive Extender, Azure File Sync.
+func IsArchiveTag(tag uint32) bool {
+	switch tag {
+	case 0xC0000004, 0x80000006, 0x80000005, 0x8000001E, 0x90000027:
+		return true
+	}
+	return false
 }
 
 // IsNameSurrogate says whether tag stands for another place (junctions,
@@ -78,6 +93,10 @@ type Info struct {
 	Created, Modified, Changed, Accessed wstr.Filetime
 	// Links is the number of entries of the file; 8.3 names do not count.
 	Links int
+	// Missing is how many bytes of the unnamed stream are not on the medium,
+	// for files with a tag of IsCloudTag or IsArchiveTag; of others it says
+	// nothing.
+	Missing int64
 	// Reparse is the reparse tag, 0 for none.
 	Reparse uint32
 	// Streams is the number of named streams.
@@ -94,11 +113,57 @@ type Info struct {
 // IsDir says whether the entry is a folder (a junction is one as well).
 func (i *Info) IsDir() bool { return i.Attr&AttrDirectory != 0 }
 
-// NotLocal says whether the content is only in the cloud, or partly: reading
-// it would give zeros. Where runs and attributes disagree, either is enough.
+// NotLocal says whether the content, or a part of it, is not on this disk but
+// with a cloud provider: reading it would give zeros. What is on the disk
+// decides. A file of which a part is there may be a sparse one that is whole:
+// only then the attributes are asked.
 func (i *Info) NotLocal() bool {
-	return IsCloudTag(i.Reparse) && !i.IsDir() &&
-		(i.Mode&(Absent|Partial) != 0 || i.Attr&(AttrRecallOnDataAccess|AttrOffline) != 0)
+	switch {
+	case !IsCloudTag(i.Reparse) && !IsArchiveTag(i.Reparse) || i.IsDir() || i.Missing == 0:
+		return false
+	case i.Missing >= i.Size:
+		return true
+	}
+	return i.Attr&attrRemote != 0
+}
+
+const attrRemote = AttrRecallOnDataAccess | AttrRecallOnOpen | AttrOffline
+
+// Doubtful says that the attributes of a cloud file call its content remote
+// though all of it is on the disk.
+func (i *Info) Doubtful() bool {
+	return IsCloudTag(i.Reparse) && !i.IsDir() && i.Size > 0 && i.Missing == 0 && i.Attr&(AttrRecallOnDataAccess|AttrOffline) != 0
+}
+
+// WhyNotLocal tells people why the content of a file that is NotLocal cannot
+// be read; root is the path of the folder of the account (CloudRoot), "" when
+// it is not known.
+func (i *Info) WhyNotLocal(root string) string {
+	where := "in the cloud"
+	if IsArchiveTag(i.Reparse) {
+		where = "on the storage that the server moved it to"
+	}
+	if root != "" {
+		where += ", synchronised with " + root
+	}
+	if i.Missing < i.Size {
+		return fmt.Sprintf("only %d of its %d bytes are on this disk; the rest is only %s", i.Size-i.Missing, i.Size, where)
+	}
+	return "its content is only " + where
+}
+
+// CloudRoot finds the folder of the account that e belongs to: the topmost one
+// of those above e, without a gap, that carry the tag of a cloud provider.
+func CloudRoot(fs FS, e Entry) (root Entry, ok bool) {
+	for n := 0; e != fs.Root() && n < 1024; n++ {
+		e = fs.Parent(e)
+		info, err := fs.Info(e)
+		if err != nil || !IsCloudTag(info.Reparse) {
+			break
+		}
+		root, ok = e, true
+	}
+	return root, ok
 }
 
 // Mode tells how a stream is kept on the medium; bits.
