@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/coldstate/coldstate/volumes/image"
 	"github.com/coldstate/coldstate/volumes/ntfs"
 	"github.com/coldstate/coldstate/volumes/partition"
 )
@@ -16,8 +17,15 @@ const (
 	kindSpaces = "Storage Spaces"
 )
 
-// detect finds what the bytes of a file or device are, and fills Kind (for a
-// file), Table, Volumes and Problems of src. name is the path for hints.
+// found gives a raw image its kind. Containers and devices have theirs.
+func (src *Source) found(kind string) {
+	if src.Kind == "" {
+		src.Kind = kind
+	}
+}
+
+// detect finds what the bytes of a file or device are, and fills Kind (of a raw
+// image), Table, Volumes and Problems of src. name is the path for hints.
 func (src *Source) detect(name string) error {
 	r, size := src.reader, src.Size
 	device := src.Kind == Device
@@ -25,22 +33,14 @@ func (src *Source) detect(name string) error {
 		if err := refuse(r, size, name); err != nil {
 			return err
 		}
-		if flat, fixed := vhdFooter(r, size); fixed {
-			size = flat
-			src.Size = flat
-		} else if flat > 0 {
-			return &SourceError{Path: name, Err: &ContainerError{Format: "VHD image"}, Hint: fmt.Sprintf(qemu, name)}
-		}
 	}
 	// A bare volume has the signature of an MBR as well: it goes first.
 	if kind := volumeKind(r, 0, size); kind != "" {
 		src.Volumes = []*Volume{{Size: size, Kind: kind}}
-		if !device {
-			src.Kind = VolumeImage
-		}
+		src.found(VolumeImage)
 		return nil
 	}
-	table, err := partition.Read(r, size)
+	table, err := partition.Read(r, size, src.sector)
 	if err != nil {
 		return &SourceError{Path: name, Err: err, Hint: "the start of the disk cannot be read: copy it with ddrescue and give the copy"}
 	}
@@ -50,22 +50,18 @@ func (src *Source) detect(name string) error {
 		if hasBackupBoot(r, 0, size) {
 			src.Volumes = []*Volume{{Size: size, Kind: NTFS}}
 			src.Problems = append(src.Problems, "sector 0 is no boot sector, but the last sector is the backup of one")
-			if !device {
-				src.Kind = VolumeImage
-			}
+			src.found(VolumeImage)
 			return nil
 		}
 		if !device {
 			return notDisk(r, size, name, table)
 		}
 		// An empty disk is one of the disks of the machine.
-		src.Problems = append(table.Problems, "no partition table and no known file system")
+		src.Problems = append(append(src.Problems, table.Problems...), "no partition table and no known file system")
 		return nil
 	}
 	src.Table = table
-	if !device {
-		src.Kind = DiskImage
-	}
+	src.found(DiskImage)
 	src.Problems = append(src.Problems, table.Problems...)
 	for i := range table.Partitions {
 		p := &table.Partitions[i]
@@ -215,24 +211,14 @@ func hasBackupBoot(r io.ReaderAt, off, size int64) bool {
 	return false
 }
 
-// Containers by their first bytes (reference: the file formats' own
-// specifications, collected by libyal).
+// Containers that are not read, by their first bytes (reference: the file
+// formats' own specifications, collected by libyal).
 var containers = [...]struct {
 	off     int64
 	sig     string
 	format  string
 	convert string // what makes a raw image of it; %s is the path
 }{
-	{0, "vhdxfile", "VHDX image", qemu},
-	{0, "conectix", "VHD image", qemu},
-	{0, "QFI\xFB", "QCOW2 image", qemu},
-	{0, "KDMV", "VMDK image", qemu},
-	{0, "# Disk DescriptorFile", "VMDK descriptor", qemu},
-	{0, "COWD", "VMDK image", qemu},
-	{0, "<<< ", "VDI image", qemu},
-	{0, "EVF\x09\x0D\x0A\xFF\x00", "E01 image", ewf},
-	{0, "EVF2\x0D\x0A\x81\x00", "Ex01 image", ewf},
-	{0, "LVF\x09\x0D\x0A\xFF\x00", "L01 file", "it holds files and no disk; mount it and give the folder"},
 	{0, "MSWIM\x00\x00\x00", "WIM file", wim},
 	{0, "WLPWM\x00\x00\x00", "pipable WIM file", wim},
 	{0, "AFF10\x0D\x0A\x00", "AFF image", "convert it with `affconvert -r %s`"},
@@ -245,11 +231,7 @@ var containers = [...]struct {
 	{32769, "CD001", "CD or DVD image", "mount it and give the folder"},
 }
 
-const (
-	qemu = "convert it with `qemu-img convert -O raw %s disk.img` and give disk.img"
-	ewf  = "convert it with `ewfexport -f raw %s` and give the raw image"
-	wim  = "apply it with `wimlib-imagex apply %s 1 folder` and give the folder"
-)
+const wim = "apply it with `wimlib-imagex apply %s 1 folder` and give the folder"
 
 // refuse recognises what is no flat image of a disk.
 func refuse(r io.ReaderAt, size int64, name string) error {
@@ -275,26 +257,11 @@ func refuse(r io.ReaderAt, size int64, name string) error {
 			}
 			b = bytesAt(r, size, c.off, len(c.sig))
 		}
-		if has(b, 0, c.sig) && (c.format != "VDI image" || has(head, 64, "\x7F\x10\xDA\xBE")) {
+		if has(b, 0, c.sig) {
 			return container(c.format, c.convert)
 		}
 	}
 	return nil
-}
-
-// vhdFooter finds the footer of a VHD at the end of an image, in the last 512
-// bytes or, by Virtual PC 2004, 511. flat is the number of bytes before it; a
-// fixed VHD (type 2) is a flat image of them. 0 when there is no footer.
-// (Virtual Hard Disk Image Format Specification 1.0, "Hard Disk Footer
-// Format".)
-func vhdFooter(r io.ReaderAt, size int64) (flat int64, fixed bool) {
-	for _, n := range [...]int64{512, 511} {
-		b := bytesAt(r, size, size-n, 511)
-		if has(b, 0, "conectix\x00\x00\x00") && len(b) >= 64 {
-			return size - n, binary.BigEndian.Uint32(b[60:]) == 2
-		}
-	}
-	return 0, false
 }
 
 // notDisk is the error for a file in which nothing was recognised.
@@ -310,7 +277,11 @@ func notDisk(r io.ReaderAt, size int64, name string, t *partition.Table) error {
 	} else {
 		why += fmt.Sprintf(" (first bytes % x)", head)
 	}
-	return &SourceError{Path: name, Err: fmt.Errorf("%w: %s", ErrNotDisk, why), Hint: "give a disk, a raw image of one, or a Windows folder; an image may be cut off or encrypted"}
+	hint := "give a disk, a raw image of one, or a Windows folder; an image may be cut off or encrypted"
+	if first := image.FirstPiece(name); first != "" {
+		hint = "when it is a piece of a split image, give the first one: " + first
+	}
+	return &SourceError{Path: name, Err: fmt.Errorf("%w: %s", ErrNotDisk, why), Hint: hint}
 }
 
 func allZero(b []byte) bool {

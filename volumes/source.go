@@ -7,16 +7,17 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/coldstate/coldstate/internal/wstr"
+	"github.com/coldstate/coldstate/volumes/image"
+	"github.com/coldstate/coldstate/volumes/medium"
 )
 
 // identity tells whether two paths are one thing.
 type identity struct {
 	info   os.FileInfo // nil for device paths of Windows
 	device string      // names the device, "" for files and folders
-	// partOf is what a device is a part of, or shows the bytes of.
+	// partOf is what a device or image is a part of, or shows the bytes of.
 	partOf []identity
 }
 
@@ -42,10 +43,10 @@ func overlap(earlier, later identity, path string) error {
 	return nil
 }
 
-func openSource(path string) (*Source, identity, error) {
+func openSource(path string, opt sourceOptions) (*Source, identity, error) {
 	path = hostPath(path)
 	if isDevicePath(path) {
-		return deviceSource(path, nil)
+		return deviceSource(path, nil, opt)
 	}
 	fi, err := os.Stat(path)
 	switch {
@@ -56,55 +57,76 @@ func openSource(path string) (*Source, identity, error) {
 	case fi.IsDir():
 		return folderSource(path)
 	case fi.Mode()&fs.ModeDevice != 0 && fi.Mode()&fs.ModeCharDevice == 0:
-		return deviceSource(path, fi)
+		return deviceSource(path, fi, opt)
 	case !fi.Mode().IsRegular():
 		return nil, identity{}, &SourceError{Path: path, Err: fmt.Errorf("%w (%s)", ErrNotDisk, fi.Mode().Type())}
 	}
-	return fileSource(path)
+	return fileSource(path, opt)
 }
 
-func fileSource(path string) (*Source, identity, error) {
-	f, err := os.Open(path)
+// fileSource opens a file: the disk in an image, or the image that is the disk.
+func fileSource(path string, opt sourceOptions) (*Source, identity, error) {
+	return imageSource(path, image.Options{}, opt)
+}
+
+func imageSource(path string, opt image.Options, sopt sourceOptions) (*Source, identity, error) {
+	img, err := image.Open(path, opt)
 	if err != nil {
-		return nil, identity{}, hostError(path, err)
+		return nil, identity{}, imageError(path, err)
 	}
-	fi, err := f.Stat()
+	src := &Source{Path: path, Size: img.Size, Problems: img.Problems, reader: img, closer: img, sector: img.SectorSize}
+	if img.Format != "raw" {
+		src.Kind = img.Format + " image"
+	}
+	id := identity{info: img.Files[0].Info}
+	for _, f := range img.Files[1:] {
+		src.Files = append(src.Files, f.Path)
+		id.partOf = append(id.partOf, identity{info: f.Info})
+	}
+	err = src.guard(sopt, medium.Options{})
+	if err == nil {
+		err = src.detect(path)
+	}
 	if err != nil {
-		f.Close()
-		return nil, identity{}, hostError(path, err)
-	}
-	src := &Source{Path: path, Size: fi.Size(), reader: f, closer: f}
-	err = src.detect(path)
-	if next := nextPiece(path); next != "" && !errors.Is(err, ErrUnsupported) {
-		err = &SourceError{Path: path, Err: &ContainerError{Format: "split raw image"}, Hint: fmt.Sprintf("join its pieces with `cat %s* > disk.img` and give disk.img", strings.TrimRight(path, "0123456789"))}
-	}
-	if err != nil {
-		f.Close()
+		img.Close()
 		return nil, identity{}, err
 	}
-	return src, identity{info: fi}, nil
+	return src, id, nil
 }
 
-// nextPiece finds the file behind image.000 or image.001, "" when there is
-// none.
-func nextPiece(path string) string {
-	base := strings.TrimRight(path, "0123456789")
-	digits := path[len(base):]
-	if len(digits) < 2 || !strings.HasSuffix(base, ".") {
-		return ""
+// imageError makes a SourceError of an error of image.Open.
+func imageError(path string, err error) error {
+	if no, ok := errors.AsType[*image.UnsupportedError](err); ok {
+		format := no.Format + " image"
+		if no.Feature != "" {
+			format = "kind of " + no.Format + " image (those " + no.Feature + ")"
+		}
+		e := &SourceError{Path: path, Err: &ContainerError{Format: format}, Hint: no.Hint}
+		if no.Path != path {
+			e.Err = fmt.Errorf("it stands on %s, which %w", no.Path, e.Err)
+		}
+		return e
 	}
-	last := digits[len(digits)-1]
-	if last > '1' || strings.Trim(digits[:len(digits)-1], "0") != "" {
-		return ""
+	if missing, ok := errors.AsType[*image.MissingError](err); ok {
+		hint := fmt.Sprintf("put it there as %s", missing.Put)
+		if missing.Found != "" {
+			hint = fmt.Sprintf("put the right one there as %s", missing.Put)
+		}
+		if missing.Put == "" {
+			hint = "put it into the same folder, under the name it had"
+		}
+		return &SourceError{Path: path, Err: err, Hint: hint}
 	}
-	next := path[:len(path)-1] + string(last+1)
-	if fi, err := os.Stat(next); err != nil || !fi.Mode().IsRegular() {
-		return ""
+	if _, ok := errors.AsType[*image.FormatError](err); ok {
+		return &SourceError{Path: path, Err: err, Hint: "copy the image again, or convert it to a raw one with the program that made it"}
 	}
-	return next
+	if pe, ok := errors.AsType[*fs.PathError](err); ok && pe.Path != path {
+		return &SourceError{Path: path, Err: err} // another file of the image
+	}
+	return hostError(path, err)
 }
 
-func deviceSource(path string, fi os.FileInfo) (*Source, identity, error) {
+func deviceSource(path string, fi os.FileInfo, opt sourceOptions) (*Source, identity, error) {
 	dev, err := openDevice(path)
 	if err != nil {
 		return nil, identity{}, hostError(path, err)
@@ -114,7 +136,11 @@ func deviceSource(path string, fi os.FileInfo) (*Source, identity, error) {
 		src.close()
 		return nil, identity{}, &SourceError{Path: path, Err: errors.New("the device has no size"), Hint: "check that there is a medium in it"}
 	}
-	if err := src.detect(path); err != nil {
+	err = src.guard(opt, medium.Options{Sector: dev.sector, Fine: dev.fine, Timeout: deviceTimeout})
+	if err == nil {
+		err = src.detect(path)
+	}
+	if err != nil {
 		src.close()
 		return nil, identity{}, err
 	}

@@ -12,6 +12,7 @@ import (
 	"sync"
 
 	"github.com/coldstate/coldstate/volumes/ldm"
+	"github.com/coldstate/coldstate/volumes/medium"
 	"github.com/coldstate/coldstate/volumes/ntfs"
 	"github.com/coldstate/coldstate/volumes/partition"
 	"github.com/coldstate/coldstate/volumes/winfs"
@@ -33,10 +34,12 @@ type (
 	ReadError  = winfs.ReadError
 )
 
-// Kinds of sources.
+// Kinds of sources. An image in a container is named by its format: "VHD image",
+// "VHDX image", "VMDK image", "QCOW2 image", "VDI image", "E01 image", "split raw
+// image"; whether it holds a partition table is told by Source.Table.
 const (
-	DiskImage   = "disk image"   // a file with a partition table
-	VolumeImage = "volume image" // a file that is one volume
+	DiskImage   = "disk image"   // a raw file with a partition table
+	VolumeImage = "volume image" // a raw file that is one volume
 	Device      = "device"
 	Folder      = "folder"
 )
@@ -59,6 +62,13 @@ type Options struct {
 	// instead of the end of Open. It is for lists that nobody typed: a card
 	// reader without a card is among the disks of a machine.
 	KeepGoing bool
+	// MapFiles[i] is the map file of GNU ddrescue that belongs to the i-th
+	// path, "" for none. Without one it is looked for beside an image.
+	MapFiles []string
+	// Medium, when not nil, is asked for each disk or image before anything is
+	// read: it may put a reader of its own in the place of r, and change how
+	// failing reads are treated. It is for tests of failing disks.
+	Medium func(path string, r io.ReaderAt, size int64, opt *medium.Options) io.ReaderAt
 }
 
 // Set is an open set of sources: the disks of one machine.
@@ -71,11 +81,14 @@ type Set struct {
 // Source is one path that was given to Open.
 type Source struct {
 	Path string // as it was given
-	// Kind is "disk image", "volume image", "device" or "folder"; "" when Err
-	// is set.
+	// Kind is "disk image", "volume image", "device" or "folder", for an image in
+	// a container "VHDX image" and its like; "" when Err is set.
 	Kind string
-	// Size is the size in bytes, 0 for folders.
+	// Size is the size of the disk in bytes, 0 for folders.
 	Size int64
+	// Files are the files that are read besides Path: pieces, extents,
+	// segments and parents of an image.
+	Files []string
 	// Table is the partition table, nil for bare volumes and folders.
 	Table *partition.Table
 	// Volumes are those that begin on the source.
@@ -83,11 +96,17 @@ type Source struct {
 	Problems []string
 	// Dynamic is set for a disk of a group of dynamic disks, nil for others.
 	Dynamic *DynamicDisk
+	// Map is the path of the map file of an image, "" when there is none, and
+	// Unread the number of bytes that it does not call good.
+	Map    string
+	Unread int64
 	// Err says why the source could not be opened (Options.KeepGoing).
 	Err error
 
 	reader io.ReaderAt
 	closer io.Closer
+	medium *medium.Reader // what reader is, or stands on; nil for folders
+	sector int            // logical sector size, 0 when the source does not tell
 	ldm    *ldm.Disk
 	ldmErr error // why a dynamic disk has no ldm
 }
@@ -195,8 +214,8 @@ func (v *Volume) Reader() *io.SectionReader {
 func Open(paths []string, opt Options) (*Set, error) {
 	s := new(Set)
 	var seen []identity
-	for _, path := range paths {
-		src, id, err := openSource(path)
+	for i, path := range paths {
+		src, id, err := openSource(path, opt.source(i))
 		if err == nil {
 			for i, other := range seen {
 				if same := overlap(other, id, s.Sources[i].Path); same != nil {

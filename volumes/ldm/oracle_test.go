@@ -99,7 +99,7 @@ func readFiles(t *testing.T, files []string) *Group {
 		if err != nil {
 			t.Fatal(err)
 		}
-		table, err := partition.Read(f, size)
+		table, err := partition.Read(f, size, 0)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -87,7 +87,7 @@ type gptCopy struct {
 func (t *Table) readGPT(r io.ReaderAt, protective bool) bool {
 	var copies []*gptCopy
 	var failures []string
-	for _, sector := range sectorSizes {
+	for _, sector := range t.sizes {
 		if t.size < 2*int64(sector) {
 			continue
 		}

@@ -79,7 +79,7 @@ func (t *Table) readMBR(r io.ReaderAt, boot []byte, m *mbrTable) {
 	}
 	t.Scheme = "mbr"
 	t.Signature = binary.LittleEndian.Uint32(boot[440:])
-	t.SectorSize = mbrSectorSize(r, t.size, m)
+	t.SectorSize = t.mbrSectorSize(r, m)
 
 	entries := m.entries
 	if m.oddFlags {
@@ -108,19 +108,19 @@ func (t *Table) readMBR(r io.ReaderAt, boot []byte, m *mbrTable) {
 }
 
 // mbrSectorSize finds the unit of the entries, which the MBR does not tell:
-// it is 4096 when no partition starts with a boot sector at the places that
-// 512 gives, and one does at those that 4096 gives.
-func mbrSectorSize(r io.ReaderAt, size int64, m *mbrTable) int {
-	for _, sector := range sectorSizes {
+// it is the second size when no partition starts with a boot sector at the
+// places that the first gives, and one does at those that the second gives.
+func (t *Table) mbrSectorSize(r io.ReaderAt, m *mbrTable) int {
+	for _, sector := range t.sizes {
 		for _, e := range m.used() {
 			var b [2]byte
 			at := int64(e.first)*int64(sector) + 510
-			if at+2 <= size && readFull(r, b[:], at) == nil && b == [2]byte{0x55, 0xAA} {
+			if at+2 <= t.size && readFull(r, b[:], at) == nil && b == [2]byte{0x55, 0xAA} {
 				return sector
 			}
 		}
 	}
-	return sectorSizes[0]
+	return t.sizes[0]
 }
 
 // ebrWalk follows the chains of extended boot records.

@@ -34,7 +34,8 @@ type Table struct {
 	// Problems tells what is wrong with the table.
 	Problems []string
 
-	size int64 // of the disk
+	size  int64 // of the disk
+	sizes []int // of sectors, in the order in which they are tried
 }
 
 // Partition is one entry of a table.
@@ -58,19 +59,24 @@ type Partition struct {
 	Logical bool
 }
 
-// The sector sizes a disk can have. Image files do not tell theirs: both are
-// tried, the common one first.
+// The sector sizes a disk can have. Raw images do not tell theirs: both are
+// tried, the common one first, or the one that is told.
 var sectorSizes = [...]int{512, 4096}
 
 // maxProblems bounds the list for tables that are noise.
 const maxProblems = 32
 
-// Read reads the partition table of a disk of size bytes. A disk without a
+// Read reads the partition table of a disk of size bytes, whose logical sectors
+// have sector bytes; 0 when that is not known. A disk without a
 // table gives Scheme "none" and no error; a table that is damaged gives what
 // could be read, and Problems. The error is of the medium, when neither the
 // start nor the end of the disk could be read.
-func Read(r io.ReaderAt, size int64) (*Table, error) {
-	t := &Table{Scheme: "none", SectorSize: sectorSizes[0], size: size}
+func Read(r io.ReaderAt, size int64, sector int) (*Table, error) {
+	t := &Table{Scheme: "none", size: size, sizes: sectorSizes[:]}
+	if sector == sectorSizes[1] {
+		t.sizes = []int{sectorSizes[1], sectorSizes[0]}
+	}
+	t.SectorSize = t.sizes[0]
 	if size < 512 {
 		return t, nil
 	}

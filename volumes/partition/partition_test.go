@@ -181,7 +181,7 @@ func summary(t *Table) string {
 // have, "" for no problem.
 func check(t *testing.T, d *sparse, want, problem string) *Table {
 	t.Helper()
-	table, err := Read(d, d.size)
+	table, err := Read(d, d.size, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -401,7 +401,7 @@ func TestMBR(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) { check(t, tt.disk, tt.want, tt.problem) })
 	}
-	table, err := Read(disk(1<<20, 0, dosSector(0x12345678)), 1<<20)
+	table, err := Read(disk(1<<20, 0, dosSector(0x12345678)), 1<<20, 0)
 	if err != nil || table.Signature != 0x12345678 {
 		t.Errorf("signature %#x, %v", table.Signature, err)
 	}
@@ -414,7 +414,7 @@ func TestMBRLongChain(t *testing.T) {
 	for i := range 1000 {
 		d.put((1000+int64(i)*10)*512, dosSector(0, dosEntry{0, 7, 1, 2}, dosEntry{0, 5, uint32(i+1) * 10, 5}))
 	}
-	table, err := Read(d, d.size)
+	table, err := Read(d, d.size, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -425,7 +425,7 @@ func TestMBRLongChain(t *testing.T) {
 
 func TestUnreadableDisk(t *testing.T) {
 	d := &sparse{size: 1 << 20, bad: func(int64, int) error { return os.ErrPermission }}
-	if _, err := Read(d, d.size); !errors.Is(err, os.ErrPermission) {
+	if _, err := Read(d, d.size, 0); !errors.Is(err, os.ErrPermission) {
 		t.Errorf("error %v", err)
 	}
 }
@@ -523,7 +523,7 @@ func readFile(t *testing.T, name string) *Table {
 	if err != nil {
 		t.Fatal(err)
 	}
-	table, err := Read(f, fi.Size())
+	table, err := Read(f, fi.Size(), 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -600,7 +600,7 @@ func FuzzTable(f *testing.F) {
 		head, tail := make([]byte, n), make([]byte, n)
 		d.ReadAt(head, 0)
 		d.ReadAt(tail, d.size-int64(n))
-		table, err := Read(d, d.size)
+		table, err := Read(d, d.size, 0)
 		if err != nil || len(table.Partitions) == 0 {
 			f.Fatalf("a seed without partitions: %v", err)
 		}
@@ -629,7 +629,7 @@ func FuzzTable(f *testing.F) {
 		d := &sparse{size: size}
 		d.put(0, head)
 		d.put(size-int64(len(tail)), tail)
-		table, err := Read(d, size)
+		table, err := Read(d, size, 0)
 		if err != nil {
 			t.Fatalf("the medium can be read: %v", err)
 		}

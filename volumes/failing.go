@@ -1,0 +1,147 @@
+package volumes
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/coldstate/coldstate/volumes/medium"
+)
+
+// ErrGone is wrapped by read errors when the disk itself was there and is no
+// more: a stick that was pulled out, a drive that hangs for good.
+var ErrGone = medium.ErrGone
+
+// deviceTimeout is how long a read of a device may take. Drives try for up to
+// some 30 seconds for one sector; what takes longer is as good as lost.
+const deviceTimeout = 30 * time.Second
+
+// sourceOptions are those of Options for one source.
+type sourceOptions struct {
+	mapFile string // "" when none was named
+	medium  func(path string, r io.ReaderAt, size int64, opt *medium.Options) io.ReaderAt
+}
+
+func (opt *Options) source(i int) sourceOptions {
+	o := sourceOptions{medium: opt.Medium}
+	if i < len(opt.MapFiles) {
+		o.mapFile = opt.MapFiles[i]
+	}
+	return o
+}
+
+// guard puts the reader that bears bad sectors between the bytes of src and
+// all that is done with them. It is the one place where a read is narrowed.
+func (src *Source) guard(o sourceOptions, opt medium.Options) error {
+	if src.Kind != Device {
+		if err := src.readMap(o, &opt); err != nil {
+			return err
+		}
+		opt.Sector = filePage
+	}
+	r := src.reader
+	if o.medium != nil {
+		r = o.medium(src.Path, r, src.Size, &opt)
+	}
+	src.medium = medium.New(r, src.Size, opt)
+	src.reader = src.medium
+	return nil
+}
+
+// Bad are the places of the source that cannot be read, as far as they were
+// asked for, and those that a map file calls unread.
+func (src *Source) Bad() []medium.Range {
+	if src.medium == nil {
+		return nil
+	}
+	return src.medium.Bad()
+}
+
+// readMap finds the map file of an image, and takes in what it calls unread.
+func (src *Source) readMap(o sourceOptions, opt *medium.Options) error {
+	name, named := o.mapFile, o.mapFile != ""
+	var data []byte
+	var err error
+	if named {
+		if data, err = readMapFile(name); err != nil {
+			return &SourceError{Path: name, Err: cause(err), Hint: "name the map file that ddrescue wrote for " + src.Path}
+		}
+	} else if name, data = findMap(src.Path); name == "" {
+		return nil
+	}
+	m, err := medium.ParseMap(name, data)
+	switch {
+	case err != nil && named:
+		me, _ := errors.AsType[*medium.MapError](err)
+		return &SourceError{Path: name, Err: fmt.Errorf("line %d: %s", me.Line, me.What), Hint: "name the map file that ddrescue wrote for " + src.Path}
+	case err != nil:
+		// It says that it is one: what it would call unread is not known.
+		src.Problems = append(src.Problems, fmt.Sprintf("the map file beside it is damaged and not used, so that what was never read from the disk is taken for zeros: %v", err))
+		return nil
+	}
+	opt.Bad = m.Bad(src.Size)
+	src.Map = name
+	for _, b := range opt.Bad {
+		src.Unread += b.Len
+	}
+	if src.Unread > 0 {
+		places := fmt.Sprintf("%d places", len(opt.Bad))
+		if len(opt.Bad) == 1 {
+			places = "one place"
+		}
+		src.Problems = append(src.Problems, fmt.Sprintf("%d bytes of it, in %s, were never read from the disk, says its map file %s; files there are damaged", src.Unread, places, name))
+	}
+	return nil
+}
+
+// mapNames are what people call the map file of an image.
+var mapNames = []string{".map", ".mapfile", ".log", ".logfile"}
+
+// findMap looks for a map file beside an image: disk.img.map, disk.map and
+// their like. What it is comes from its content.
+func findMap(image string) (string, []byte) {
+	bases := []string{image}
+	if ext := filepath.Ext(image); ext != "" && ext != image {
+		bases = append(bases, strings.TrimSuffix(image, ext))
+	}
+	for _, base := range bases {
+		for _, ext := range mapNames {
+			name := base + ext
+			fi, err := os.Stat(name)
+			if err != nil || !fi.Mode().IsRegular() || fi.Size() > medium.MaxMap || name == image {
+				continue
+			}
+			data, err := readMapFile(name)
+			if err != nil {
+				continue
+			}
+			if _, err := medium.ParseMap(name, data); err == nil || medium.IsMap(data) {
+				return name, data
+			}
+		}
+	}
+	return "", nil
+}
+
+func readMapFile(name string) ([]byte, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	if fi, err := f.Stat(); err != nil {
+		return nil, err
+	} else if fi.IsDir() {
+		return nil, &fs.PathError{Op: "read", Path: name, Err: errors.New("is a folder")}
+	}
+	data, err := io.ReadAll(io.LimitReader(f, medium.MaxMap+1))
+	if err == nil && len(data) > medium.MaxMap {
+		err = fmt.Errorf("is larger than %d bytes", medium.MaxMap)
+	}
+	return data, err
+}
