@@ -75,16 +75,25 @@ type Protector struct {
 	Changed wstr.Filetime `json:"-"`
 }
 
-// States of a volume.
+// States of a volume. A volume that was taken away while it was converted is
+// interrupted: what it was at may be half converted.
 const (
 	Decrypted   = "decrypted"
-	Switching   = "being converted"
-	Paused      = "conversion paused"
 	Encrypted   = "encrypted"
+	Paused      = "conversion paused"
 	Interrupted = "conversion interrupted"
 )
 
-var states = map[uint16]string{1: Decrypted, 2: Interrupted, 3: Paused, 4: Encrypted, 5: Switching}
+// The states of the metadata: 2 has a log of what is converted, 5 has none.
+const (
+	stateDecrypted = 1
+	stateDirty     = 2
+	statePaused    = 3
+	stateEncrypted = 4
+	stateSwitching = 5
+)
+
+var states = map[uint16]string{stateDecrypted: Decrypted, stateDirty: Interrupted, statePaused: Paused, stateEncrypted: Encrypted, stateSwitching: Interrupted}
 
 // methods are the ciphers.
 const (
@@ -108,7 +117,10 @@ type Volume struct {
 	sector int64
 	boot   [512]byte
 	meta   metadata
-	eow    *eow // nil unless only used space is encrypted
+	// usedOnly says that only used space is encrypted. eow tells which; it is
+	// nil for other volumes and where a decrypted one has lost it.
+	usedOnly bool
+	eow      *eow
 
 	problems []string
 }
@@ -151,11 +163,45 @@ func (v *Volume) State() string {
 	return fmt.Sprintf("state %d", v.meta.state)
 }
 
-// Method names the cipher; "" when it is not known before unlocking.
-func (v *Volume) Method() string { return methodNames[v.meta.method] }
+// Target is the state that a conversion leads to, Encrypted or Decrypted; ""
+// when there is none.
+func (v *Volume) Target() string {
+	if v.meta.next == v.meta.state {
+		return ""
+	}
+	switch s := states[v.meta.next]; s {
+	case Encrypted, Decrypted:
+		return s
+	}
+	return ""
+}
+
+// EncryptedBytes is how many bytes from the start of the volume are encrypted:
+// all of them, none, or as far as a conversion has come. It says nothing of a
+// volume whose used space only is encrypted.
+func (v *Volume) EncryptedBytes() int64 {
+	if v.meta.state == stateDecrypted {
+		return 0
+	}
+	return min(v.meta.watermark, v.size)
+}
+
+// Method names the cipher; "" for a volume that is decrypted.
+func (v *Volume) Method() string {
+	if name, ok := methodNames[v.meta.method]; ok || v.meta.method == 0 {
+		return name
+	}
+	return foreign(v.meta.method)
+}
+
+// foreign names a method that is none of BitLocker's ciphers. Which ones drives
+// with hardware encryption (eDrive) have is not documented.
+func foreign(method uint16) string {
+	return fmt.Sprintf("hardware encryption by the drive, or a cipher that is not known (%#x)", method)
+}
 
 // UsedSpaceOnly says whether only used space is encrypted.
-func (v *Volume) UsedSpaceOnly() bool { return v.eow != nil || v.meta.eow }
+func (v *Volume) UsedSpaceOnly() bool { return v.usedOnly }
 
 // Suspended says whether the key lies in the clear beside the data, so that
 // the volume opens without a secret.

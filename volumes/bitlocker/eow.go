@@ -1,10 +1,12 @@
 package bitlocker
 
 import (
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
 	"io"
+	"math"
 	"slices"
 	"strings"
 )
@@ -15,6 +17,7 @@ type eow struct {
 	chunk    int64
 	regions  []region
 	reserved []span
+	lost     []error // why regions are not there
 }
 
 // region is a part of the volume with a bit for each chunk, counted from its
@@ -29,12 +32,13 @@ type region struct {
 const (
 	maxRegions = 1024
 	minChunk   = 64 << 10
+	maxBitmaps = 32 << 20 // bytes: a bit each for the chunks of 2048 TiB, or of 16 TiB in the smallest ones
 )
 
 // findEOW reads the first copy of the information that is whole, and its
-// bitmaps.
+// bitmaps. A bitmap that cannot be read costs only the region that it is of.
 func (v *Volume) findEOW(places []int64) error {
-	var why []string
+	var why []error
 	for i := 0; i < len(places) && i < 6; i++ {
 		e, more, err := v.readEOW(places[i])
 		for _, p := range more {
@@ -42,16 +46,34 @@ func (v *Volume) findEOW(places []int64) error {
 				places = append(places, p)
 			}
 		}
-		if err == nil {
-			if why != nil {
-				v.problem("a copy of the list of what is encrypted is damaged (%s); another one is used", strings.Join(why, "; "))
-			}
+		switch {
+		case err != nil:
+			why = append(why, err)
+		case v.eow == nil || len(e.lost) < len(v.eow.lost):
 			v.eow = e
-			return nil
 		}
-		why = append(why, err.Error())
+		if v.eow != nil && v.eow.lost == nil {
+			break
+		}
 	}
-	return &FormatError{-1, "only used space is encrypted, and nothing tells which parts are (" + strings.Join(why, "; ") + ")"}
+	switch {
+	case v.eow == nil:
+		return &FormatError{-1, "only used space is encrypted, and nothing tells which parts are (" + sentence(why) + ")"}
+	case v.eow.lost != nil:
+		v.problem("nothing tells what is encrypted in a part of the volume, which cannot be read: %s", sentence(v.eow.lost))
+	case why != nil:
+		v.problem("a copy of the list of what is encrypted is damaged (%s); another one is used", sentence(why))
+	}
+	return nil
+}
+
+// sentence puts errors into one line.
+func sentence(errs []error) string {
+	texts := make([]string, len(errs))
+	for i, err := range errs {
+		texts[i] = err.Error()
+	}
+	return strings.Join(texts, "; ")
 }
 
 func (v *Volume) readAt(off, n int64) ([]byte, error) {
@@ -96,20 +118,26 @@ func (v *Volume) readEOW(off int64) (*eow, []int64, error) {
 	if e.chunk < minChunk || e.chunk%v.sector != 0 || n == 0 || n > maxRegions || 56+8*n > size {
 		return nil, copies, &FormatError{off, fmt.Sprintf("%d regions with chunks of %d bytes", n, e.chunk)}
 	}
+	left := int64(maxBitmaps)
 	round := func(n int64) int64 { return (n + v.sector - 1) / v.sector * v.sector }
 	for _, c := range copies {
 		e.reserved = append(e.reserved, span{c, c + round(int64(size))})
 	}
 	for i := range n {
 		at := int64(le.Uint64(b[56+8*i:]))
-		r, length, logAt, err := v.readRegion(at, e.chunk)
+		r, length, logAt, err := v.readRegion(at, e.chunk, left)
 		if err != nil {
-			return nil, copies, err
+			e.lost = append(e.lost, err)
+			continue
 		}
+		left -= int64(len(r.bits))
 		e.regions = append(e.regions, r)
 		e.reserved = append(e.reserved, span{at, at + round(length)}, span{logAt, logAt + round(log)})
 	}
-	slices.SortFunc(e.regions, func(a, b region) int { return int(min(max(a.off-b.off, -1), 1)) })
+	slices.SortFunc(e.regions, func(a, b region) int { return cmp.Compare(a.off, b.off) })
+	if len(e.regions) == 0 {
+		return nil, copies, e.lost[0]
+	}
 	for i, r := range e.regions[1:] {
 		if r.off < e.regions[i].off+e.regions[i].size {
 			return nil, copies, &FormatError{off, "regions overlap"}
@@ -118,8 +146,9 @@ func (v *Volume) readEOW(off int64) (*eow, []int64, error) {
 	return e, copies, nil
 }
 
-// readRegion reads the bitmap at off.
-func (v *Volume) readRegion(off, chunk int64) (r region, length, log int64, err error) {
+// readRegion reads the bitmap at off, whose bits may take most bytes. The
+// region may go on behind the end of an image that was cut.
+func (v *Volume) readRegion(off, chunk, most int64) (r region, length, log int64, err error) {
 	le := binary.LittleEndian
 	bad := func(format string, args ...any) (region, int64, int64, error) {
 		return region{}, 0, 0, &FormatError{off, fmt.Sprintf(format, args...)}
@@ -134,10 +163,13 @@ func (v *Volume) readRegion(off, chunk int64) (r region, length, log int64, err 
 	length = int64(le.Uint32(b[12:]))
 	r.off, r.size = int64(le.Uint64(b[20:])), int64(le.Uint64(b[28:]))
 	log = int64(le.Uint64(b[36:]))
-	if r.off < 0 || r.size <= 0 || r.off > v.size-r.size {
+	if r.off < 0 || r.size <= 0 || r.off > math.MaxInt64/2 || r.size > math.MaxInt64/2 {
 		return bad("a region of %d bytes at %#x", r.size, r.off)
 	}
 	chunks := (r.size + chunk - 1) / chunk
+	if chunks > 8*most {
+		return bad("a bitmap for %d chunks", chunks)
+	}
 	if length < 60 || length > chunks/4+128<<10 {
 		return bad("a bitmap of %d bytes for %d chunks", length, chunks)
 	}
@@ -150,6 +182,7 @@ func (v *Volume) readRegion(off, chunk int64) (r region, length, log int64, err 
 		return bad("the checksum of the bitmap of what is encrypted is wrong")
 	}
 	var best uint64
+	good := 0
 	for _, p := range places {
 		if p > length-36 {
 			continue
@@ -160,29 +193,44 @@ func (v *Volume) readRegion(off, chunk int64) (r region, length, log int64, err 
 			continue
 		}
 		rec = rec[:n]
-		seq := le.Uint64(rec[20:])
-		if sumOf(rec, 32) != le.Uint32(rec[32:]) || r.bits != nil && seq <= best || int64(len(rec)-36) < (chunks+7)/8 {
+		if sumOf(rec, 32) != le.Uint32(rec[32:]) || int64(len(rec)-36) < (chunks+7)/8 {
 			continue
 		}
-		best, r.bits = seq, slices.Clone(rec[36:36+(chunks+7)/8])
+		if seq := le.Uint64(rec[20:]); good == 0 || seq > best {
+			best, r.bits = seq, slices.Clone(rec[36:36+(chunks+7)/8])
+		}
+		good++
 	}
-	if r.bits == nil {
+	switch {
+	case good == 0:
 		return bad("neither of the two bitmaps of what is encrypted is whole")
+	case good == 1:
+		v.problem("offset %#x: one of the two bitmaps of what is encrypted is damaged; if it was the newer one, what was written last may read wrongly", off)
 	}
 	return r, length, log, nil
 }
 
 // sealed says whether a place is encrypted, and for how many bytes that holds.
-func (e *eow) sealed(phys, size int64) (bool, int64) {
+func (e *eow) sealed(phys, size int64) (bool, int64, error) {
 	for _, r := range e.regions {
 		switch {
+		case phys < r.off && e.lost == nil:
+			return false, r.off - phys, nil
+		case phys < min(r.off, eowStart):
+			return false, min(r.off, eowStart) - phys, nil
 		case phys < r.off:
-			return false, r.off - phys
-		case phys < r.off+r.size:
+			return false, 0, e.lost[0]
+		case phys-r.off < r.size:
 			i := (phys - r.off) / e.chunk
-			end := min(r.off+(i+1)*e.chunk, r.off+r.size)
-			return r.bits[i/8]>>(i%8)&1 == 1, end - phys
+			end := min((i+1)*e.chunk, r.size)
+			return r.bits[i/8]>>(i%8)&1 == 1, r.off + end - phys, nil
 		}
 	}
-	return false, size - phys
+	if e.lost != nil {
+		return false, 0, e.lost[0]
+	}
+	return false, size - phys, nil
 }
+
+// eowStart is where the first region begins: what is before it is plain.
+const eowStart = 0x2000

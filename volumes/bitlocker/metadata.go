@@ -3,20 +3,22 @@ package bitlocker
 import (
 	"bytes"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"hash/crc32"
 	"io"
+	"math"
 	"slices"
 	"strings"
 
 	"github.com/coldstate/coldstate/internal/wstr"
 )
 
-// Bounds of the metadata. Windows writes blocks of some 2 KiB.
+// Bounds of the metadata. Windows writes blocks of some 2 KiB with at most a
+// dozen protectors.
 const (
 	maxBlock  = 64 << 10 // bytes of a block with what follows it
 	maxDatums = 512
+	maxVMKs   = 64
 	maxHeader = 64 << 20 // bytes of the relocated start of the volume
 )
 
@@ -27,6 +29,7 @@ type metadata struct {
 	version     uint16
 	state, next uint16
 	watermark   int64 // bytes before it are encrypted
+	logged      int64 // bytes behind it were being converted
 	header      int64 // length of the relocated start of the volume
 	headerAt    int64 // where it lies
 	mirror      uint64
@@ -36,7 +39,6 @@ type metadata struct {
 	vmks        []vmk
 	fvek        []byte // an AES-CCM datum
 	check       []byte // the datum with the hash of raw, encrypted
-	eow         bool
 }
 
 // vmk is the volume master key as one protector keeps it.
@@ -115,23 +117,30 @@ func (v *Volume) findMetadata() error {
 			continue
 		}
 		if len(errs) > 0 {
-			v.problem("the copy of the metadata at %#x is used; %v", places[i], errors.Join(errs...))
+			v.problem("the copy of the metadata at %#x is used; %s", places[i], sentence(errs))
 		}
 		v.meta = *m
-		v.meta.eow = eowPlaces != nil
-		if v.meta.state == 2 || v.meta.state == 5 {
-			v.problem("a conversion was interrupted: what lies at the place it had come to, %d bytes into the volume, may be half converted", v.meta.watermark)
+		v.usedOnly = eowPlaces != nil
+		switch {
+		case v.State() == Interrupted && v.usedOnly:
+			v.problem("a conversion was interrupted: a piece of the volume may be half converted, and reads wrongly then")
+		case v.State() == Interrupted && m.logged == 0:
+			v.problem("a conversion was interrupted at byte %d of the volume: what lies there may be half converted, and reads wrongly then", m.watermark)
+		case v.State() == Interrupted:
+			v.problem("a conversion was interrupted: %d bytes at byte %d of the volume may be half converted, and count as damaged", m.logged, m.watermark)
 		}
-		if eowPlaces != nil && v.meta.state != 1 {
-			return v.findEOW(eowPlaces)
+		if !v.usedOnly {
+			return nil
 		}
-		return nil
+		err = v.findEOW(eowPlaces)
+		if err != nil && m.state == stateDecrypted {
+			// Nothing is encrypted: the list only says what reads as zeros.
+			v.problem("%v", err)
+			err = nil
+		}
+		return err
 	}
-	texts := make([]string, len(errs))
-	for i, err := range errs {
-		texts[i] = err.Error()
-	}
-	return &FormatError{-1, "no copy of the metadata can be used (" + strings.Join(texts, "; ") + "); the volume cannot be unlocked from this image"}
+	return &FormatError{-1, "no copy of the metadata can be used (" + sentence(errs) + ")"}
 }
 
 // readBlock reads the copy at off. With an error, the metadata that it returns
@@ -159,7 +168,7 @@ func (v *Volume) readBlock(off int64, vista bool) (*metadata, error) {
 	case 2:
 		size *= 16
 	default:
-		return m, &FormatError{off, fmt.Sprintf("metadata of version %d, which is not known", m.version)}
+		return m, &FormatError{off, fmt.Sprintf("metadata of version %d; versions 1 and 2 are known", m.version)}
 	}
 	if (m.version == 1) != vista {
 		return m, &FormatError{off, fmt.Sprintf("metadata of version %d in a volume of another one", m.version)}
@@ -174,8 +183,11 @@ func (v *Volume) readBlock(off int64, vista bool) (*metadata, error) {
 	}
 	m.state, m.next = le.Uint16(b[12:]), le.Uint16(b[14:])
 	m.watermark = int64(le.Uint64(b[16:]))
-	if m.watermark < 0 || m.watermark == 0 && m.state != 1 || m.version == 1 && m.watermark == 0 {
-		m.watermark = v.size
+	if m.watermark <= 0 || m.watermark > math.MaxInt64/2 {
+		m.watermark = math.MaxInt64 / 2 // all, also of a sector that was cut
+	}
+	if m.state == stateDirty || m.state == stateSwitching {
+		m.logged = int64(le.Uint32(b[24:]))
 	}
 	if n := int(le.Uint16(tail)); n >= 8+8 && n <= len(tail) {
 		m.check = tail[8:n]
@@ -188,27 +200,30 @@ func (v *Volume) readBlock(off int64, vista bool) (*metadata, error) {
 		m.header = int64(le.Uint32(b[28:])) * v.sector
 		m.headerAt = int64(le.Uint64(b[56:]))
 	}
-	m.dataset()
-	if m.version == 2 && (m.header > maxHeader || m.header > v.size || m.headerAt < 0 || m.headerAt%v.sector != 0 || m.headerAt > v.size-m.header) {
+	if err := m.dataset(); err != nil {
+		return m, err
+	}
+	if m.version == 2 && (m.header < v.sector || m.header > maxHeader || m.header%v.sector != 0 ||
+		m.headerAt < m.header || m.headerAt%v.sector != 0 || m.headerAt > v.size-m.header) {
 		return m, &FormatError{off, fmt.Sprintf("the start of the volume would be %d bytes at %#x", m.header, m.headerAt)}
 	}
 	return m, nil
 }
 
 // dataset reads the keys and their protectors.
-func (m *metadata) dataset() {
+func (m *metadata) dataset() error {
 	le := binary.LittleEndian
 	b := m.raw[64:]
 	m.volumeID = [16]byte(b[16:])
 	m.method = le.Uint16(b[36:])
 	end := int(min(le.Uint32(b), uint32(len(b))))
 	if end < 48 {
-		return
+		return &FormatError{m.off + 64, fmt.Sprintf("a list of keys of %d bytes", end)}
 	}
 	budget := maxDatums
 	for _, d := range datums(b[48:end], &budget) {
 		switch {
-		case d.typ == typeVMK && len(d.body) >= 28:
+		case d.typ == typeVMK && len(d.body) >= 28 && len(m.vmks) < maxVMKs:
 			k := vmk{guid: [16]byte(d.body)}
 			k.ID = guid(k.guid)
 			k.Changed = wstr.Filetime(le.Uint64(d.body[16:]))
@@ -216,18 +231,19 @@ func (m *metadata) dataset() {
 			if k.Kind = kinds[p]; k.Kind == "" {
 				k.Kind = fmt.Sprintf("protector %#04x", p)
 			}
-			k.read(datums(d.body[28:], &budget), p)
+			k.read(datums(d.body[28:], &budget))
 			m.vmks = append(m.vmks, k)
-		case d.role == roleFVEK && d.typ == typeCCM:
+		case d.role == roleFVEK && d.typ == typeCCM && m.fvek == nil:
 			m.fvek = d.body
 		case d.typ == typeHeader && len(d.body) >= 16 && m.version == 2 && m.header == 0:
 			m.headerAt, m.header = int64(le.Uint64(d.body)), int64(min(le.Uint64(d.body[8:]), maxHeader+1))
 		}
 	}
+	return nil
 }
 
 // read takes the properties of a protector.
-func (k *vmk) read(list []datum, protector uint16) {
+func (k *vmk) read(list []datum) {
 	for _, d := range list {
 		switch d.typ {
 		case typeString:
@@ -239,7 +255,7 @@ func (k *vmk) read(list []datum, protector uint16) {
 				k.salt = append(k.salt, d.body[4:20])
 			}
 		case typeKey:
-			if protector == 0 && len(d.body) >= 4+32 && k.clear == nil {
+			if k.Kind == ClearKey && len(d.body) >= 4+32 && k.clear == nil {
 				k.clear = d.body[4 : 4+32]
 			}
 		case typeCCM:

@@ -1,7 +1,9 @@
 package bitlocker
 
 import (
+	"cmp"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -10,6 +12,10 @@ import (
 
 // vistaPlain is how much of the start of a volume Vista leaves as it is.
 const vistaPlain = 0x2000
+
+// ErrInterrupted is the error of reads from the place where a conversion was
+// interrupted: nobody knows which of its bytes are encrypted.
+var ErrInterrupted = errors.New("BitLocker was interrupted while it converted this place")
 
 // span is a range of the volume.
 type span struct{ off, end int64 }
@@ -28,7 +34,7 @@ type Plain struct {
 
 func (v *Volume) plain(key []byte, method uint16) (*Plain, error) {
 	p := &Plain{v: v}
-	if v.meta.state != 1 {
+	if v.meta.state != stateDecrypted {
 		c, err := newDecrypter(method, key, v.sector)
 		if err != nil {
 			return nil, err
@@ -54,8 +60,22 @@ func (v *Volume) plain(key []byte, method uint16) (*Plain, error) {
 			add(s.off, s.end-s.off)
 		}
 	}
-	slices.SortFunc(p.reserved, func(a, b span) int { return int(min(max(a.off-b.off, -1), 1)) })
+	p.reserved = merge(p.reserved)
 	return p, nil
+}
+
+// merge sorts spans, and makes one of those that touch.
+func merge(list []span) []span {
+	slices.SortFunc(list, func(a, b span) int { return cmp.Compare(a.off, b.off) })
+	var out []span
+	for _, s := range list {
+		if n := len(out); n > 0 && s.off <= out[n-1].end {
+			out[n-1].end = max(out[n-1].end, s.end)
+		} else {
+			out = append(out, s)
+		}
+	}
+	return out
 }
 
 // Size is the length of the volume in bytes.
@@ -91,7 +111,10 @@ func (p *Plain) read(b []byte, off int64) (int, error) {
 		clear(b)
 		return len(b), nil
 	}
-	sealed, n := p.sealed(phys)
+	sealed, n, err := p.sealed(phys)
+	if err != nil {
+		return 0, err
+	}
 	if int64(len(b)) > n {
 		b = b[:n]
 	}
@@ -150,21 +173,24 @@ func (p *Plain) find(off int64) (phys, n int64, zero bool) {
 }
 
 // sealed says whether a place is encrypted, and for how many bytes that holds.
-func (p *Plain) sealed(phys int64) (bool, int64) {
+func (p *Plain) sealed(phys int64) (bool, int64, error) {
 	v := p.v
 	switch {
 	case p.cipher == nil:
-		return false, v.size - phys
+		return false, v.size - phys, nil
 	case v.meta.version == 1 && phys < vistaPlain:
-		return false, vistaPlain - phys
+		return false, vistaPlain - phys, nil
 	case v.eow != nil:
 		return v.eow.sealed(phys, v.size)
 	}
-	mark := min(v.meta.watermark, v.size) / v.sector * v.sector
-	if phys < mark {
-		return true, mark - phys
+	mark := v.meta.watermark / v.sector * v.sector
+	switch {
+	case phys < mark:
+		return true, mark - phys, nil
+	case phys < mark+v.meta.logged:
+		return false, 0, ErrInterrupted
 	}
-	return false, v.size - phys
+	return false, v.size - phys, nil
 }
 
 // unveil gives the boot sector of a Vista volume back what BitLocker changed

@@ -51,8 +51,7 @@ func ParseSecret(text string) (Secret, error) {
 	for _, u := range utf16.Encode([]rune(text)) {
 		sum.Write([]byte{byte(u), byte(u >> 8)})
 	}
-	once := sum.Sum(nil)
-	twice := sha256.Sum256(once)
+	twice := sha256.Sum256(sum.Sum(nil))
 	return Secret{kind: Password, key: twice[:]}, nil
 }
 
@@ -108,7 +107,7 @@ func IsBEK(b []byte) bool {
 		return false
 	}
 	le := binary.LittleEndian
-	return le.Uint32(b) <= uint32(len(b)) && le.Uint32(b[4:]) == 1 && le.Uint32(b[8:]) == 48
+	return le.Uint32(b) >= 48 && le.Uint32(b) <= uint32(len(b)) && le.Uint32(b[4:]) == 1 && le.Uint32(b[8:]) == 48
 }
 
 // ParseBEK reads a file with a startup or recovery key.
@@ -117,7 +116,7 @@ func ParseBEK(b []byte) (Secret, error) {
 		return Secret{}, errors.New("is no file with a BitLocker key (.BEK)")
 	}
 	budget := maxDatums
-	for _, d := range datums(b[48:min(len(b), int(binary.LittleEndian.Uint32(b)))], &budget) {
+	for _, d := range datums(b[48:binary.LittleEndian.Uint32(b)], &budget) {
 		if d.typ != typeExternal || len(d.body) < 24 {
 			continue
 		}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/coldstate/coldstate/testimages/lockgen"
 )
 
 func TestParseSecret(t *testing.T) {
@@ -66,7 +68,9 @@ func FuzzParseSecret(f *testing.F) {
 }
 
 func FuzzParseBEK(f *testing.F) {
-	f.Add([]byte(strings.Repeat("\x00", 48) + "\x08\x00\x06\x00\x09\x00\x00\x00"))
+	_, l := lock(fuzzPlain(), lockgen.Options{StartupKey: true})
+	f.Add(l.BEK())
+	f.Add([]byte("\x20\x00\x00\x00\x01\x00\x00\x00\x30\x00\x00\x00" + strings.Repeat("0", 44))) // ends before its head does
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if s, err := ParseBEK(b); err == nil && len(s.key) != 32 {
 			t.Errorf("a key of %d bytes", len(s.key))

@@ -16,8 +16,8 @@ import (
 // A LockedError says that no secret opens the volume.
 type LockedError struct {
 	Protectors []Protector
-	// Tried are the kinds of the secrets that opened none of the protectors
-	// of their kind; Useless those of which the volume has no protector.
+	// Tried are the kinds of the secrets that fit none of the protectors of
+	// their kind; Useless those of which the volume has no protector.
 	Tried, Useless []string
 }
 
@@ -47,7 +47,7 @@ func (e *LockedError) Error() string {
 // Unlock opens the volume with the clear key when it has one, and with the
 // first of the secrets that fits. The error is a *LockedError when none does.
 func (v *Volume) Unlock(ctx context.Context, secrets []Secret) (*Plain, error) {
-	if v.meta.state == 1 {
+	if v.meta.state == stateDecrypted {
 		return v.plain(nil, 0)
 	}
 	var used Protector
@@ -93,26 +93,34 @@ func (v *Volume) master(ctx context.Context, secrets []Secret, used *Protector) 
 	}
 	failed := &LockedError{Protectors: v.Protectors()}
 	for _, s := range secrets {
-		tried := false
+		tried, budget := false, maxStretches
 		for i := range v.meta.vmks {
 			k := &v.meta.vmks[i]
-			if k.Kind != s.kind || s.kind == ExternalKey && k.guid != s.id {
+			if k.Kind != s.kind {
 				continue
 			}
 			tried = true
-			keys := [][]byte{s.key}
-			if s.kind != ExternalKey {
-				keys = nil
-				for _, salt := range k.salt {
-					key, err := stretch(ctx, s.key, salt)
-					if err != nil {
+			salts := k.salt
+			if s.kind == ExternalKey {
+				if k.guid != s.id {
+					continue
+				}
+				salts = [][]byte{nil}
+			}
+			for _, salt := range salts {
+				key := slices.Clone(s.key)
+				if salt != nil {
+					if budget--; budget < 0 {
+						break
+					}
+					var err error
+					if key, err = stretch(ctx, s.key, salt); err != nil {
 						return nil, err
 					}
-					keys = append(keys, key)
 				}
-			}
-			for _, key := range keys {
-				if master, err := k.open(key); err == nil {
+				master, err := k.open(key)
+				clear(key)
+				if err == nil {
 					*used = k.Protector
 					return master, nil
 				}
@@ -170,8 +178,12 @@ func (v *Volume) checkHash(master []byte) {
 	}
 }
 
-// rounds of the hash that makes guessing slow.
-const rounds = 1 << 20
+const (
+	// rounds of the hash that makes guessing slow: some tenths of a second.
+	rounds = 1 << 20
+	// maxStretches bounds how often that is done for one secret.
+	maxStretches = 24
+)
 
 // stretch makes the key that opens a protector of a password or recovery
 // password.
