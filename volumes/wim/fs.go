@@ -1,6 +1,7 @@
 package wim
 
 import (
+	"bytes"
 	"crypto/sha1"
 	"encoding/binary"
 	"fmt"
@@ -26,7 +27,10 @@ type FS struct {
 	problems []winfs.Problem
 }
 
-var _ winfs.FS = (*FS)(nil)
+var (
+	_ winfs.FS     = (*FS)(nil)
+	_ winfs.Extras = (*FS)(nil)
+)
 
 // Image reads the tree of an image; n counts from 1.
 func (f *File) Image(n int) (*FS, error) {
@@ -283,16 +287,33 @@ func (fs *FS) ShortName(e winfs.Entry) string {
 	return fs.shortOf(n.off)
 }
 
+// EAs gives no extended attributes: no public description tells how a WIM file
+// keeps them. For a file that has some the error wraps winfs.ErrUnsupported.
+func (fs *FS) EAs(e winfs.Entry) ([]byte, error) {
+	n, _, err := fs.node(e)
+	if err != nil {
+		return nil, err
+	}
+	if fs.item(n.off, tagEAs) != nil {
+		return nil, fmt.Errorf("%s: its extended attributes: %w", winfs.Path(fs, e), winfs.ErrUnsupported)
+	}
+	return nil, nil
+}
+
 // ObjectID is the object id of e with the ids of its birth, nil for none.
 func (fs *FS) ObjectID(e winfs.Entry) ([]byte, error) {
 	n, _, err := fs.node(e)
 	if err != nil {
 		return nil, err
 	}
-	if b := fs.item(n.off, tagObjectID); len(b) >= 16 {
-		return b[:min(len(b), 64)], nil
+	b := fs.item(n.off, tagObjectID)
+	switch {
+	case len(b) < 16:
+		return nil, nil
+	case len(b) < 64 || bytes.Equal(b[16:64], make([]byte, 48)):
+		return b[:16:16], nil // there are no ids of its birth
 	}
-	return nil, nil
+	return b[:64:64], nil
 }
 
 // Lookup finds the entry of a path. Where no name fits, 8.3 names are tried.

@@ -43,6 +43,7 @@ const (
 
 	// Items behind the names: u32 tag, u32 length, at multiples of 8.
 	tagObjectID = 1
+	tagEAs      = 2
 )
 
 // node is an entry of the tree. What is known of it stays in the metadata.

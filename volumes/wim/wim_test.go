@@ -481,6 +481,7 @@ func use(t testing.TB, fs *wim.FS) {
 		fs.Reparse(e)
 		fs.ShortName(e)
 		fs.ObjectID(e)
+		fs.EAs(e)
 		fs.EFSRaw(e)
 		list, err := fs.Streams(e)
 		if err != nil || len(list) != i.Streams {
