@@ -32,6 +32,9 @@ type HiveState struct {
 	// of these.
 	Problems int    `json:"problems,omitempty"`
 	First    string `json:"first_problem,omitempty"`
+	// Unreadable is the number of bytes that the disk did not give: the keys
+	// and values there are missing.
+	Unreadable int64 `json:"unreadable_bytes,omitempty"`
 	// Error says why Path itself could not be used, "" when it was.
 	Error string `json:"error,omitempty"`
 
@@ -41,7 +44,7 @@ type HiveState struct {
 // Lost says whether something of the registry file is missing: newer changes,
 // or all of it.
 func (st HiveState) Lost() bool {
-	return st.Error != "" || st.Recovery.Unrecovered != ""
+	return st.Error != "" || st.Recovery.Unrecovered != "" || st.Unreadable > 0
 }
 
 // Tell is what people have to know of the registry file; ok is false when it
@@ -62,8 +65,14 @@ func (st HiveState) Tell() (p Problem, ok bool) {
 		p.What = fmt.Sprintf("cannot be used (%s), and no copy of it was found that can be", st.Error)
 	case more != "":
 		p.What = more
-	default:
+	case st.Unreadable == 0:
 		return p, false
+	}
+	if st.Unreadable > 0 {
+		if p.What != "" {
+			p.What += "; "
+		}
+		p.What += fmt.Sprintf("%d bytes of it cannot be read from the disk: the keys and values there are missing", st.Unreadable)
 	}
 	return p, true
 }
@@ -72,9 +81,13 @@ func (st HiveState) Tell() (p Problem, ok bool) {
 type hiveStates struct {
 	mu sync.Mutex
 	by map[string]HiveState // by path in upper case
+	// unread are the bytes that HiveFiles could not read, for NoteHive.
+	unread map[string]int64
 }
 
-func newHiveStates() *hiveStates { return &hiveStates{by: map[string]HiveState{}} }
+func newHiveStates() *hiveStates {
+	return &hiveStates{by: map[string]HiveState{}, unread: map[string]int64{}}
+}
 
 // refreshed is st with the damage that its hive has met so far.
 func (st HiveState) refreshed() HiveState {
@@ -171,10 +184,13 @@ func (s *System) HiveFiles(path string, max int64) ([]byte, []hive.Log, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", path, err)
 	}
-	b, err := readFile(fs, rel, max)
+	b, bad, err := readDamaged(fs, rel, max)
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", path, err)
 	}
+	s.states.mu.Lock()
+	s.states.unread[wstr.Upper(winpath.Clean(path))] = bad.bytes
+	s.states.mu.Unlock()
 	return b, readLogs(fs, rel), nil
 }
 
@@ -186,6 +202,9 @@ func (s *System) NoteHive(path string, h *hive.Hive) {
 	}
 	st := HiveState{From: rel}
 	st.opened(h)
+	s.states.mu.Lock()
+	st.Unreadable = s.states.unread[wstr.Upper(winpath.Clean(path))]
+	s.states.mu.Unlock()
 	s.remember(v, winpath.Clean(path), st)
 }
 
@@ -206,44 +225,47 @@ func readLogs(fs volumes.FS, rel string) []hive.Log {
 }
 
 // readHive opens the registry file at rel with its logs. usable, unless nil,
-// says what a hive that opens lacks.
-func readHive(fs volumes.FS, rel string, usable func(*hive.Hive) error) (*hive.Hive, error) {
-	b, err := readFile(fs, rel, MaxHive)
+// says what a hive that opens lacks. unread is the number of bytes of it that
+// the disk does not give.
+func readHive(fs volumes.FS, rel string, usable func(*hive.Hive) error) (h *hive.Hive, unread int64, err error) {
+	b, bad, err := readDamaged(fs, rel, MaxHive)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	h, err := hive.OpenWithLogs(b, readLogs(fs, rel))
+	h, err = hive.OpenWithLogs(b, readLogs(fs, rel))
+	if err == nil && usable != nil {
+		err = usable(h)
+	}
+	if err != nil && bad.bytes > 0 {
+		err = fmt.Errorf("%d bytes of it cannot be read from the disk (%w), and without them it is of no use: %w", bad.bytes, bad.err, err)
+	}
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	if usable != nil {
-		if err := usable(h); err != nil {
-			return nil, err
-		}
-	}
-	return h, nil
+	return h, bad.bytes, nil
 }
 
 // openHive opens the registry file at rel, or what stands in for it. In the
 // state Path is missing, and From is a path below the root of fs.
 func openHive(fs volumes.FS, rel string, usable func(*hive.Hive) error) (*hive.Hive, HiveState, error) {
 	st := HiveState{From: rel}
-	h, err := readHive(fs, rel, usable)
+	h, unread, err := readHive(fs, rel, usable)
 	if err == nil {
+		st.Unreadable = unread
 		st.opened(h)
 		return h, st, nil
 	}
 	st.From, st.Error = "", err.Error()
 	var fe *hive.FormatError
-	if errors.As(err, &fe) {
+	if errors.As(err, &fe) && !errors.As(err, new(*volumes.ReadError)) {
 		st.Error = fmt.Sprintf("offset %#x: %s", fe.Offset, fe.What) // what to do is done
 	}
 	for _, f := range fallbacks(fs, rel) {
-		h, ferr := readHive(fs, f.path, usable)
+		h, unread, ferr := readHive(fs, f.path, usable)
 		if ferr != nil {
 			continue
 		}
-		st.From, st.Fallback = f.path, f.what
+		st.From, st.Fallback, st.Unreadable = f.path, f.what, unread
 		if f.modified > 0 {
 			st.Modified = f.modified.Time().UTC().Format("2006-01-02T15:04:05Z")
 		}

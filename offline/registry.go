@@ -24,35 +24,71 @@ func lookup(fs volumes.FS, rel string) (volumes.Entry, error) {
 
 // readFile reads the unnamed stream of the file at rel below the root of fs.
 func readFile(fs volumes.FS, rel string, max int64) ([]byte, error) {
+	b, bad, err := readDamaged(fs, rel, max)
+	if err == nil && bad.bytes > 0 {
+		return nil, fmt.Errorf("reading its content: %w", bad.err)
+	}
+	return b, err
+}
+
+// unreadable are the bytes of a file that the disk does not give.
+type unreadable struct {
+	bytes, first int64
+	err          error
+}
+
+// readDamaged is readFile for files that are worth having with zeros where the
+// disk fails. A file of which nothing can be read is an error.
+func readDamaged(fs volumes.FS, rel string, max int64) ([]byte, unreadable, error) {
+	var bad unreadable
 	e, err := lookup(fs, rel)
 	if err != nil {
-		return nil, err
+		return nil, bad, err
 	}
 	info, err := fs.Info(e)
 	if err != nil {
-		return nil, err
+		return nil, bad, err
 	}
 	if info.IsDir() {
-		return nil, errors.New("is a folder, not a file")
+		return nil, bad, errors.New("is a folder, not a file")
 	}
 	st, err := fs.Open(e, "")
 	if err != nil {
-		return nil, err
+		return nil, bad, err
 	}
 	size := st.Size()
 	if size > max {
-		return nil, fmt.Errorf("%w: %d bytes, at most %d are read", ErrTooLarge, size, max)
+		return nil, bad, fmt.Errorf("%w: %d bytes, at most %d are read", ErrTooLarge, size, max)
 	}
 	b := make([]byte, size)
-	n, err := st.ReadAt(b, 0)
-	if int64(n) == size {
-		return b, nil
+	for at := int64(0); at < size; {
+		n, err := st.ReadAt(b[at:], at)
+		if at += int64(n); at >= size {
+			break
+		}
+		if err == nil || err == io.EOF {
+			return nil, bad, fmt.Errorf("reading its content: %w", io.ErrUnexpectedEOF)
+		}
+		if errors.Is(err, volumes.ErrGone) {
+			return nil, bad, fmt.Errorf("reading its content: %w", err)
+		}
+		// On with the next sector. What is known to be bad costs no read.
+		next := min((at/sector+1)*sector, size)
+		clear(b[at:next])
+		if bad.bytes == 0 {
+			bad.first, bad.err = at, err
+		}
+		bad.bytes += next - at
+		at = next
 	}
-	if err == nil || err == io.EOF {
-		err = io.ErrUnexpectedEOF
+	if size > 0 && bad.bytes == size {
+		return nil, bad, fmt.Errorf("reading its content: %w", bad.err)
 	}
-	return nil, fmt.Errorf("reading its content: %w", err)
+	return b, bad, nil
 }
+
+// sector is the smallest part of a file that can be lost alone.
+const sector = 512
 
 // controlSet tells which control set Windows uses when it starts: Current of
 // the Select key, then Default, then LastKnownGood, then the lowest there is.
