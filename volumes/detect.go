@@ -33,6 +33,9 @@ func (src *Source) detect(name string) error {
 		if err := refuse(r, size, name); err != nil {
 			return err
 		}
+		if src.isWIM() {
+			return src.readWIM(name)
+		}
 	}
 	// A bare volume has the signature of an MBR as well: it goes first.
 	if kind := volumeKind(r, 0, size); kind != "" {
@@ -219,8 +222,6 @@ var containers = [...]struct {
 	format  string
 	convert string // what makes a raw image of it; %s is the path
 }{
-	{0, "MSWIM\x00\x00\x00", "WIM file", wim},
-	{0, "WLPWM\x00\x00\x00", "pipable WIM file", wim},
 	{0, "AFF10\x0D\x0A\x00", "AFF image", "convert it with `affconvert -r %s`"},
 	{0, "\x1F\x8B\x08", "gzip file", "unpack it with `gzip -dk %s`"},
 	{0, "\xFD7zXZ\x00", "xz file", "unpack it with `xz -dk %s`"},
@@ -230,8 +231,6 @@ var containers = [...]struct {
 	{0, "7z\xBC\xAF\x27\x1C", "7z file", "unpack it first"},
 	{32769, "CD001", "CD or DVD image", "mount it and give the folder"},
 }
-
-const wim = "apply it with `wimlib-imagex apply %s 1 folder` and give the folder"
 
 // refuse recognises what is no flat image of a disk.
 func refuse(r io.ReaderAt, size int64, name string) error {

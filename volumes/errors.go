@@ -74,6 +74,12 @@ func (e *VolumeError) Error() string {
 			kind = v.Kind + ", " + kind
 		}
 	}
+	if v.Image != nil {
+		kind = fmt.Sprintf("%s %d", kind, v.Image.Number)
+		if v.Image.Name != "" {
+			kind += ": " + v.Image.Name
+		}
+	}
 	s := fmt.Sprintf("volume %d (%s", v.Number, kind)
 	if v.Source != nil {
 		s += " in " + v.Source.Path

@@ -15,6 +15,7 @@ import (
 	"github.com/coldstate/coldstate/volumes/medium"
 	"github.com/coldstate/coldstate/volumes/ntfs"
 	"github.com/coldstate/coldstate/volumes/partition"
+	"github.com/coldstate/coldstate/volumes/wim"
 	"github.com/coldstate/coldstate/volumes/winfs"
 )
 
@@ -40,6 +41,7 @@ type (
 const (
 	DiskImage   = "disk image"   // a raw file with a partition table
 	VolumeImage = "volume image" // a raw file that is one volume
+	WIMFile     = "WIM file"     // each image in it is a volume
 	Device      = "device"
 	Folder      = "folder"
 )
@@ -52,6 +54,7 @@ const (
 	ExFAT      = "exFAT"
 	ReFS       = "ReFS"
 	BitLocker  = "BitLocker"
+	WIMImage   = "WIM image"
 	HostFolder = "folder"
 	Unknown    = "unknown"
 )
@@ -81,8 +84,8 @@ type Set struct {
 // Source is one path that was given to Open.
 type Source struct {
 	Path string // as it was given
-	// Kind is "disk image", "volume image", "device" or "folder", for an image in
-	// a container "VHDX image" and its like; "" when Err is set.
+	// Kind is "disk image", "volume image", "device", "folder" or "WIM file", for
+	// an image in a container "VHDX image" and its like; "" when Err is set.
 	Kind string
 	// Size is the size of the disk in bytes, 0 for folders.
 	Size int64
@@ -108,7 +111,8 @@ type Source struct {
 	medium *medium.Reader // what reader is, or stands on; nil for folders
 	sector int            // logical sector size, 0 when the source does not tell
 	ldm    *ldm.Disk
-	ldmErr error // why a dynamic disk has no ldm
+	ldmErr error     // why a dynamic disk has no ldm
+	wim    *wim.File // nil for all but WIM files
 }
 
 // Volume is a part of a source, or of several dynamic disks, that may hold a
@@ -119,9 +123,9 @@ type Volume struct {
 	Number    int
 	Source    *Source
 	Partition *partition.Partition // nil for bare volumes, folders and volumes of dynamic disks
-	// Offset and Size are bytes of the source; 0 for folders. The offset of a
-	// volume of dynamic disks is that of its first piece on a disk that was
-	// given, 0 when none was.
+	// Offset and Size are bytes of the source; 0 for folders and for images in
+	// WIM files. The offset of a volume of dynamic disks is that of its first
+	// piece on a disk that was given, 0 when none was.
 	Offset, Size int64
 	// Kind is what the volume holds: "NTFS", "BitLocker", "folder", "unknown" …
 	Kind string
@@ -135,6 +139,8 @@ type Volume struct {
 	DynamicID [16]byte
 	// Dynamic is how a volume of dynamic disks lies on them, nil for others.
 	Dynamic *Dynamic
+	// Image is what a WIM file says of this image in it, nil for other volumes.
+	Image *wim.Image
 
 	reason error // why a volume of kindLDM cannot be read
 
@@ -160,6 +166,12 @@ func (v *Volume) open() (FS, error) {
 		return fs, nil
 	case NTFS:
 		fs, err := ntfs.Open(v.Reader(), v.Size, ntfs.Options{})
+		if err != nil {
+			return nil, &VolumeError{Volume: v, Err: err}
+		}
+		return fs, nil
+	case WIMImage:
+		fs, err := v.Source.wim.Image(v.Image.Number)
 		if err != nil {
 			return nil, &VolumeError{Volume: v, Err: err}
 		}
@@ -194,9 +206,12 @@ func (v *Volume) open() (FS, error) {
 	return nil, err
 }
 
-// Reader returns the bytes of the volume, nil for folders and for volumes of
-// dynamic disks that cannot be put together.
+// Reader returns the bytes of the volume, nil for folders, for images in WIM
+// files and for volumes of dynamic disks that cannot be put together.
 func (v *Volume) Reader() *io.SectionReader {
+	if v.Image != nil {
+		return nil
+	}
 	if v.Dynamic != nil {
 		if v.Dynamic.reader == nil {
 			return nil
