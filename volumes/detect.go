@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/coldstate/coldstate/volumes/bitlocker"
 	"github.com/coldstate/coldstate/volumes/image"
 	"github.com/coldstate/coldstate/volumes/ntfs"
 	"github.com/coldstate/coldstate/volumes/partition"
@@ -119,13 +120,6 @@ func has(b []byte, off int, s string) bool {
 	return len(b) >= off+len(s) && string(b[off:off+len(s)]) == s
 }
 
-// The identifiers of BitLocker metadata, in the byte order of the disk
-// (libyal: BitLocker Drive Encryption format, volume header).
-const (
-	fveGUID    = "\x3B\xD6\x67\x49\x29\x2E\xD8\x4A\x83\x99\xF6\xA3\x39\xE3\xD0\x01"
-	fveEOWGUID = "\x3B\x4D\xA8\x92\x80\xDD\x0E\x4D\x9E\x4E\xB1\xE3\x28\x4E\xAE\xD8"
-)
-
 // volumeKind says what starts at off, "" when it is nothing known.
 func volumeKind(r io.ReaderAt, off, size int64) string {
 	r = io.NewSectionReader(r, off, size)
@@ -133,9 +127,7 @@ func volumeKind(r io.ReaderAt, off, size int64) string {
 	switch {
 	case len(boot) < 512:
 		return ""
-	case has(boot, 3, "-FVE-FS-"):
-		return BitLocker
-	case has(boot, 3, "MSWIN4.1") && (bytes.Contains(boot, []byte(fveGUID)) || bytes.Contains(boot, []byte(fveEOWGUID))):
+	case bitlocker.Probe(boot):
 		return BitLocker // To Go: what looks like FAT is for Windows without BitLocker
 	case ntfs.Probe(boot):
 		return NTFS

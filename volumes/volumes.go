@@ -9,8 +9,10 @@ package volumes
 import (
 	"errors"
 	"io"
+	"slices"
 	"sync"
 
+	"github.com/coldstate/coldstate/volumes/bitlocker"
 	"github.com/coldstate/coldstate/volumes/ldm"
 	"github.com/coldstate/coldstate/volumes/medium"
 	"github.com/coldstate/coldstate/volumes/ntfs"
@@ -65,6 +67,12 @@ type Options struct {
 	// instead of the end of Open. It is for lists that nobody typed: a card
 	// reader without a card is among the disks of a machine.
 	KeepGoing bool
+	// Unlock are tried on volumes that BitLocker has locked.
+	Unlock []bitlocker.Secret
+	// Ask, when not nil, is asked for a further secret as long as none opens a
+	// volume; ok is false to leave it locked. The error says what opens it.
+	// Calls do not overlap. What it gives is tried on the volumes after it too.
+	Ask func(v *Volume, locked error) (s bitlocker.Secret, ok bool)
 	// MapFiles[i] is the map file of GNU ddrescue that belongs to the i-th
 	// path, "" for none. Without one it is looked for beside an image.
 	MapFiles []string
@@ -128,7 +136,12 @@ type Volume struct {
 	// piece on a disk that was given, 0 when none was.
 	Offset, Size int64
 	// Kind is what the volume holds: "NTFS", "BitLocker", "folder", "unknown" …
+	// It is "BitLocker" for one that BitLocker keeps, until FS has unlocked it:
+	// then it is what is inside.
 	Kind string
+	// Encryption is how BitLocker keeps the volume; nil for other volumes,
+	// before FS was called, and where its metadata cannot be read.
+	Encryption *Encryption
 	// HostPath is the folder of the host that is the root, "" for disks.
 	HostPath string
 	// Hint is the name of the Windows folder below the root when the source
@@ -144,6 +157,9 @@ type Volume struct {
 
 	reason error // why a volume of kindLDM cannot be read
 
+	keys  *keys
+	plain io.ReaderAt // what is inside an unlocked BitLocker volume
+
 	once sync.Once
 	fs   FS
 	err  error
@@ -157,6 +173,11 @@ func (v *Volume) FS() (FS, error) {
 }
 
 func (v *Volume) open() (FS, error) {
+	if v.Kind == BitLocker {
+		if err := v.openLocked(); err != nil {
+			return nil, err
+		}
+	}
 	switch v.Kind {
 	case HostFolder:
 		fs, err := openFolder(v.HostPath)
@@ -179,9 +200,6 @@ func (v *Volume) open() (FS, error) {
 	}
 	err := &VolumeError{Volume: v, Err: ErrUnsupported, Hint: "only NTFS volumes can be read"}
 	switch v.Kind {
-	case BitLocker:
-		err.Err = ErrLocked
-		err.Hint = "unlock it where a key is at hand (manage-bde -unlock, cryptsetup bitlkOpen, dislocker), then give the unlocked volume as source"
 	case FAT, ExFAT, ReFS:
 		err.Hint = "mount it and give the folder as source"
 	case partition.TypeLDMMetadata:
@@ -208,7 +226,11 @@ func (v *Volume) open() (FS, error) {
 
 // Reader returns the bytes of the volume, nil for folders, for images in WIM
 // files and for volumes of dynamic disks that cannot be put together.
+// The bytes of a BitLocker volume are the encrypted ones until FS has unlocked it.
 func (v *Volume) Reader() *io.SectionReader {
+	if v.plain != nil {
+		return io.NewSectionReader(v.plain, 0, v.Size)
+	}
 	if v.Image != nil {
 		return nil
 	}
@@ -254,6 +276,10 @@ func Open(paths []string, opt Options) (*Set, error) {
 		s.Sources = append(s.Sources, src)
 	}
 	s.assemble()
+	k := &keys{secrets: slices.Clone(opt.Unlock), ask: opt.Ask}
+	for _, v := range s.Volumes {
+		v.keys = k
+	}
 	return s, nil
 }
 

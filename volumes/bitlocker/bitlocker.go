@@ -16,7 +16,12 @@ import (
 	"github.com/coldstate/coldstate/internal/wstr"
 )
 
-const signature = "-FVE-FS-"
+// Where the name of the system stands in a boot sector. Removable disks (To Go)
+// look like FAT to a Windows without BitLocker.
+const (
+	signature = "-FVE-FS-"
+	togo      = "MSWIN4.1"
+)
 
 // Identifiers in the boot sector, in the byte order of the disk; offsets of
 // the metadata follow.
@@ -29,8 +34,16 @@ var (
 // Probe says whether sector, the first 512 bytes of a volume, is that of a
 // BitLocker volume.
 func Probe(sector []byte) bool {
-	return len(sector) >= 512 && (string(sector[3:11]) == signature ||
-		bytes.Contains(sector[:512], fveGUID) || bytes.Contains(sector[:512], eowGUID))
+	if len(sector) < 512 {
+		return false
+	}
+	switch string(sector[3:11]) {
+	case signature:
+		return true
+	case togo:
+		return bytes.Contains(sector[:512], fveGUID) || bytes.Contains(sector[:512], eowGUID)
+	}
+	return false
 }
 
 // A FormatError says that the metadata of a volume cannot be used.
