@@ -12,6 +12,7 @@ import (
 	"github.com/coldstate/coldstate/internal/wstr"
 	"github.com/coldstate/coldstate/plan"
 	"github.com/coldstate/coldstate/store"
+	"github.com/coldstate/coldstate/volumes"
 	"github.com/coldstate/coldstate/volumes/winfs"
 )
 
@@ -69,6 +70,9 @@ type reader struct {
 	order []int32
 	out   chan<- *batch
 	free  chan []byte
+
+	// gone is the error of a disk that was taken away.
+	gone error
 
 	b     *batch
 	used  int
@@ -128,6 +132,9 @@ func (r *reader) flush() error {
 		return nil
 	}
 	r.fill()
+	if r.gone != nil {
+		return r.gone
+	}
 	b := r.b
 	r.b = nil
 	return r.send(b)
@@ -244,6 +251,9 @@ func (r *reader) item(it *plan.Item) error {
 		return r.add(p)
 	}
 	s, err := fs.Open(it.Entry, name)
+	if r.vanished(err) {
+		return r.gone
+	}
 	if err != nil {
 		o.Outcome, o.Reason = store.Unreadable, err.Error()
 		if errors.Is(err, winfs.ErrUnsupported) {
@@ -370,8 +380,11 @@ func (r *reader) readMerged(medium io.ReaderAt) {
 		}
 		// Something in the group cannot be read: find out what, one by one.
 		for _, e := range group {
-			p := &r.b.pieces[e.piece]
-			r.damage(p.o, e.off, readBad(io.NewSectionReader(medium, e.pos, int64(len(e.dst))), e.dst, 0, int64(len(e.dst))))
+			bad := readBad(io.NewSectionReader(medium, e.pos, int64(len(e.dst))), e.dst, 0, int64(len(e.dst)))
+			if r.vanished(bad.err) {
+				return
+			}
+			r.damage(r.b.pieces[e.piece].o, e.off, bad)
 		}
 	}
 }
@@ -392,11 +405,24 @@ func (r *reader) readAlone(p *piece) {
 		return
 	}
 	bad := readBad(p.stream, p.content, 0, int64(len(p.content)))
-	if len(bad.ranges) == 1 && bad.ranges[0].Len == int64(len(p.content)) && len(p.content) > 0 {
+	if r.vanished(bad.err) {
+		return
+	}
+	_, places := errors.AsType[*winfs.ReadError](err)
+	if !places && len(bad.ranges) == 1 && bad.ranges[0].Len == int64(len(p.content)) && len(p.content) > 0 {
 		p.o.Outcome, p.o.Reason = store.Unreadable, err.Error()
 		return
 	}
 	r.damage(p.o, 0, bad)
+}
+
+// vanished notes that the disk was taken away: nothing more can be read from
+// it, and what is left of the plan is not damaged.
+func (r *reader) vanished(err error) bool {
+	if errors.Is(err, volumes.ErrGone) {
+		r.gone = err
+	}
+	return r.gone != nil
 }
 
 // shrunk says whether a read ended because the file of a host folder became
@@ -454,12 +480,13 @@ func readBad(src io.ReaderAt, dst []byte, off, n int64) (bad badRanges) {
 		if err == nil || int64(k) == n {
 			return
 		}
-		if bad.err == nil {
+		gone := errors.Is(err, volumes.ErrGone)
+		if bad.err == nil || gone {
 			bad.err = err
 		}
 		// Behind the end of a medium there is nothing to be found.
 		end := errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
-		if n <= sector || end && k == 0 {
+		if n <= sector || gone || end && k == 0 {
 			clear(dst[at-off : at-off+n])
 			if m := len(bad.ranges); m > 0 && bad.ranges[m-1].Off+bad.ranges[m-1].Len == at {
 				bad.ranges[m-1].Len += n
@@ -528,6 +555,9 @@ func (r *reader) large(p piece, s winfs.Stream) error {
 			last := i == len(data)-1 && at+n == d.Off+d.Len
 			b := &batch{buf: buf, large: l, n: int(n), last: last, short: -1}
 			b.bad = readBad(s, buf[:n], at, n)
+			if r.vanished(b.bad.err) {
+				return r.gone
+			}
 			if _, raw := r.Volumes[p.item.Volume].FS.(winfs.Medium); !raw && shrunk(b.bad.err) {
 				b.short, b.bad = b.bad.ranges[0].Off, badRanges{}
 			}

@@ -23,6 +23,7 @@ import (
 	"github.com/coldstate/coldstate/rules"
 	"github.com/coldstate/coldstate/rules/builtin"
 	"github.com/coldstate/coldstate/store"
+	"github.com/coldstate/coldstate/volumes"
 )
 
 type captureCmd struct {
@@ -507,23 +508,29 @@ func (c *captureCmd) store(a *app, p *plan.Plan, pr *progress, opt store.Options
 	}
 	pr.done()
 	if err != nil {
-		return c.ended(a, w, err)
+		return c.ended(a, w, p, res, err)
 	}
 	return c.report(a, p, res, start)
 }
 
 // ended tells what a capture that did not come to its end has left.
-func (c *captureCmd) ended(a *app, w *store.Writer, err error) error {
+func (c *captureCmd) ended(a *app, w *store.Writer, p *plan.Plan, res *capture.Result, err error) error {
 	serr := w.Suspend()
 	left := "what was captured so far can be read with ls and extract"
-	if serr != nil {
+	switch {
+	case serr != nil:
 		left = "what was durable by then can be read with ls and extract"
+	case res != nil:
+		left = fmt.Sprintf("%d of %d objects are in it and can be read with ls and extract", res.Total(), p.Count())
 	}
 	if errors.Is(err, context.Canceled) || a.ctx.Err() != nil {
 		a.result(fmt.Sprintf("interrupted: %s is not sealed; %s", c.To, left))
 		return fail(statusInterrupted, errors.New(""), "")
 	}
 	hint := "the source was not changed; capture it again into a new folder"
+	if errors.Is(err, volumes.ErrGone) {
+		hint = "connect the disk again, by another cable or port if there is one, and capture it again into a new folder; a disk that does so again is copied with ddrescue first"
+	}
 	if isFull(err) {
 		hint = "the destination is full: free room there or choose another one, and capture again into a new folder"
 	}

@@ -164,6 +164,9 @@ func New(r io.ReaderAt, size int64, opt Options) *Reader {
 // Size is the number of bytes of the medium.
 func (m *Reader) Size() int64 { return m.size }
 
+// Gone says whether the medium was taken away: every read fails with ErrGone.
+func (m *Reader) Gone() bool { return m.gone.Load() }
+
 // Bad returns the ranges that are known to be bad, in order.
 func (m *Reader) Bad() []Range {
 	m.mu.RLock()
