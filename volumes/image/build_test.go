@@ -526,7 +526,8 @@ func (s vmdkSpec) build() []byte {
 	h.le64(56, uint64(directory/512))
 	if s.footer {
 		at := w.end(512)
-		w.at(at, make([]byte, 512)) // marker
+		w.le64(at, 1)
+		w.le32(at+12, 3) // the marker of a footer
 		w.at(at+512, h.b)
 		w.at(at+1024, make([]byte, 512))
 		h.le64(56, 1<<64-1)
@@ -607,6 +608,8 @@ func (s qcowSpec) build() []byte {
 	tables := (clusters + per - 1) / per
 	w.be32(36, uint32(tables))
 	w.be64(40, uint64(2*cluster))
+	w.be64(48, uint64(cluster)) // reference counts: of nothing
+	w.be32(56, 1)
 	off := 72
 	if s.version == 3 {
 		w.be64(72, s.incompatible)
