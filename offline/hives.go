@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"weak"
 
@@ -35,6 +36,9 @@ type HiveState struct {
 	// Unreadable is the number of bytes that the disk did not give: the keys
 	// and values there are missing.
 	Unreadable int64 `json:"unreadable_bytes,omitempty"`
+	// UnreadLogs names the transaction logs of a hive that needs them that
+	// lie beside it and cannot be read, with the reason.
+	UnreadLogs []string `json:"unreadable_logs,omitempty"`
 	// Error says why Path itself could not be used, "" when it was.
 	Error string `json:"error,omitempty"`
 
@@ -44,14 +48,18 @@ type HiveState struct {
 // Lost says whether something of the registry file is missing: newer changes,
 // or all of it.
 func (st HiveState) Lost() bool {
-	return st.Error != "" || st.Recovery.Unrecovered != "" || st.Unreadable > 0
+	return st.Error != "" || st.Recovery.Unrecovered != "" || st.Unreadable > 0 || len(st.UnreadLogs) > 0
 }
 
 // Tell is what people have to know of the registry file; ok is false when it
 // was whole by itself.
 func (st HiveState) Tell() (p Problem, ok bool) {
 	p.Where = st.Path
-	switch more := st.Recovery.String(); {
+	more := st.Recovery.String()
+	if len(st.UnreadLogs) > 0 && len(st.Recovery.Applied)+len(st.Recovery.Rejected) == 0 {
+		more = "" // it would say that there are no logs
+	}
+	switch {
 	case st.Fallback != "":
 		date := ""
 		if st.Modified != "" {
@@ -65,8 +73,14 @@ func (st HiveState) Tell() (p Problem, ok bool) {
 		p.What = fmt.Sprintf("cannot be used (%s), and no copy of it was found that can be", st.Error)
 	case more != "":
 		p.What = more
-	case st.Unreadable == 0:
+	case st.Unreadable == 0 && len(st.UnreadLogs) == 0:
 		return p, false
+	}
+	if len(st.UnreadLogs) > 0 {
+		if p.What != "" {
+			p.What = strings.TrimSuffix(p.What, ".") + "; "
+		}
+		p.What += "the newest changes may be missing, for logs beside it cannot be read: " + strings.Join(st.UnreadLogs, ", ")
 	}
 	if st.Unreadable > 0 {
 		if p.What != "" {
@@ -81,12 +95,14 @@ func (st HiveState) Tell() (p Problem, ok bool) {
 type hiveStates struct {
 	mu sync.Mutex
 	by map[string]HiveState // by path in upper case
-	// unread are the bytes that HiveFiles could not read, for NoteHive.
+	// unread are the bytes and logs the logs that HiveFiles could not read, for
+	// NoteHive.
 	unread map[string]int64
+	logs   map[string][]string
 }
 
 func newHiveStates() *hiveStates {
-	return &hiveStates{by: map[string]HiveState{}, unread: map[string]int64{}}
+	return &hiveStates{by: map[string]HiveState{}, unread: map[string]int64{}, logs: map[string][]string{}}
 }
 
 // refreshed is st with the damage that its hive has met so far.
@@ -126,6 +142,37 @@ func (s *System) HiveState(path string) (HiveState, bool) {
 	defer s.states.mu.Unlock()
 	st, ok := s.states.by[wstr.Upper(winpath.Clean(path))]
 	return st.refreshed(), ok
+}
+
+// HiveStateOf tells how h was opened; false when it is no registry file of s.
+func (s *System) HiveStateOf(h *hive.Hive) (HiveState, bool) {
+	s.states.mu.Lock()
+	defer s.states.mu.Unlock()
+	for _, st := range s.states.by {
+		if st.open.Value() == h {
+			return st.refreshed(), true
+		}
+	}
+	return HiveState{}, false
+}
+
+// Missing says in a sentence what of the registry file is not there to be
+// read; "" for nothing.
+func (st HiveState) Missing() string {
+	text := ""
+	if p, ok := st.Tell(); ok && st.Lost() {
+		text = p.String()
+	}
+	text = strings.TrimSuffix(text, ".")
+	if st.Problems > 0 {
+		if text != "" {
+			text += "; "
+		} else {
+			text = st.Path + ": "
+		}
+		text += fmt.Sprintf("damaged in %d places, first at %s: keys and values there are missing", st.Problems, st.First)
+	}
+	return text
 }
 
 // remember keeps the state of the registry file at path, a hive on v.
@@ -188,10 +235,12 @@ func (s *System) HiveFiles(path string, max int64) ([]byte, []hive.Log, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", path, err)
 	}
+	logs, unread := readLogs(fs, rel)
+	key := wstr.Upper(winpath.Clean(path))
 	s.states.mu.Lock()
-	s.states.unread[wstr.Upper(winpath.Clean(path))] = bad.bytes
+	s.states.unread[key], s.states.logs[key] = bad.bytes, unread
 	s.states.mu.Unlock()
-	return b, readLogs(fs, rel), nil
+	return b, logs, nil
 }
 
 // NoteHive tells HiveStates of a hive that was opened from HiveFiles.
@@ -201,38 +250,43 @@ func (s *System) NoteHive(path string, h *hive.Hive) {
 		return
 	}
 	st := HiveState{From: rel}
-	st.opened(h)
+	key := wstr.Upper(winpath.Clean(path))
 	s.states.mu.Lock()
-	st.Unreadable = s.states.unread[wstr.Upper(winpath.Clean(path))]
+	st.Unreadable = s.states.unread[key]
+	unread := s.states.logs[key]
 	s.states.mu.Unlock()
+	st.opened(h, unread)
 	s.remember(v, winpath.Clean(path), st)
 }
 
-// readLogs reads the transaction logs of the hive at rel. One that cannot be
-// read is as good as none: what the hive lacks for it is told by its Recovery.
-func readLogs(fs volumes.FS, rel string) []hive.Log {
-	var logs []hive.Log
+// readLogs reads the transaction logs of the hive at rel, and names those that
+// lie there and cannot be read.
+func readLogs(fs volumes.FS, rel string) (logs []hive.Log, unread []string) {
 	for _, suffix := range hive.LogSuffixes {
 		e, err := lookup(fs, rel+suffix)
 		if err != nil {
 			continue
 		}
-		if b, err := readFile(fs, rel+suffix, MaxHive); err == nil && len(b) > 0 {
+		switch b, err := readFile(fs, rel+suffix, MaxHive); {
+		case err != nil:
+			unread = append(unread, fmt.Sprintf("%s (%v)", fs.Name(e), err))
+		case len(b) > 0:
 			logs = append(logs, hive.Log{Name: fs.Name(e), Data: b})
 		}
 	}
-	return logs
+	return logs, unread
 }
 
 // readHive opens the registry file at rel with its logs. usable, unless nil,
-// says what a hive that opens lacks. unread is the number of bytes of it that
-// the disk does not give.
-func readHive(fs volumes.FS, rel string, usable func(*hive.Hive) error) (h *hive.Hive, unread int64, err error) {
+// says what a hive that opens lacks. What the disk does not give of it and of
+// its logs is in st.
+func readHive(fs volumes.FS, rel string, usable func(*hive.Hive) error) (h *hive.Hive, st HiveState, err error) {
 	b, bad, err := readDamaged(fs, rel, MaxHive)
 	if err != nil {
-		return nil, 0, err
+		return nil, st, err
 	}
-	h, err = hive.OpenWithLogs(b, readLogs(fs, rel))
+	logs, unread := readLogs(fs, rel)
+	h, err = hive.OpenWithLogs(b, logs)
 	if err == nil && usable != nil {
 		err = usable(h)
 	}
@@ -240,43 +294,46 @@ func readHive(fs volumes.FS, rel string, usable func(*hive.Hive) error) (h *hive
 		err = fmt.Errorf("%d bytes of it cannot be read from the disk (%w), and without them it is of no use: %w", bad.bytes, bad.err, err)
 	}
 	if err != nil {
-		return nil, 0, err
+		return nil, st, err
 	}
-	return h, bad.bytes, nil
+	st.Unreadable = bad.bytes
+	st.opened(h, unread)
+	return h, st, nil
 }
 
 // openHive opens the registry file at rel, or what stands in for it. In the
 // state Path is missing, and From is a path below the root of fs.
 func openHive(fs volumes.FS, rel string, usable func(*hive.Hive) error) (*hive.Hive, HiveState, error) {
-	st := HiveState{From: rel}
-	h, unread, err := readHive(fs, rel, usable)
+	h, st, err := readHive(fs, rel, usable)
 	if err == nil {
-		st.Unreadable = unread
-		st.opened(h)
+		st.From = rel
 		return h, st, nil
 	}
-	st.From, st.Error = "", err.Error()
+	why := err.Error()
 	var fe *hive.FormatError
 	if errors.As(err, &fe) && !errors.As(err, new(*volumes.ReadError)) {
-		st.Error = fmt.Sprintf("offset %#x: %s", fe.Offset, fe.What) // what to do is done
+		why = fmt.Sprintf("offset %#x: %s", fe.Offset, fe.What) // what to do is done
 	}
 	for _, f := range fallbacks(fs, rel) {
-		h, unread, ferr := readHive(fs, f.path, usable)
+		h, st, ferr := readHive(fs, f.path, usable)
 		if ferr != nil {
 			continue
 		}
-		st.From, st.Fallback, st.Unreadable = f.path, f.what, unread
+		st.From, st.Fallback, st.Error = f.path, f.what, why
 		if f.modified > 0 {
 			st.Modified = f.modified.Time().UTC().Format("2006-01-02T15:04:05Z")
 		}
-		st.opened(h)
 		return h, st, nil
 	}
-	return nil, st, err
+	return nil, HiveState{Error: why}, err
 }
 
-func (st *HiveState) opened(h *hive.Hive) {
-	st.Recovery = h.Recovery()
+// opened notes how h was opened; unread are the logs that could not be read,
+// which a clean hive does not need.
+func (st *HiveState) opened(h *hive.Hive, unread []string) {
+	if st.Recovery = h.Recovery(); st.Recovery.Dirty {
+		st.UnreadLogs = unread
+	}
 	st.open = weak.Make(h)
 	st.count(h)
 }

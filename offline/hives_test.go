@@ -94,6 +94,45 @@ func TestLogs(t *testing.T) {
 	checkProblems(t, s.Problems, []string{`C:\Windows\System32\config\SYSTEM: the hive was not written out completely`})
 }
 
+// TestUnreadLogs: a log that cannot be read is not one that is not there.
+func TestUnreadLogs(t *testing.T) {
+	before, after := computerNamed("BEFORE").systemHive(), computerNamed("AFTER").systemHive()
+	for _, tt := range []struct {
+		name    string
+		hive    []byte
+		log1    []byte
+		unread  bool
+		name1   bool // LOG1 is told
+		applied int
+	}{
+		{"the only log", hivegen.Sequence(before, 6, 5), nil, true, false, 0},
+		{"beside one that is applied", hivegen.Sequence(before, 6, 5), hivegen.LogHvLE(5, before, after), true, true, 1},
+		{"of a hive that needs none", before, nil, false, false, 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			files := map[string][]byte{}
+			eleven().install(files, "Windows")
+			files[systemPath] = tt.hive
+			if tt.log1 != nil {
+				files[systemPath+".LOG1"] = tt.log1
+			}
+			files[systemPath+".LOG2/folder"] = []byte("a folder cannot be read as a log")
+			s := findOne(t, files)
+			st, _ := s.HiveState(s.Config("SYSTEM"))
+			p, told := st.Tell()
+			if (len(st.UnreadLogs) == 1) != tt.unread || st.Lost() != tt.unread || told != tt.unread || len(st.Recovery.Applied) != tt.applied {
+				t.Fatalf("%+v, told: %v", st, p)
+			}
+			if tt.unread && (!strings.Contains(p.What, "SYSTEM.LOG2 (") || strings.Contains(p.What, "No transaction log") || strings.Contains(p.What, "LOG1") != tt.name1) {
+				t.Error(p)
+			}
+			if (st.Missing() != "") != tt.unread {
+				t.Error(st.Missing())
+			}
+		})
+	}
+}
+
 func TestFallbacks(t *testing.T) {
 	zeros := make([]byte, 8192)
 	noControlSet := hivegen.Build(hivegen.K("ROOT"), hivegen.Options{})
