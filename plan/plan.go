@@ -176,6 +176,7 @@ type Refused struct {
 const (
 	Policy        = "excluded-by-policy"
 	Unreadable    = "unreadable"
+	Damaged       = "damaged" // a registry file of which something is missing
 	VolumeMissing = "volume-missing"
 	Unsupported   = "unsupported"
 )

@@ -3,6 +3,7 @@ package plan
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/coldstate/coldstate/hive"
 	"github.com/coldstate/coldstate/internal/wstr"
@@ -175,7 +176,34 @@ type keyID struct {
 // keys plans k and what is below. classes, when not nil, is the hive that
 // stands at Software\Classes below k.
 func (b *builder) keys(k hive.Key, w *rules.Walk, at *KeyPath, owner int16, classes *hive.Hive) error {
-	return b.key(k, w, at, owner, classes, 0, map[keyID]bool{})
+	if w == nil {
+		return nil
+	}
+	first := len(b.Keys)
+	if err := b.key(k, w, at, owner, classes, 0, map[keyID]bool{}); err != nil {
+		return err
+	}
+	b.lost(k.Hive(), at, owner, first)
+	if classes != nil && w.Enter("Software").Enter("Classes") != nil {
+		b.lost(classes, &KeyPath{Root: at.Root, User: at.User, Path: at.Path + `\Software\Classes`}, owner, first)
+	}
+	return nil
+}
+
+// lost gives the key at, where h stands, its outcome when the hive is not
+// whole: what it lacks cannot be named key by key. What there is of it is
+// planned in b.Keys from first on.
+func (b *builder) lost(h *hive.Hive, at *KeyPath, owner int16, first int) {
+	st, ok := b.System.HiveStateOf(h)
+	if !ok || st.Missing() == "" {
+		return
+	}
+	own := slices.IndexFunc(b.Keys[first:], func(it KeyItem) bool { return !it.IsValue && it.Path.Path == at.Path })
+	if own >= 0 {
+		b.Keys = slices.Delete(b.Keys, first+own, first+own+1)
+	}
+	b.refuse(Refused{Path: at.Path, User: at.User, Kind: Key, Outcome: Damaged, Owner: owner,
+		Reason: st.Missing() + "; what can be read of it is captured"})
 }
 
 func (b *builder) key(k hive.Key, w *rules.Walk, at *KeyPath, owner int16, classes *hive.Hive, depth int, seen map[keyID]bool) error {

@@ -80,4 +80,68 @@ func TestReplacedHive(t *testing.T) {
 	if strings.Count(stderr, "is read in its place") != 1 || !strings.Contains(stderr, `coldstate: warning: C:\Windows\System32\config\SYSTEM: cannot be used (`) {
 		t.Error(stderr)
 	}
+
+	status, _, stderr := tool(t, "capture", disk, "--to", filepath.Join(t.TempDir(), "store"), "--include", `HKLM\SYSTEM\Setup\* [*]`)
+	if status != statusIncomplete || !strings.Contains(stderr, `HKLM\SYSTEM: damaged: C:\Windows\System32\config\SYSTEM: cannot be used`) || !strings.Contains(stderr, "RESULT: incomplete") {
+		t.Errorf("status %d: %s", status, stderr)
+	}
+}
+
+// TestLostChanges: what a registry file lacks is an outcome, in the status and
+// in the store, for whoever it is in scope.
+func TestLostChanges(t *testing.T) {
+	m := testimages.Machine("dirty")
+	paths, err := m.WriteTo(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := t.TempDir()
+	if status, _, stderr := tool(t, "extract", paths[0], "--to", out); status != 0 && status != statusIncomplete {
+		t.Fatalf("status %d: %s", status, stderr)
+	}
+	logs, err := filepath.Glob(filepath.Join(out, "C", "Users", "anna", "*.LOG*"))
+	if err != nil || len(logs) == 0 {
+		t.Fatal(logs, err)
+	}
+	for _, name := range logs {
+		if err := os.Remove(name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	capture := func(args ...string) (status int, stderr string, damaged []string) {
+		store := filepath.Join(t.TempDir(), "store")
+		status, _, stderr = tool(t, append([]string{"capture", filepath.Join(out, "C"), "--to", store}, args...)...)
+		s, err := openStore(store)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		seen := map[string]int{}
+		for o, err := range s.Objects() {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if o.Kind == "key" {
+				seen[o.User+string(o.Path)]++
+			}
+			if o.Outcome == "damaged" {
+				damaged = append(damaged, string(o.Path))
+			}
+		}
+		for path, n := range seen {
+			if n != 1 {
+				t.Errorf("%s has %d outcomes", path, n)
+			}
+		}
+		return status, stderr, damaged
+	}
+	for _, rule := range []string{`HKCU\* [*]`, `HKCU\Software\* [*]`} {
+		status, stderr, damaged := capture("--rules", "builtin:documents", "--include", rule)
+		if status != statusIncomplete || len(damaged) != 1 || damaged[0] != "HKCU" || !strings.Contains(stderr, "damaged: C:\\Users\\anna\\NTUSER.DAT") {
+			t.Errorf("%s: status %d, damaged %q: %s", rule, status, damaged, stderr)
+		}
+	}
+	if status, stderr, damaged := capture("--rules", "builtin:documents"); status != 0 || damaged != nil {
+		t.Errorf("no rule names the registry: status %d, %q: %s", status, damaged, stderr)
+	}
 }
