@@ -8,8 +8,8 @@ func TestAbout(t *testing.T) {
 		want                   About
 	}{
 		{"nothing", "Application", "", About{Kind: "Programs"}},
-		{"kind and text", "Application", "Browsers: the profiles.", About{Kind: "Browsers", Takes: "the profiles."}},
-		{"in another case, over lines", "System", "mail :\n  letters,\n  attachments. Will not survive:\n passwords", About{"Mail", "letters, attachments.", "passwords"}},
+		{"kind and text", "Application", "Browsers: the profiles.", About{Kind: "Browsers", Takes: "the profiles"}},
+		{"in another case, over lines", "System", "mail :\n  letters,\n  attachments. Will not survive:\n passwords", About{"Mail", "letters, attachments", "passwords"}},
 		{"no kind", "System", "Note: colours", About{Kind: "Settings", Takes: "Note: colours"}},
 		{"only a loss", "Device", "Will not survive: drivers: all", About{Kind: "Machine", Lost: "drivers: all"}},
 		{"by type", "Documents", "letters", About{Kind: "Documents", Takes: "letters"}},

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -365,13 +366,13 @@ func (c *captureCmd) dryRun(a *app, p *plan.Plan) error {
 		}
 	} else {
 		w := bufio.NewWriter(a.stdout)
-		fmt.Fprintf(w, "%-22s %-9s %-30s %8s %10s\n", "OWNER", "KIND", "WHAT", "OBJECTS", "SIZE")
-		for _, t := range totals {
-			owner := t.Owner
+		fmt.Fprintf(w, "%-22s %-10s %8s %10s  %s\n", "OWNER", "KIND", "OBJECTS", "SIZE", "WHAT")
+		for _, k := range byKind(totals) {
+			owner := k.Owner
 			if owner == "" {
 				owner = "(machine)"
 			}
-			fmt.Fprintf(w, "%-22s %-9s %-30s %8d %10s\n", printable(owner), t.Kind, printable(t.Component), t.Objects, size(t.Bytes))
+			fmt.Fprintf(w, "%-22s %-10s %8d %10s  %s\n", printable(owner), cmp.Or(k.Kind, "-"), k.Objects, size(k.Bytes), printable(strings.Join(k.what, ", ")))
 		}
 		for _, r := range p.Refused {
 			fmt.Fprintf(w, "%s: %s: %s\n", printable(r.Path), r.Outcome, printable(r.Reason))
@@ -390,6 +391,37 @@ func (c *captureCmd) dryRun(a *app, p *plan.Plan) error {
 	a.result(fmt.Sprintf("dry run: %d objects, %s; a store of up to %s, about %s of reading; nothing was written%s",
 		p.Count(), size(bytes), size(most+catalogRoom(p)), readingTime(most), free))
 	return nil
+}
+
+// kindTotal is what one owner has of one kind of data.
+type kindTotal struct {
+	plan.Total          // without Component
+	what       []string // the components, the largest first
+}
+
+// byKind adds the totals of components up by owner and kind: the owners with
+// the most first, and of each the kinds.
+func byKind(totals []plan.Total) []*kindTotal {
+	var out []*kindTotal
+	owners := map[string]int64{}
+	for _, t := range totals {
+		owners[t.Owner] += t.Bytes
+		i := slices.IndexFunc(out, func(k *kindTotal) bool { return k.Owner == t.Owner && k.Kind == t.Kind })
+		if i < 0 {
+			i = len(out)
+			out = append(out, &kindTotal{Total: plan.Total{Owner: t.Owner, Kind: t.Kind}})
+		}
+		k := out[i]
+		k.Objects += t.Objects
+		k.Bytes += t.Bytes
+		if !slices.Contains(k.what, t.Component) { // of two profiles of one account
+			k.what = append(k.what, t.Component)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b *kindTotal) int {
+		return cmp.Or(cmp.Compare(owners[b.Owner], owners[a.Owner]), cmp.Compare(a.Owner, b.Owner), cmp.Compare(b.Bytes, a.Bytes), cmp.Compare(a.Kind, b.Kind))
+	})
+	return out
 }
 
 // readingTime estimates how long reading takes from an ordinary disk.

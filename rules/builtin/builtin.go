@@ -27,9 +27,10 @@ func Names() []string {
 }
 
 // Default lists the sets that are used when no rules are named: all but
-// "profile", which takes whole profile folders.
+// "profile", which takes whole profile folders, and "machine", which takes
+// what belongs to the machine rather than to its people.
 func Default() []string {
-	return slices.DeleteFunc(Names(), func(n string) bool { return n == "profile" })
+	return slices.DeleteFunc(Names(), func(n string) bool { return n == "profile" || n == "machine" })
 }
 
 // File is the content of one set.

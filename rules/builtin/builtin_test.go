@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/coldstate/coldstate/migxml"
 	"github.com/coldstate/coldstate/rules"
@@ -19,13 +20,27 @@ func (v vars) Lookup(name string) (string, bool) {
 
 type drives struct{}
 
-func (drives) Exists(rules.Kind, string, string, bool) bool { return false }
+// Exists says that every folder is there.
+func (drives) Exists(kind rules.Kind, _, _ string, hasLeaf bool) bool {
+	return kind == rules.File && !hasLeaf
+}
 func (drives) Drives(kind string) []string {
 	if kind == "Fixed" {
 		return []string{"C:", "D:"}
 	}
 	return nil
 }
+
+// Text is of values that say where something is.
+func (drives) Text(kind rules.Kind, node, leaf string) (string, bool) {
+	s, ok := map[string]string{
+		`HKCU\Software\Microsoft\OneDrive\Accounts\Personal [UserFolder]`: `D:\Cloud of ann`,
+		`HKCU\Software\Microsoft\Office\16.0\Common\General [Signatures]`: "Grüße",
+	}[node+" ["+leaf+"]"]
+	return s, ok
+}
+func (drives) Native64Bit() bool { return true }
+func (drives) Version() string   { return "10.0.19045." }
 
 var machine = vars{
 	"SYSTEMDRIVE": "C:", "WINDIR": `C:\Windows`, "PROFILESFOLDER": `C:\Users`,
@@ -36,6 +51,9 @@ var machine = vars{
 	"CSIDL_COMMON_PICTURES":         `C:\Users\Public\Pictures`,
 	"CSIDL_COMMON_VIDEO":            `C:\Users\Public\Videos`,
 	"FOLDERID_PUBLICDOWNLOADS":      `C:\Users\Public\Downloads`,
+	"CSIDL_PROGRAM_FILES":           `C:\Program Files`,
+	"CSIDL_COMMON_APPDATA":          `C:\ProgramData`,
+	"CSIDL_SYSTEM":                  `C:\Windows\System32`,
 }
 
 // person is a user whose documents are on another drive.
@@ -49,7 +67,15 @@ func person(name string) rules.Context {
 		"CSIDL_MYMUSIC": p + `\Music`, "CSIDL_MYVIDEO": p + `\Videos`, "CSIDL_FAVORITES": p + `\Favorites`,
 		"CSIDL_CONTACTS": p + `\Contacts`, "FOLDERID_LINKS": p + `\Links`, "FOLDERID_SAVEDGAMES": p + `\Saved Games`,
 		"FOLDERID_SAVEDSEARCHES": p + `\Searches`, "FOLDERID_OBJECTS3D": p + `\3D Objects`,
-		"CSIDL_SENDTO": p + `\AppData\Roaming\Microsoft\Windows\SendTo`,
+		"CSIDL_INTERNET_CACHE": p + `\AppData\Local\Microsoft\Windows\INetCache`,
+		"CSIDL_CDBURN_AREA":    p + `\AppData\Local\Microsoft\Windows\Burn\Burn`,
+		"TEMP":                 p + `\AppData\Local\Temp`, "TMP": p + `\AppData\Local\Temp`,
+	}
+	for variable, folder := range map[string]string{
+		"SENDTO": "SendTo", "COOKIES": "Cookies", "HISTORY": "History", "NETHOOD": "Network Shortcuts", "PRINTHOOD": "Printer Shortcuts",
+		"RECENT": "Recent", "TEMPLATES": "Templates", "STARTMENU": "Start Menu",
+	} {
+		v["CSIDL_"+variable] = p + `\AppData\Roaming\Microsoft\Windows\` + folder
 	}
 	for k, s := range machine {
 		v[k] = s
@@ -70,8 +96,13 @@ func TestSets(t *testing.T) {
 				t.Fatal(err, warnings)
 			}
 			for _, c := range doc.Components {
-				if c.DisplayName == "" {
-					t.Errorf("%s: no displayName", c.Pos)
+				about := c.About()
+				kind, _, _ := strings.Cut(c.Description, ":")
+				if c.DisplayName == "" || about.Takes == "" || about.Kind != kind {
+					t.Errorf("%s: displayName %q, description %q", c.Pos, c.DisplayName, c.Description)
+				}
+				if utf8.RuneCountInString(c.DisplayName) > 34 {
+					t.Errorf("%s: the name %q is too long for a table", c.Pos, c.DisplayName)
 				}
 			}
 			ann := person("ann")
@@ -141,12 +172,12 @@ func decide(set *rules.Set, ctx, path string) rules.Decision {
 
 func TestNames(t *testing.T) {
 	names := Names()
-	for _, want := range []string{"apps", "browsers", "documents", "mail", "office", "profile", "settings", "ssh"} {
+	for _, want := range []string{"anywhere", "apps", "browsers", "documents", "keys", "machine", "mail", "office", "profile", "settings", "ssh"} {
 		if !slices.Contains(names, want) {
 			t.Errorf("no set %s in %v", want, names)
 		}
 	}
-	if def := Default(); slices.Contains(def, "profile") || len(def) != len(names)-1 {
+	if def := Default(); slices.Contains(def, "profile") || slices.Contains(def, "machine") || len(def) != len(names)-2 {
 		t.Errorf("Default is %v", def)
 	}
 	if _, err := File("../builtin"); err == nil {
