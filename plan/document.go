@@ -6,6 +6,7 @@ import (
 	"github.com/coldstate/coldstate/internal/wstr"
 	"github.com/coldstate/coldstate/offline"
 	"github.com/coldstate/coldstate/profile"
+	"github.com/coldstate/coldstate/volumes"
 	"github.com/coldstate/coldstate/volumes/winfs"
 )
 
@@ -38,6 +39,8 @@ type VolumeDoc struct {
 	// Health is absent for folders of the host; Notes says what it means.
 	Health *winfs.Health `json:"health,omitempty"`
 	Notes  []string      `json:"notes,omitempty"`
+	// BitLocker is how the volume was encrypted, nil when it was not.
+	BitLocker *volumes.Encryption `json:"bitlocker,omitempty"`
 }
 
 // VolumeDocs describes the volumes of the plan, each once.
@@ -57,6 +60,9 @@ func (p *Plan) VolumeDocs() []VolumeDoc {
 		if c, ok := v.FS.(winfs.Checker); ok {
 			h := c.Health()
 			d.Health, d.Notes = &h, h.Notes()
+		}
+		if e := v.Volume.Encryption; e != nil {
+			d.BitLocker, d.Notes = e, append(d.Notes, e.Notes()...)
 		}
 		out = append(out, d)
 	}

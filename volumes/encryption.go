@@ -41,9 +41,11 @@ func (e *Encryption) Words() string {
 	case e.State == bitlocker.Decrypted:
 		return ""
 	case e.Suspended:
-		return "BitLocker suspended"
+		return "protection off"
+	case e.State == bitlocker.Paused:
+		return "BitLocker paused"
 	case e.State != bitlocker.Encrypted:
-		return "BitLocker " + e.State
+		return "BitLocker half done"
 	}
 	return ""
 }

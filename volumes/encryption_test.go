@@ -99,11 +99,11 @@ func TestUnlock(t *testing.T) {
 			words, notes := e.Words(), strings.Join(e.Notes(), "\n")
 			switch kind {
 			case "suspended":
-				if !e.Suspended || e.Opened.Kind != bitlocker.ClearKey || words != "BitLocker suspended" || !strings.Contains(notes, "opens without a key") {
+				if !e.Suspended || e.Opened.Kind != bitlocker.ClearKey || words != "protection off" || !strings.Contains(notes, "opens without a key") {
 					t.Errorf("%+v, %q, %q", e, words, notes)
 				}
 			case "half":
-				if e.State != bitlocker.Paused || e.Target != bitlocker.Decrypted || e.Encrypted != 15<<20+512 || words != "BitLocker conversion paused" {
+				if e.State != bitlocker.Paused || e.Target != bitlocker.Decrypted || e.Encrypted != 15<<20+512 || words != "BitLocker paused" {
 					t.Errorf("%+v, %q", e, words)
 				}
 			default:

@@ -29,3 +29,12 @@ func freeSpace(dir string) (int64, error) {
 	}
 	return int64(min(st.Bavail, 1<<50)) * int64(st.Bsize), nil
 }
+
+// openTerminal opens the terminal that the program was started on.
+func openTerminal() (*terminal, error) {
+	f, err := os.OpenFile("/dev/tty", os.O_RDWR, 0)
+	if err != nil {
+		return nil, err
+	}
+	return &terminal{in: f, out: f}, nil
+}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -69,7 +70,9 @@ type volumeDoc struct {
 	Letter  string      `json:"letter,omitempty"`
 	Entries int         `json:"entries,omitempty"`
 	Locked  bool        `json:"locked,omitempty"`
-	Unread  string      `json:"unreadable,omitempty"`
+	// BitLocker is how a volume is encrypted, locked or not.
+	BitLocker *volumes.Encryption `json:"bitlocker,omitempty"`
+	Unread    string              `json:"unreadable,omitempty"`
 	// Damage is the number of damaged places, Problems are the first of them.
 	Damage   int      `json:"damaged,omitempty"`
 	Problems []string `json:"problems,omitempty"`
@@ -199,6 +202,9 @@ func (c *inspectCmd) Run(a *app) error {
 		}
 		paths = local
 	}
+	if err := a.unlockOptions(&c.unlockFlags, &opt, false); err != nil {
+		return err
+	}
 	src, err := a.openSourceWith(paths, c.sourceFlags, opt)
 	if err != nil {
 		return err
@@ -219,8 +225,11 @@ func (c *inspectCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
+	if err := src.wrongKeys(); err != nil {
+		return err
+	}
 	if len(in.Windows) == 0 {
-		return fail(statusDecision, errors.New("no Windows was found on the sources"), "ls shows what is on a volume: coldstate ls SOURCE '1:\\'")
+		return fail(statusDecision, errors.New("no Windows was found on the sources"), cmp.Or(src.lockedHint(), "ls shows what is on a volume: coldstate ls SOURCE '1:\\'"))
 	}
 	return nil
 }
@@ -268,6 +277,7 @@ func describeVolume(src *source, v *volumes.Volume) volumeDoc {
 	}
 	d.Letter = letterOf(src.systems, v)
 	fs, err := v.FS()
+	d.Kind, d.BitLocker = v.Kind, v.Encryption // they are those of an open volume
 	if err != nil {
 		d.Locked = errors.Is(err, volumes.ErrLocked)
 		d.Unread = err.Error()
@@ -290,6 +300,9 @@ func describeVolume(src *source, v *volumes.Volume) volumeDoc {
 	if c, ok := fs.(winfs.Checker); ok {
 		h := c.Health()
 		d.Health, d.Notes = &h, h.Notes()
+	}
+	if v.Encryption != nil {
+		d.Notes = append(d.Notes, v.Encryption.Notes()...)
 	}
 	list := fs.Problems()
 	d.Damage = len(list)

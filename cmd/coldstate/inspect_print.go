@@ -14,6 +14,7 @@ import (
 	"github.com/coldstate/coldstate/offline"
 	"github.com/coldstate/coldstate/profile"
 	"github.com/coldstate/coldstate/volumes"
+	"github.com/coldstate/coldstate/volumes/bitlocker"
 	"github.com/coldstate/coldstate/volumes/partition"
 	"github.com/coldstate/coldstate/winold"
 )
@@ -161,16 +162,58 @@ func (s *screen) volume(v volumeDoc) {
 		}
 		if v.Unread != "" {
 			s.line("        %s", v.Unread)
+		} else if e := v.BitLocker; e != nil {
+			s.line("        BitLocker: %s", describeEncryption(e))
 		}
 		for _, p := range v.Problems {
 			s.line("        damage: %s", p)
 		}
 	}
 	notes := v.Notes
+	if v.Locked && v.BitLocker != nil {
+		notes = append([]string{opensWith(v.BitLocker.Protectors)}, notes...)
+	}
 	if !s.all && len(notes) > 1 {
 		notes = notes[:1]
 	}
 	s.notes("        ", notes)
+}
+
+// opensWith names in a line what opens a locked volume: of an id the digits
+// that Windows shows as well.
+func opensWith(list []bitlocker.Protector) string {
+	var names []string
+	for _, p := range list {
+		name := p.Kind
+		switch p.Kind {
+		case bitlocker.RecoveryPassword, bitlocker.ExternalKey:
+			name += " " + p.ID[:8]
+		}
+		names = append(names, name)
+	}
+	if names == nil {
+		return "its metadata names nothing that opens it"
+	}
+	return "opens with: " + strings.Join(names, ", ")
+}
+
+// describeEncryption tells in a line how an open volume is encrypted.
+func describeEncryption(e *volumes.Encryption) string {
+	s := e.State
+	if e.Encrypted > 0 {
+		s += fmt.Sprintf(" after %d bytes", e.Encrypted)
+	}
+	if e.Target != "" {
+		s += ", to be " + e.Target
+	}
+	if e.UsedSpaceOnly {
+		s += ", used space only"
+	}
+	s += prefixed(", ", e.Method)
+	if e.Opened != nil {
+		s += ", opened by " + e.Opened.Kind + " " + e.Opened.ID
+	}
+	return s
 }
 
 func prefixed(prefix, s string) string {
@@ -207,10 +250,15 @@ func (v *volumeDoc) health() string {
 	case v.Unread != "":
 		return "cannot be read"
 	}
-	if v.Health != nil {
-		if words := v.Health.Words(); words != "" {
-			return words
-		}
+	var words []string
+	if v.Health != nil && v.Health.Words() != "" {
+		words = append(words, v.Health.Words())
+	}
+	if v.BitLocker != nil && v.BitLocker.Words() != "" {
+		words = append(words, v.BitLocker.Words())
+	}
+	if words != nil {
+		return strings.Join(words, ", ")
 	}
 	if v.Damage > 0 {
 		return count(v.Damage, "damaged place")

@@ -69,6 +69,7 @@ type app struct {
 	// ending is the RESULT line of the job at hand, printed behind all other
 	// messages.
 	ending string
+	asker  *asker
 }
 
 // failure is an error with an exit status and advice.
@@ -136,7 +137,7 @@ func run(args []string, stdout, stderr io.Writer) (status int) {
 		return exited
 	}
 	if err != nil {
-		a.message("error", err.Error())
+		a.message("error", hideRecovery(err.Error()))
 		a.message("hint", "coldstate --help lists the commands, coldstate COMMAND --help its flags with an example")
 		a.result("failed with status 2")
 		a.conclude()
@@ -154,7 +155,7 @@ func run(args []string, stdout, stderr io.Writer) (status int) {
 			return statusUsage
 		}
 		a.log = f
-		fmt.Fprintf(f, "%s coldstate %s\n", time.Now().UTC().Format(time.RFC3339), printable(strings.Join(args, " ")))
+		fmt.Fprintf(f, "%s coldstate %s\n", time.Now().UTC().Format(time.RFC3339), printable(hideKeys(args)))
 	}
 	return a.finish(kctx.Run())
 }

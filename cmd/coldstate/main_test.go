@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -43,7 +44,8 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// disk FILE [VARIANT] writes the sample disk, or a damaged variant of it.
+// disk FILE [VARIANT] writes the sample disk, or a damaged variant of it; the
+// variant "locked KIND" is one that BitLocker keeps.
 func cmdDisk(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 1 || len(args) > 2 {
 		ts.Fatalf("usage: disk FILE [VARIANT]")
@@ -53,7 +55,11 @@ func cmdDisk(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Check(testimages.WriteDisk(name))
 		return
 	}
-	r, size := testimages.Broken(args[1])
+	read := testimages.Broken
+	if kind, ok := strings.CutPrefix(args[1], "locked "); ok {
+		read, args[1] = testimages.Locked, kind
+	}
+	r, size := read(args[1])
 	ts.Check(testimages.WriteImage(name, r, size))
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -19,7 +20,8 @@ type sourceFlags struct {
 	Offline string   `help:"An offline.xml that says where the Windows is, in the place of sources." placeholder:"FILE"`
 	Windows string   `help:"Which installation, as inspect prints it, when there are several." placeholder:"PATH"`
 	Map     []string `help:"That drive letter of the offline Windows, or folder in which it mounts a volume, is this volume (number of inspect) or source." placeholder:"LETTER=VOLUME" sep:"none"`
-	Arch    string   `help:"The architecture of the offline Windows where it is found out wrongly: 32, 64 or arm64." placeholder:"ARCH"`
+	unlockFlags
+	Arch string `help:"The architecture of the offline Windows where it is found out wrongly: 32, 64 or arm64." placeholder:"ARCH"`
 }
 
 // archVariable is the environment variable that says the architecture to
@@ -98,7 +100,11 @@ func (s *source) Close() { s.set.Close() }
 
 // openSource opens the paths and looks for installations.
 func (a *app) openSource(paths []string, f sourceFlags) (*source, error) {
-	return a.openSourceWith(paths, f, volumes.Options{})
+	var vopt volumes.Options
+	if err := a.unlockOptions(&f.unlockFlags, &vopt, true); err != nil {
+		return nil, err
+	}
+	return a.openSourceWith(paths, f, vopt)
 }
 
 func (a *app) openSourceWith(paths []string, f sourceFlags, vopt volumes.Options) (*source, error) {
@@ -402,6 +408,9 @@ func (s *source) system() (*offline.System, error) {
 		if s.undecided != nil {
 			return nil, s.undecided
 		}
+		if err := s.wrongKeys(); err != nil {
+			return nil, err
+		}
 		return s.systems[0], nil
 	case 0:
 		why, hint := "no Windows was found on the sources", "give the disk that holds the Windows folder; inspect shows what is on each volume"
@@ -412,12 +421,7 @@ func (s *source) system() (*offline.System, error) {
 			why += "; " + o.Folder + ": " + o.Gone
 			hint = "take the files of " + o.Folder + " as they are, with ls and extract"
 		}
-		for _, v := range s.set.Volumes {
-			var ve *volumes.VolumeError
-			if _, err := v.FS(); errors.As(err, &ve) && errors.Is(err, volumes.ErrLocked) && ve.Hint != "" {
-				hint = ve.Hint
-			}
-		}
+		hint = cmp.Or(s.lockedHint(), hint)
 		return nil, fail(statusDecision, errors.New(why), hint)
 	}
 	names := make([]string, len(s.systems))
