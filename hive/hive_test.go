@@ -801,3 +801,37 @@ func use(h *hive.Hive) (keys int) {
 	}
 	return keys
 }
+
+// TestZeroKey: callers go on with the key of a look-up that failed.
+func TestZeroKey(t *testing.T) {
+	var k hive.Key
+	for range k.Subkeys() {
+		t.Error("a subkey")
+	}
+	for range k.Values() {
+		t.Error("a value")
+	}
+	if _, err := k.Key(`a\b`); !errors.Is(err, hive.ErrNotFound) {
+		t.Error(err)
+	}
+	if _, err := k.Value("a"); !errors.Is(err, hive.ErrNotFound) {
+		t.Error(err)
+	}
+	if _, ok := k.String("a"); ok {
+		t.Error("a string")
+	}
+	if _, ok := k.DWord("a"); ok {
+		t.Error("a number")
+	}
+	class, err := k.Class()
+	sd, err2 := k.Security()
+	_, link := k.Link()
+	_, predefined := k.Predefined()
+	if class != "" || err != nil || sd != nil || err2 != nil || link || predefined || k.Layer() != hive.LayerMerge || k.InheritClass() ||
+		k.Name() != "" || k.Path() != "" || k.NumValues() != 0 || k.NumSubkeys() != 0 || k.LastWrite() != 0 || k.Hive() != nil {
+		t.Error("the zero key is not empty")
+	}
+	if err := hive.Walk(k, func(hive.Key) error { return nil }); err != nil {
+		t.Error(err)
+	}
+}

@@ -38,7 +38,8 @@ const (
 )
 
 // Key is a key of a hive, a small value. It remembers the way by which it was
-// reached. Only a Key that came from a Hive is of use.
+// reached. The zero Key has no name, no values and no subkeys, so that what a
+// look-up gave with an error can be asked all the same.
 type Key struct {
 	h     *Hive
 	up    *Key
@@ -48,15 +49,24 @@ type Key struct {
 }
 
 func (k Key) u32(at int) uint32 {
+	if k.h == nil {
+		return 0
+	}
 	return binary.LittleEndian.Uint32(k.h.bins[int(k.off)+k.h.header+at:])
 }
 
 func (k Key) u16(at int) uint16 {
+	if k.h == nil {
+		return 0
+	}
 	return binary.LittleEndian.Uint16(k.h.bins[int(k.off)+k.h.header+at:])
 }
 
 // rawName is the name as it is kept, cut by its cell.
 func (k Key) rawName() (b []byte, latin1 bool) {
+	if k.h == nil {
+		return nil, true
+	}
 	b = k.h.body(k.off)[nkSize:]
 	if n := int(k.u16(nkNameLen)); n < len(b) {
 		b = b[:n]
@@ -149,7 +159,7 @@ func (k Key) Class() (string, error) {
 // It shares the hive's memory.
 func (k Key) Security() ([]byte, error) {
 	off := k.u32(nkSecurity)
-	if off == noCell {
+	if off == noCell || k.h == nil {
 		return nil, nil
 	}
 	b, err := k.h.cell(off)
@@ -210,7 +220,7 @@ func (k Key) Layer() Layer {
 // the hive below.
 func (k Key) InheritClass() bool { return k.h.layered() && k.u16(nkLayer)&0x80 != 0 }
 
-func (h *Hive) layered() bool { return h.u32(24) >= 6 }
+func (h *Hive) layered() bool { return h != nil && h.u32(24) >= 6 }
 
 // Link is the target of a symbolic link, an absolute path of the NT object
 // manager such as \Registry\Machine\System\CurrentControlSet; ok is false
@@ -468,6 +478,9 @@ func (w *walk) spend(n int) bool {
 // many times the size of the hive; beyond that data cannot be read and the
 // walk ends with ErrBudget.
 func Walk(k Key, fn func(Key) error) error {
+	if k.h == nil {
+		return nil
+	}
 	size := len(k.h.bins)
 	k.w = &walk{been: make(bitmap, size>>9+1), left: 16*int64(size) + 1<<20}
 	return k.w.key(k, fn)
