@@ -8,7 +8,7 @@
 //	volumes/        disk, image or folder -> file systems with Windows metadata
 //	                winfs/ the vocabulary; image/ container files; partition/
 //	                tables; ldm/ dynamic disks; bitlocker/ encrypted volumes;
-//	                ntfs/ and wim/ file systems
+//	                ntfs/, fat/ and wim/ file systems
 //	hive/           registry files -> keys and values
 //	migxml/         rule files -> syntax trees with positions
 //	store/          entries and contents <-> archive

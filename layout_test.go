@@ -32,6 +32,7 @@ var mayImport = map[string][]string{
 	"volumes/medium":      {},
 	"volumes/partition":   {"internal/le", "internal/wstr"}, // names in a GPT are UTF-16
 	"volumes/ntfs":        {"internal/le", "internal/wimcodec", "internal/wstr", "volumes/winfs"},
+	"volumes/fat":         {"internal/le", "internal/wstr", "volumes/winfs"},
 	"volumes/wim":         {"internal/le", "internal/wimcodec", "internal/wstr", "volumes/winfs"},
 	"volumes/bitlocker":   {"internal/wstr"},
 	"volumes/ldm":         {},
