@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -36,16 +37,15 @@ func dense(seed uint64, size int) []byte {
 
 const descriptorText = "# Disk DescriptorFile\nversion=1\nencoding=\"UTF-8\"\nCID=%s\nparentCID=%s\ncreateType=\"%s\"\nparentFileNameHint=\"%s\"\n\n# Extent description\n%s"
 
-// built are images of every format with the disks that they hold. The one to
-// open is "x".
-func built() map[string]struct {
+// images are files of an image and the disk that it holds. The one to open is
+// "x".
+type images struct {
 	files folder
 	want  []byte
-} {
-	type images = struct {
-		files folder
-		want  []byte
-	}
+}
+
+// built are images of every format, which must not be changed.
+var built = sync.OnceValue(func() map[string]images {
 	disk := dense(1, 70*512)
 	small := dense(2, 40*512)
 	big := dense(3, 3<<20+512*9)
@@ -134,7 +134,7 @@ func built() map[string]struct {
 	m["E01"] = images{ewfSpec{disk: disk, packed: some}.build("x"), disk}
 	m["E01 in segments"] = images{ewfSpec{disk: disk, packed: few, segments: 3}.build("x"), disk}
 	return m
-}
+})
 
 // first is the name of the image in a folder.
 func (d folder) first() string {

@@ -4,7 +4,9 @@ import (
 	"container/list"
 	"errors"
 	"io"
+	"runtime"
 	"sync"
+	"sync/atomic"
 )
 
 // layout says where the bytes of a disk are.
@@ -80,6 +82,7 @@ func (d *disk) read(p []byte, off int64) (int, error) {
 			n = min(n+next.n, int64(len(p)))
 		}
 	}
+	whole := p
 	p = p[:n]
 	switch r.kind {
 	case absent:
@@ -103,9 +106,11 @@ func (d *disk) read(p []byte, off int64) (int, error) {
 		}
 		return got, &ReadError{Off: off + int64(got), Len: n - int64(got), File: r.file.name, Pos: r.at + int64(got), Err: err}
 	case packed:
-		err := d.unpackTo(p, off, r)
-		if err != nil {
-			return 0, &ReadError{Off: r.unit, Len: int64(r.size), File: r.file.name, Pos: r.at, Err: err}
+		if off == r.unit && len(p) == r.size && len(whole) > len(p) {
+			return d.unpackRow(whole, off, r)
+		}
+		if err := d.unpackTo(p, off, r); err != nil {
+			return 0, r.failed(err)
 		}
 		return len(p), nil
 	case unread:
@@ -126,6 +131,54 @@ func (d *disk) find(off int64) (run, error) {
 		return run{}, &ReadError{Off: off, Len: d.size - off, File: d.name, Pos: -1, Err: errors.New("the image describes no bytes there")}
 	}
 	return r, nil
+}
+
+// failed is the error for a packed run.
+func (r *run) failed(err error) error {
+	return &ReadError{Off: r.unit, Len: int64(r.size), File: r.file.name, Pos: r.at, Err: err}
+}
+
+// maxRow bounds the units that are unpacked at once, each with a buffer.
+const maxRow = 64
+
+// unpackRow fills the start of p with whole units, of which r is the first, on
+// all processors.
+func (d *disk) unpackRow(p []byte, off int64, r run) (int, error) {
+	row := []run{r}
+	n := int64(r.size)
+	for len(row) < maxRow && n < int64(len(p)) {
+		next, err := d.find(off + n)
+		if err != nil || next.kind != packed || next.unit != off+n || int64(next.size) > int64(len(p))-n || next.n != int64(next.size) {
+			break
+		}
+		row = append(row, next)
+		n += int64(next.size)
+	}
+	errs := make([]error, len(row))
+	var next atomic.Int64
+	work := func() {
+		for {
+			i := int(next.Add(1)) - 1
+			if i >= len(row) {
+				return
+			}
+			u := &row[i]
+			at := u.unit - off
+			errs[i] = u.by.unpack(p[at:at+int64(u.size)], *u)
+		}
+	}
+	var wg sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), len(row)) - 1 {
+		wg.Go(work)
+	}
+	work()
+	wg.Wait()
+	for i, err := range errs {
+		if err != nil {
+			return int(row[i].unit - off), row[i].failed(err)
+		}
+	}
+	return int(n), nil
 }
 
 // unpackTo fills p with the bytes at off, which are in the unit of r.
