@@ -186,6 +186,9 @@ func (c *cut) run() error {
 		c.last = rest
 	}
 	c.bad = append(c.bad, c.last...)
+	if len(c.bad) > 0 {
+		return c.alive()
+	}
 	return nil
 }
 

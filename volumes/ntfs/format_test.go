@@ -384,7 +384,11 @@ func TestReadSDS(t *testing.T) {
 	put(0x103, 2*sdsBlock+128)
 	b[128+40] ^= 0xFF        // descriptor 0x101 has another hash
 	b[2*sdsBlock+128+9] = 77 // entry 0x103 says it is elsewhere
-	s := secure{stream: resident(b), ids: readSDS(resident(b))}
+	ids, err := readSDS(resident(b))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := secure{stream: resident(b), ids: ids}
 	if len(s.ids) != 4 {
 		t.Errorf("%d ids: %v", len(s.ids), s.ids)
 	}

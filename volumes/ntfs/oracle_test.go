@@ -411,7 +411,11 @@ func bareMFT(t *testing.T, mft []byte, sector uint16, record int64) *FS {
 func TestRealSDS(t *testing.T) {
 	for name, least := range map[string]int{"ntfs/win10-Secure_SDS.bin.xz": 1000, "ntfs/sds.bin.gz": 5} {
 		b := testdata(t, name)
-		s := secure{stream: resident(b), ids: readSDS(resident(b))}
+		ids, err := readSDS(resident(b))
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := secure{stream: resident(b), ids: ids}
 		if len(s.ids) < least {
 			t.Errorf("%s: %d descriptors", name, len(s.ids))
 		}

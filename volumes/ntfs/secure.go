@@ -33,6 +33,7 @@ type secure struct {
 	once   sync.Once
 	stream winfs.Stream
 	ids    map[uint32]sdsPlace
+	unread error // why a part of the stream is not in ids
 	err    error
 }
 
@@ -62,23 +63,28 @@ func (s *secure) load(fs *FS) {
 	}
 	s.stream, s.err = fs.Open(e, "$SDS")
 	if s.err == nil {
-		s.ids = readSDS(s.stream)
+		s.ids, s.unread = readSDS(s.stream)
 	}
 }
 
 // readSDS finds the entries of a stream. Each block with entries is read with
-// its copy; where the entries are broken off, the copy is tried.
-func readSDS(s winfs.Stream) map[uint32]sdsPlace {
-	ids := map[uint32]sdsPlace{}
+// its copy; where the entries are broken off, the copy is tried. The error is
+// of a part that cannot be read in either place.
+func readSDS(s winfs.Stream) (ids map[uint32]sdsPlace, unread error) {
+	ids = map[uint32]sdsPlace{}
 	buf := make([]byte, min(sdsBlock, s.Size()))
 	for base := int64(0); base < s.Size(); base += 2 * sdsBlock {
+		var failed error
 		scan := func(at int64) bool {
 			if at >= s.Size() {
 				return false
 			}
 			b := buf[:min(int64(len(buf)), s.Size()-at)]
-			n, _ := s.ReadAt(b, at)
+			n, err := s.ReadAt(b, at)
 			whole := n == len(b)
+			if !whole {
+				failed = err
+			}
 			b = b[:n]
 			for off := 0; off+sdsHeader <= len(b); {
 				id := binary.LittleEndian.Uint32(b[off+4:])
@@ -99,18 +105,18 @@ func readSDS(s winfs.Stream) map[uint32]sdsPlace {
 			}
 			return whole
 		}
-		if !scan(base) {
-			scan(base + sdsBlock)
+		if !scan(base) && !scan(base+sdsBlock) && unread == nil {
+			unread = failed
 		}
 	}
-	return ids
+	return ids, unread
 }
 
 // read returns the descriptor with that id, nil when there is none.
 func (s *secure) read(id uint32) ([]byte, error) {
 	p, ok := s.ids[id]
 	if !ok {
-		return nil, nil
+		return nil, s.unread
 	}
 	var first error
 	for _, off := range []int64{p.off, p.off + sdsBlock} {
