@@ -31,6 +31,7 @@ const (
 type entry struct {
 	num, seq, base int64 // base is -1 in a base entry
 	dir            bool
+	parents        []int64 // of its names
 	attrs          []attribute
 }
 
@@ -67,6 +68,8 @@ func istat(text string) (entry, bool) {
 			used = true
 		case line == "Allocated Directory":
 			used, e.dir = true, true
+		case strings.HasPrefix(line, "Parent MFT Entry: "):
+			e.parents = append(e.parents, number(strings.Fields(line)[3]))
 		case line == "Attributes: ":
 			attrs = true
 		case attrs && strings.HasPrefix(line, "Type: "):
@@ -115,7 +118,11 @@ func (e entry) text() string {
 	if e.dir {
 		kind = "folder"
 	}
-	fmt.Fprintf(&b, "%d\t%d\t%d\t%s\n", e.num, e.seq, e.base, kind)
+	fmt.Fprintf(&b, "%d\t%d\t%d\t%s\t", e.num, e.seq, e.base, kind)
+	for _, p := range e.parents {
+		fmt.Fprintf(&b, "%d ", p)
+	}
+	b.WriteByte('\n')
 	for _, a := range e.attrs {
 		fmt.Fprintf(&b, "\t%d\t%s\t%d\t%d\t%s\t", a.typ, cmp.Or(a.flags, "-"), a.size, a.init, a.name)
 		for i := 0; i < len(a.clusters); {
@@ -151,7 +158,11 @@ func istatEntries(t testing.TB) []entry {
 	for sc.Scan() {
 		f := strings.Split(sc.Text(), "\t")
 		if f[0] != "" {
-			out = append(out, entry{num: number(f[0]), seq: number(f[1]), base: number(f[2]), dir: f[3] == "folder"})
+			e := entry{num: number(f[0]), seq: number(f[1]), base: number(f[2]), dir: f[3] == "folder"}
+			for _, p := range strings.Fields(f[4]) {
+				e.parents = append(e.parents, number(p))
+			}
+			out = append(out, e)
 			continue
 		}
 		a := attribute{typ: int(number(f[1])), flags: f[2], size: number(f[3]), init: number(f[4]), name: f[5]}

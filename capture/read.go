@@ -170,6 +170,9 @@ func (r *reader) item(it *plan.Item) error {
 		p.sec = securityKey{it.Volume, fs.SecurityID(it.Entry)}
 		if info.Reparse != 0 {
 			b, err := fs.Reparse(it.Entry)
+			if r.vanished(err) {
+				return r.gone
+			}
 			if err != nil {
 				o.Reason = "its reparse data cannot be read: " + err.Error()
 			}
@@ -179,6 +182,9 @@ func (r *reader) item(it *plan.Item) error {
 			o.Short, o.CaseSensitive = wstr.Text(x.ShortName(it.Entry)), info.CaseSensitive
 			if o.EA, err = x.EAs(it.Entry); err == nil {
 				o.ObjectID, err = x.ObjectID(it.Entry)
+			}
+			if r.vanished(err) {
+				return r.gone
 			}
 			if err != nil {
 				o.Reason = "its extended attributes cannot be read: " + err.Error()
@@ -197,6 +203,9 @@ func (r *reader) item(it *plan.Item) error {
 		return r.add(p)
 	case plan.Link:
 		o.Outcome = store.Captured
+		if info.Damage != "" {
+			o.Outcome, o.Reason = store.Damaged, info.Damage
+		}
 		target, err := winfs.LinkTarget(o.Reparse)
 		switch {
 		case errors.Is(err, winfs.ErrUnsupported):

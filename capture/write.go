@@ -3,6 +3,7 @@ package capture
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"runtime"
 	"strings"
 	"sync"
@@ -11,6 +12,7 @@ import (
 	"github.com/coldstate/coldstate/hive"
 	"github.com/coldstate/coldstate/internal/wstr"
 	"github.com/coldstate/coldstate/store"
+	"github.com/coldstate/coldstate/volumes"
 )
 
 // hashAll hashes the contents of whole batches on all cores.
@@ -121,6 +123,9 @@ func (r *run) describe(p *piece) error {
 		// Descriptors without an id of their own file are rare; those with one
 		// are shared by thousands.
 		b, err := r.Volumes[p.item.Volume].FS.Security(p.item.Entry)
+		if errors.Is(err, volumes.ErrGone) {
+			return err
+		}
 		if err != nil {
 			n = badDescriptor
 		} else if n, err = r.w.Security(b); err != nil {

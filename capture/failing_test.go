@@ -1,0 +1,674 @@
+package capture_test
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/coldstate/coldstate/capture"
+	"github.com/coldstate/coldstate/migxml"
+	"github.com/coldstate/coldstate/offline"
+	"github.com/coldstate/coldstate/plan"
+	"github.com/coldstate/coldstate/profile"
+	"github.com/coldstate/coldstate/store"
+	"github.com/coldstate/coldstate/testimages"
+	"github.com/coldstate/coldstate/volumes"
+	"github.com/coldstate/coldstate/volumes/medium"
+)
+
+// content names what a file reference and a stream stand for, whatever the
+// path is: files whose folder is lost get another one.
+type content struct {
+	record int64
+	stream string
+}
+
+// fate is what became of a content.
+type fate struct {
+	objects int // entries of the catalog: one for each name
+	class   string
+	ranges  []store.Range
+	sum     store.Sum
+	holes   []store.Range
+	path    string
+	reason  string
+}
+
+// classes are the outcomes that are told apart: whether a content is stored for
+// itself or as another's depends on what the other one is.
+func class(o store.Outcome) string {
+	switch o {
+	case store.Captured, store.Linked, store.Duplicate:
+		return "whole"
+	}
+	return string(o)
+}
+
+// failingPlan plans everything on a disk; nil when no Windows is found on it.
+func failingPlan(t *testing.T, image string, wrap func(path string, r io.ReaderAt, size int64, opt *medium.Options) io.ReaderAt) (*plan.Plan, *volumes.Set) {
+	t.Helper()
+	set, err := volumes.Open([]string{image}, volumes.Options{Medium: wrap})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { set.Close() })
+	systems, _, err := offline.Find(set, offline.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(systems) != 1 {
+		return nil, set
+	}
+	users, _, err := profile.Users(systems[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, _, err := migxml.Parse("all.xml", []byte(everything))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := plan.Build(context.Background(), systems[0], set, users, []*migxml.Document{d}, plan.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p, set
+}
+
+// fates captures a plan, and tells what became of the contents.
+func fates(t *testing.T, p *plan.Plan) map[content]*fate {
+	t.Helper()
+	d, _ := captureAll(t, p)
+	s, err := store.Open(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := map[content]*fate{}
+	for o, err := range s.Objects() {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if o.Kind == store.Part || o.File.File == 0 || o.File.File == 1<<48-1 {
+			continue // not of the volume; made up by the reader
+		}
+		k := content{int64(o.File.File & (1<<48 - 1)), string(o.Stream)}
+		f := out[k]
+		if f == nil {
+			f = &fate{class: class(o.Outcome), path: string(o.Path)}
+			out[k] = f
+		}
+		f.objects++
+		if o.Outcome != store.Linked {
+			f.class, f.ranges, f.sum, f.holes, f.reason = class(o.Outcome), o.Ranges, o.SHA256, o.Holes, o.Reason
+		}
+	}
+	return out
+}
+
+// truth says what bad sectors cost, of the run lists of istat.
+type truth struct {
+	lost    map[int64]bool            // the file is not there
+	hurt    map[int64]bool            // something of the file is not known
+	streams map[content]bool          // the stream is not there
+	names   map[int64]int             // names that are not there
+	ranges  map[content][]store.Range // bytes that are not there
+	fatal   bool                      // nothing can be read
+}
+
+// place is a cluster of an attribute.
+type place struct {
+	entry, attr int
+	vcn         int64
+}
+
+type layout struct {
+	entries []entry
+	byNum   map[int64]int
+	owner   map[int64][]place // by cluster
+}
+
+func newLayout(t testing.TB) *layout {
+	l := &layout{entries: istatEntries(t), byNum: map[int64]int{}, owner: map[int64][]place{}}
+	for i, e := range l.entries {
+		l.byNum[e.num] = i
+		for k, a := range e.attrs {
+			for vcn, c := range a.clusters {
+				if c > 0 {
+					l.owner[c] = append(l.owner[c], place{i, k, int64(vcn)})
+				}
+			}
+		}
+	}
+	return l
+}
+
+// unknownRecord is a sparse file larger than its volume, which istat refuses
+// ("Run length is larger than file system").
+const unknownRecord = 428
+
+const unitClusters = 16 // of a compression unit
+
+// truth works out what the sectors of the volume in bad cost. They are numbers
+// of 512 bytes from its start, in order.
+func (l *layout) truth(bad []int64) *truth {
+	tr := &truth{lost: map[int64]bool{}, hurt: map[int64]bool{}, streams: map[content]bool{}, names: map[int64]int{}, ranges: map[content][]store.Range{}}
+	records := map[int64]bool{}
+	mirror := map[int64]bool{}
+	for _, s := range bad {
+		within := s % (cluster / 512) * 512
+		for _, pl := range l.owner[s/(cluster/512)] {
+			e, off := &l.entries[pl.entry], pl.vcn*cluster+within
+			a := &e.attrs[pl.attr]
+			switch {
+			case e.num == 0 && a.typ == 128:
+				if off < a.size {
+					records[off/record] = true
+				}
+			case e.num == 1 && a.typ == 128:
+				mirror[off/record] = true
+			case e.base >= 0 || e.num < 24:
+				// The base entry has it as well; or NTFS's own.
+			case a.typ == 32:
+				if off < a.size {
+					tr.hurt[e.num] = true
+				}
+			case a.typ == 128:
+				n := int64(512)
+				if strings.Contains(a.flags, "C") {
+					n = unitClusters * cluster
+					off -= off % n
+				}
+				k := content{e.num, a.name}
+				if end := min(off+n, a.size, a.init); off < end {
+					tr.ranges[k] = append(tr.ranges[k], store.Range{Off: off, Len: end - off})
+				}
+			}
+		}
+	}
+	for n := range records {
+		if n < 4 && !mirror[n] {
+			continue
+		}
+		if n == 0 {
+			tr.fatal = true
+		}
+		i, ok := l.byNum[n]
+		if !ok {
+			continue // not in use
+		}
+		e := &l.entries[i]
+		if e.base < 0 {
+			tr.lost[n] = true
+			continue
+		}
+		tr.hurt[e.base] = true
+		for _, a := range e.attrs {
+			switch a.typ {
+			case 48:
+				tr.names[e.base]++
+			case 128:
+				tr.streams[content{e.base, a.name}] = true
+			}
+		}
+	}
+	for _, e := range l.entries {
+		// Where a file belongs whose folder is gone is not known.
+		if slices.ContainsFunc(e.parents, func(n int64) bool { return tr.lost[n] }) {
+			tr.hurt[e.num] = true
+		}
+	}
+	for k, rs := range tr.ranges {
+		slices.SortFunc(rs, func(a, b store.Range) int { return cmp.Compare(a.Off, b.Off) })
+		out := rs[:1]
+		for _, r := range rs[1:] {
+			switch last := &out[len(out)-1]; {
+			case r.Off == last.Off: // two sectors of one unit
+			case r.Off == last.Off+last.Len:
+				last.Len += r.Len
+			default:
+				out = append(out, r)
+			}
+		}
+		tr.ranges[k] = out
+	}
+	return tr
+}
+
+// want is what should become of a content that is f on a healthy disk; nil when
+// it should be gone. whole is its content.
+func (tr *truth) want(k content, f *fate, whole []byte) *fate {
+	if tr.lost[k.record] || tr.streams[k] {
+		return nil
+	}
+	w := *f
+	w.objects -= tr.names[k.record]
+	if tr.hurt[k.record] && w.class == "whole" {
+		w.class = string(store.Damaged)
+	}
+	if rs := tr.ranges[k]; len(rs) > 0 && (w.class == "whole" || w.class == string(store.Damaged)) {
+		w.class, w.ranges = string(store.Damaged), rs
+		w.sum = sumWithout(whole, rs, w.holes)
+	}
+	return &w
+}
+
+// sumWithout is the hash of a content with zeros in the bad ranges, holes left
+// out.
+func sumWithout(whole []byte, bad, holes []store.Range) store.Sum {
+	b := slices.Clone(whole)
+	for _, r := range bad {
+		clear(b[r.Off : r.Off+r.Len])
+	}
+	h := sha256.New()
+	at := int64(0)
+	for _, r := range holes {
+		h.Write(b[at:r.Off])
+		at = r.Off + r.Len
+	}
+	h.Write(b[at:])
+	return store.Sum(h.Sum(nil))
+}
+
+// healthy is what the sample disk gives without faults.
+type healthy struct {
+	*layout
+	image    string
+	disk     io.ReaderAt
+	size     int64
+	fates    map[content]*fate
+	contents map[content][]byte
+}
+
+func newHealthy(t *testing.T) *healthy {
+	t.Helper()
+	h := &healthy{layout: newLayout(t), image: sampleDisk(t), contents: map[content][]byte{}}
+	h.disk, h.size = testimages.Disk()
+	p, set := failingPlan(t, h.image, nil)
+	if p == nil {
+		t.Fatal("no Windows on the sample disk")
+	}
+	h.fates = fates(t, p)
+	walkVolume(t, windowsVolume(t, set), func(k content, s volumes.Stream) {
+		b := make([]byte, s.Size())
+		if _, err := s.ReadAt(b, 0); err != nil && len(b) > 0 {
+			t.Fatal(err)
+		}
+		h.contents[k] = b
+	})
+	// The run lists are of these files: a content is where istat says.
+	checked := 0
+	for _, e := range h.entries {
+		for _, a := range e.attrs {
+			b, ok := h.contents[content{e.num, a.name}]
+			if !ok || a.typ != 128 || a.flags != "N" || e.base >= 0 {
+				continue
+			}
+			raw := make([]byte, len(a.clusters)*cluster)
+			for i, c := range a.clusters {
+				if _, err := h.disk.ReadAt(raw[i*cluster:][:cluster], windowsStart+c*cluster); err != nil {
+					t.Fatal(err)
+				}
+			}
+			clear(raw[min(a.init, int64(len(raw))):])
+			if int64(len(b)) != a.size || string(b) != string(raw[:a.size]) {
+				t.Fatalf("entry %d, stream %q: the clusters of istat hold something else", e.num, a.name)
+			}
+			checked++
+		}
+	}
+	for k, f := range h.fates {
+		if _, ok := h.byNum[k.record]; !ok && k.record != unknownRecord {
+			t.Fatalf("istat does not know record %d, %s", k.record, f.path)
+		}
+	}
+	if checked < 90 {
+		t.Fatalf("only %d contents lie in clusters", checked)
+	}
+	return h
+}
+
+func windowsVolume(t *testing.T, set *volumes.Set) *volumes.Volume {
+	t.Helper()
+	for _, v := range set.Volumes {
+		if v.Offset == windowsStart {
+			return v
+		}
+	}
+	t.Fatal("the Windows volume is not there")
+	return nil
+}
+
+// walkVolume opens every stream of every file of a volume, each once.
+func walkVolume(t *testing.T, v *volumes.Volume, fn func(content, volumes.Stream)) {
+	t.Helper()
+	fs, err := v.FS()
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[content]bool{}
+	var walk func(e volumes.Entry)
+	walk = func(e volumes.Entry) {
+		info, err := fs.Info(e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		names := []string{""}
+		ss, _ := fs.Streams(e)
+		for _, s := range ss {
+			names = append(names, s.Name)
+		}
+		for _, name := range names {
+			k := content{int64(info.File & (1<<48 - 1)), name}
+			if seen[k] {
+				continue
+			}
+			seen[k] = true
+			if s, err := fs.Open(e, name); err == nil {
+				fn(k, s)
+			}
+		}
+		if info.IsDir() && info.Reparse == 0 {
+			kids, err := fs.Children(e)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, k := range kids {
+				walk(k)
+			}
+		}
+	}
+	walk(fs.Root())
+}
+
+// badSectors chooses n sectors of the Windows volume. The kinds that metadata
+// is made of are all among them when there is room, else by turns.
+func (h *healthy) badSectors(rng *rand.Rand, seed, n int) []int64 {
+	set := map[int64]bool{}
+	one := func(clusters []int64) {
+		c := clusters[rng.IntN(len(clusters))]
+		set[c*(cluster/512)+rng.Int64N(cluster/512)] = true
+	}
+	attr := func(num int64, typ int) []int64 {
+		for _, a := range h.entries[h.byNum[num]].attrs {
+			if a.typ == typ && len(a.clusters) > 0 {
+				return a.clusters
+			}
+		}
+		return nil
+	}
+	var indexes, hives []int64
+	for _, e := range h.entries {
+		for _, a := range e.attrs {
+			if a.typ == 160 {
+				indexes = append(indexes, a.clusters...)
+			}
+		}
+		if f := h.fates[content{e.num, ""}]; f != nil && e.base < 0 {
+			switch name := f.path[strings.LastIndexByte(f.path, '\\')+1:]; strings.ToUpper(name) {
+			case "SOFTWARE", "SYSTEM", "NTUSER.DAT", "USRCLASS.DAT":
+				hives = append(hives, attr(e.num, 128)...)
+			}
+		}
+	}
+	special := []func(){
+		func() {},
+		func() { one(attr(0, 128)) },
+		func() { one(attr(1, 128)) },
+		func() { one(indexes) },
+		func() { one(hives) },
+	}
+	if n == 1 {
+		special[seed%len(special)]()
+	} else {
+		for _, f := range special {
+			f()
+		}
+	}
+	for len(set) < n {
+		// Alone and in rows, as heads and dust make them.
+		s := rng.Int64N(windowsSectors)
+		for range 1 + rng.IntN(4)*rng.IntN(4) {
+			if len(set) < n && s < windowsSectors {
+				set[s] = true
+			}
+			s++
+		}
+	}
+	// Of what is there twice, one is left: $MFT's own record, the boot sector.
+	mirror := attr(1, 128)[0] * (cluster / 512)
+	for i := range int64(2) {
+		if set[attr(0, 128)[0]*(cluster/512)+i] {
+			delete(set, mirror)
+			delete(set, mirror+1)
+		}
+	}
+	if set[0] {
+		delete(set, windowsSectors-1)
+	}
+	return slices.Sorted(maps.Keys(set))
+}
+
+const windowsSectors = 65536
+
+// A disk with bad sectors: what is damaged, and where, is what istat's run
+// lists say; everything else is there, and equal. All seeds under
+// COLDSTATE_LONG=1, else some.
+func TestBadSectors(t *testing.T) {
+	h := newHealthy(t)
+	seeds := 200
+	if os.Getenv("COLDSTATE_LONG") == "" {
+		seeds = 5
+		t.Logf("%d seeds for each number of bad sectors; 200 with COLDSTATE_LONG=1", seeds)
+	}
+	damaged, lost, without, touched := 0, 0, 0, 0
+	for _, n := range []int{1, 10, 100, 1000} {
+		for seed := range seeds {
+			rng := rand.New(rand.NewPCG(uint64(seed), uint64(n)))
+			bad := h.badSectors(rng, seed, n)
+			tr := h.truth(bad)
+			if tr.fatal {
+				t.Fatalf("%d sectors, seed %d: a mistake of the test: the volume is lost", n, seed)
+			}
+			on := make([]int64, len(bad))
+			for i, s := range bad {
+				on[i] = windowsSector + s
+			}
+			disk := &testimages.Faulty{R: h.disk, Size: h.size, Bad: on, Short: seed%2 == 1}
+			name := fmt.Sprintf("%d sectors, seed %d", n, seed)
+			found := h.check(t, name, disk, tr)
+			if !found {
+				without++
+			}
+			lost += len(tr.lost)
+			damaged += len(tr.ranges)
+			touched = max(touched, disk.Touched())
+			if t.Failed() {
+				t.Fatalf("%s: the bad sectors are %v", name, bad)
+			}
+		}
+	}
+	t.Logf("%d contents with bad ranges, %d files without a record; on %d of %d disks no Windows was found; a bad sector was asked for %d times at most",
+		damaged, lost, without, 4*seeds, touched)
+	if touched > 7 {
+		t.Errorf("a bad sector was asked for %d times", touched)
+	}
+}
+
+// check compares what a failing disk gives with the truth, and says whether
+// there was a Windows to be captured.
+func (h *healthy) check(t *testing.T, name string, disk *testimages.Faulty, tr *truth) bool {
+	t.Helper()
+	p, set := failingPlan(t, h.image, func(_ string, _ io.ReaderAt, _ int64, opt *medium.Options) io.ReaderAt {
+		opt.Sector = 512
+		return disk
+	})
+	defer set.Close()
+	if p == nil {
+		h.checkVolume(t, name, windowsVolume(t, set), tr)
+		return false
+	}
+	got := fates(t, p)
+	for k, f := range h.fates {
+		if k.record == unknownRecord {
+			delete(got, k)
+			continue
+		}
+		want := tr.want(k, f, h.contents[k])
+		g := got[k]
+		delete(got, k)
+		switch {
+		case want == nil && g == nil:
+		case want == nil:
+			t.Errorf("%s: %s (%v): %s, and should be lost", name, f.path, k, g.class)
+		case g == nil:
+			t.Errorf("%s: %s (%v) is lost, want %s %v", name, f.path, k, want.class, want.ranges)
+		case g.class != want.class || !slices.Equal(g.ranges, want.ranges) || g.objects != want.objects:
+			t.Errorf("%s: %s (%v): %d × %s %v (%s), want %d × %s %v", name, f.path, k, g.objects, g.class, g.ranges, g.reason, want.objects, want.class, want.ranges)
+		case g.sum != want.sum:
+			t.Errorf("%s: %s (%v): the content differs", name, f.path, k)
+		}
+	}
+	for k, g := range got {
+		if g.class != string(store.Excluded) {
+			t.Errorf("%s: %s (%v) is %s, and nothing on the healthy disk", name, g.path, k, g.class)
+		}
+	}
+	return true
+}
+
+// checkVolume is check for a disk whose Windows is lost: the volume is read
+// file by file, sector by sector.
+func (h *healthy) checkVolume(t *testing.T, name string, v *volumes.Volume, tr *truth) {
+	t.Helper()
+	got := map[content]bool{}
+	walkVolume(t, v, func(k content, s volumes.Stream) {
+		got[k] = true
+		whole, ok := h.contents[k]
+		if !ok {
+			t.Errorf("%s: %v is nothing on the healthy disk", name, k)
+			return
+		}
+		var ranges []store.Range
+		b := make([]byte, s.Size())
+		for at := int64(0); at < s.Size(); {
+			n, err := s.ReadAt(b[at:], at)
+			if at += int64(n); err == nil || at >= s.Size() {
+				break
+			}
+			end := min((at/512+1)*512, s.Size())
+			clear(b[at:end])
+			if i := len(ranges) - 1; i >= 0 && ranges[i].Off+ranges[i].Len == at {
+				ranges[i].Len += end - at
+			} else {
+				ranges = append(ranges, store.Range{Off: at, Len: end - at})
+			}
+			at = end
+		}
+		want := tr.ranges[k]
+		if k.record == unknownRecord {
+			return
+		}
+		if !slices.Equal(ranges, want) {
+			t.Errorf("%s: %v: bad are %v, want %v", name, k, ranges, want)
+		} else if sumWithout(whole, want, nil) != sumWithout(b, nil, nil) {
+			t.Errorf("%s: %v: the content differs", name, k)
+		}
+	})
+	for k := range h.contents {
+		if k.record == unknownRecord {
+			continue
+		}
+		if gone := tr.lost[k.record] || tr.streams[k]; gone == got[k] {
+			t.Errorf("%s: %v: lost %v, want %v", name, k, !got[k], gone)
+		}
+	}
+}
+
+// A disk that is taken away ends the capture; what was captured until then can
+// be read.
+func TestDiskVanishes(t *testing.T) {
+	h := newHealthy(t)
+	disk := &testimages.Faulty{R: h.disk, Size: h.size}
+	p, _ := failingPlan(t, h.image, func(string, io.ReaderAt, int64, *medium.Options) io.ReaderAt { return disk })
+	before := disk.Count().Reads
+	_, res := captureAll(t, p)
+	failures := map[string]bool{}
+	for _, f := range res.Failures {
+		failures[f.Path] = true
+	}
+	all := disk.Count().Reads - before
+	for i := range int64(5) {
+		disk := &testimages.Faulty{R: h.disk, Size: h.size, Vanish: before + all*i/5 + 1}
+		p, _ := failingPlan(t, h.image, func(string, io.ReaderAt, int64, *medium.Options) io.ReaderAt { return disk })
+		d := store.Memory()
+		w, err := store.Create(d, store.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		res, err := capture.Run(context.Background(), p, w, capture.Options{})
+		if !errors.Is(err, volumes.ErrGone) {
+			for _, f := range res.Failures { t.Log(f) }
+			t.Fatalf("after %d of %d reads: %v, want ErrGone", disk.Vanish, before+all, err)
+		}
+		for _, f := range res.Failures {
+			if !failures[f.Path] {
+				t.Errorf("%s is said to be %s: %s", f.Path, f.Outcome, f.Reason)
+			}
+		}
+		if err := w.Suspend(); err != nil {
+			t.Fatal(err)
+		}
+		s, err := store.Open(d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := int64(0)
+		for o, err := range s.Objects() {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if o.Kind != store.Part {
+				n++
+			}
+		}
+		if n != res.Total() {
+			t.Errorf("%d objects are in the store, %d have an outcome", n, res.Total())
+		}
+	}
+}
+
+// A sector that takes longer than the time limit is a bad one.
+func TestSlowSectors(t *testing.T) {
+	h := newHealthy(t)
+	var k content
+	var file attribute
+	for _, e := range h.entries {
+		for _, a := range e.attrs {
+			if f := h.fates[content{e.num, ""}]; e.base < 0 && a.typ == 128 && a.flags == "N" && a.name == "" && a.size > 64<<10 && f != nil && f.class == "whole" && strings.HasPrefix(f.path, `C:\Users\`) {
+				k, file = content{e.num, ""}, a
+			}
+		}
+	}
+	if file.size == 0 {
+		t.Fatal("no file to be slow in")
+	}
+	slow := file.clusters[5]*(cluster/512) + 3
+	disk := &testimages.Faulty{R: h.disk, Size: h.size, Slow: []int64{windowsSector + slow}, Delay: 600 * time.Millisecond}
+	p, _ := failingPlan(t, h.image, func(_ string, _ io.ReaderAt, _ int64, opt *medium.Options) io.ReaderAt {
+		opt.Sector, opt.Timeout = 512, 300*time.Millisecond
+		return disk
+	})
+	got, want := fates(t, p)[k], h.truth([]int64{slow}).want(k, h.fates[k], h.contents[k])
+	if got == nil || got.class != want.class || !slices.Equal(got.ranges, want.ranges) || got.sum != want.sum {
+		t.Errorf("%+v\nwant %+v", got, want)
+	}
+}
