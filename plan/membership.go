@@ -581,10 +581,40 @@ func (b *memberBuilder) apply() {
 // reaches says whether the patterns of g mean p: exclude beats include, and
 // no include means everybody.
 func (b *memberBuilder) reaches(g *migxml.ChangeGroup, p *person) bool {
-	fits := func(list []migxml.Account) bool {
-		return slices.ContainsFunc(list, func(a migxml.Account) bool { return b.means(a.Text, p) })
+	if slices.ContainsFunc(g.Exclude, func(a migxml.Account) bool { return b.means(a.Text, p) }) {
+		return false
 	}
-	return (len(g.Include) == 0 || fits(g.Include)) && !fits(g.Exclude)
+	if len(g.Include) == 0 {
+		return true
+	}
+	guessed := ""
+	for _, a := range g.Include {
+		if !b.means(a.Text, p) {
+			continue
+		}
+		// Nobody gets rights by a guess.
+		if !p.certain() && b.named(a.Text, p) {
+			guessed = a.Text
+			continue
+		}
+		return true
+	}
+	if guessed != "" {
+		p.warn(b, fmt.Sprintf("%s: the pattern %s is not taken to mean it, for its name is a guess; name its SID %s if it does", g.Pos, guessed, p.SID))
+	}
+	return false
+}
+
+// named says whether a pattern that means p does so by its name alone.
+func (b *memberBuilder) named(pattern string, p *person) bool {
+	if pattern == "*" || strings.HasPrefix(strings.ToUpper(pattern), "S-1-") {
+		return false
+	}
+	_, name, ok := strings.Cut(pattern, `\`)
+	if !ok {
+		name = pattern
+	}
+	return strings.Trim(name, "*") != "" && !(p.UPN != "" && winpath.Match(name, string(p.UPN), false))
 }
 
 // means says whether a pattern of accounts means p: "*", a SID, an address,

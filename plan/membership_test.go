@@ -266,6 +266,62 @@ func TestNobodyIsForgotten(t *testing.T) {
 	}
 }
 
+// TestGuessed: a pattern with a name does not give rights to an account whose
+// name is a guess; one with its SID or for everybody does, and what is excluded
+// by a guess stays out.
+func TestGuessed(t *testing.T) {
+	for _, c := range []struct {
+		inner, want string
+		warned      bool
+	}{
+		{`<include><pattern>CORP\max</pattern></include>`, "", true},
+		{`<include><pattern>*\m*</pattern></include>`, "", true},
+		{`<include><pattern>CORP\*</pattern></include>`, "Administratoren", false},
+		{`<include><pattern>` + corp + `-1999</pattern></include>`, "Administratoren", false},
+		{`<include><pattern>CORP\max</pattern><pattern>` + corp + `-1999</pattern></include>`, "Administratoren", false},
+		{`<include><pattern>*</pattern></include>`, "Administratoren", false},
+		{`<include><pattern>*</pattern></include><exclude><pattern>CORP\max</pattern></exclude>`, "", false},
+	} {
+		h := office()
+		h.users = append(h.users, user(profile.Domain, corp+"-1999", "CORP", "max", "profile folder (guess)"))
+		h.config = `<changeGroup from="*" to="Administrators" appliesTo="MigratedUsers">` + c.inner + `</changeGroup>`
+		m := h.members(t)
+		i := slices.IndexFunc(m.Members, func(p *plan.Member) bool { return p.Name == "max" })
+		got := ""
+		for _, g := range m.Members[i].Groups {
+			if g.SID == "S-1-5-32-544" {
+				got = string(g.Name)
+			}
+		}
+		if got != c.want {
+			t.Errorf("%s: %q, want %q", c.inner, got, c.want)
+		}
+		if warned := strings.Contains(strings.Join(m.Warnings, "\n"), "its name is a guess; name its SID "+corp+"-1999"); warned != c.warned {
+			t.Errorf("%s: %q", c.inner, m.Warnings)
+		}
+	}
+}
+
+// TestLeftOut: who and what a Config.xml cannot name stands in it as a comment;
+// groups.cmd finds a group of every Windows by its SID whatever it is called.
+func TestLeftOut(t *testing.T) {
+	h := office()
+	h.users = append(h.users, &profile.User{ID: "orphan-max", Name: "max", NameFrom: "profile folder (guess)", Kind: profile.Unknown})
+	h.config = `<changeGroup from="*" to="Guests" appliesTo="MigratedUsers"><include><pattern>*</pattern></include></changeGroup>`
+	if x := string(h.members(t).ConfigXML()); !strings.Contains(x, "<!-- max: left out of the group Guests, for nothing tells whose profile it is -->") {
+		t.Error(x)
+	}
+	h = office()
+	h.sam.Builtin[2].Name = `Remote "Desktop"`
+	m := h.members(t)
+	if x := string(m.ConfigXML()); !strings.Contains(x, `CORP\cyd: left out of the group Remote _Desktop_, whose name cannot be written here -->`) {
+		t.Error(x)
+	}
+	if cmd := string(m.Cmd()); strings.Contains(cmd, "NOT DONE") || !strings.Contains(cmd, "set \"GROUPSID=S-1-5-32-555\"\r\nset \"NAME=Remote Desktop Users\"\r\n") {
+		t.Error(cmd)
+	}
+}
+
 // TestBuiltin: what the accounts are in that every Windows has is not changed,
 // and they are touched only when somebody worked under them.
 func TestBuiltin(t *testing.T) {

@@ -3,6 +3,7 @@ package plan
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -137,10 +138,15 @@ func (m *Membership) Cmd() []byte {
 // cmdGroup writes the lines about one group, if there are any.
 func (m *Membership) cmdGroup(b *strings.Builder, g *LocalGroup, removing bool) {
 	var lines strings.Builder
-	groupOK := cmdName(string(g.Name)) && !strings.Contains(string(g.Name), `\`) && (g.SID == "" || validSID(g.SID))
+	group := string(g.Name)
+	groupOK := cmdName(group) && !strings.Contains(group, `\`)
+	if !groupOK && g.Builtin && g.English != "" {
+		group, groupOK = g.English, true // it is found by its SID
+	}
+	groupOK = groupOK && (g.SID == "" || validSID(g.SID))
 	name := `"%GROUP%"`
 	if !g.Builtin {
-		name = cmdQuote(string(g.Name))
+		name = cmdQuote(group)
 	}
 	for _, p := range m.Members {
 		list, verb, failed := p.Groups, "/add", ":notadded"
@@ -208,17 +214,17 @@ func (m *Membership) cmdGroup(b *strings.Builder, g *LocalGroup, removing bool) 
 	case g.Builtin:
 		english := g.English
 		if english == "" {
-			english = string(g.Name)
+			english = group
 		}
-		fmt.Fprintf(b, "set \"GROUPSID=%s\"\nset \"NAME=%s\"\nset \"ENGLISH=%s\"\n", g.SID, cmdText(string(g.Name)), cmdText(english))
-		if !ascii(string(g.Name)) {
+		fmt.Fprintf(b, "set \"GROUPSID=%s\"\nset \"NAME=%s\"\nset \"ENGLISH=%s\"\n", g.SID, cmdText(group), cmdText(english))
+		if !ascii(group) {
 			b.WriteString("if defined NOUTF8 set \"NAME=%ENGLISH%\"\n")
 		}
 		b.WriteString("call :find\necho %GROUPSID% is \"%GROUP%\"\n")
 	default:
-		fmt.Fprintf(b, "echo %s\nset \"GROUP=%s\"\n", name, cmdText(string(g.Name)))
+		fmt.Fprintf(b, "echo %s\nset \"GROUP=%s\"\n", name, cmdText(group))
 		if g.SID != "" && !removing {
-			if ascii(string(g.Name)) {
+			if ascii(group) {
 				fmt.Fprintf(b, "net localgroup %s /add >\"%%OUT%%\" 2>&1\nif errorlevel 1 call :exists\n", name)
 			} else {
 				b.WriteString("if not defined NOUTF8 call :create\n")
@@ -311,13 +317,24 @@ func (m *Membership) ConfigXML() []byte {
 	left := map[*Member]bool{}
 	for _, g := range m.Groups {
 		if !xmlName(string(g.Name)) {
+			for _, p := range m.Members {
+				if slices.ContainsFunc(p.Groups, func(w Wanted) bool { return w.LocalGroup == g }) {
+					fmt.Fprintf(&b, "        <!-- %s: left out of the group %s, whose name cannot be written here -->\n",
+						xmlComment(cmdComment(p.Label())), xmlComment(cmdComment(string(g.Name))))
+				}
+			}
 			continue
 		}
 		var list []*Member
 		for _, p := range m.Members {
 			pattern := p.pattern()
 			for _, w := range p.Groups {
-				if w.LocalGroup == g && pattern != "" {
+				switch {
+				case w.LocalGroup != g:
+				case pattern == "":
+					fmt.Fprintf(&b, "        <!-- %s: left out of the group %s, for nothing tells whose profile it is -->\n",
+						xmlComment(cmdComment(p.Label())), xmlComment(cmdComment(string(g.Name))))
+				default:
 					list = append(list, p)
 				}
 			}
