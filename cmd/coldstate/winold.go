@@ -11,8 +11,9 @@ import (
 // tellOlds says at the head of a capture which older installations there are:
 // of the one that is captured what became of its users (who are told as their
 // problems as well), of the others that they are there. Their registries are
-// not needed after that.
-func (s *source) tellOlds(a *app, users []*profile.User) {
+// not needed after that. It returns how many of the users have files somewhere
+// else than in the installation that is captured.
+func (s *source) tellOlds(a *app, users []*profile.User) (elsewhere int) {
 	defer func() {
 		for _, o := range s.olds {
 			o.Release()
@@ -28,6 +29,7 @@ func (s *source) tellOlds(a *app, users []*profile.User) {
 			for _, u := range o.Judge(users) {
 				if u.State != winold.Here {
 					a.message("warning", u.Text)
+					elsewhere++
 				}
 			}
 			continue
@@ -45,6 +47,7 @@ func (s *source) tellOlds(a *app, users []*profile.User) {
 			a.message("warning", d.Setup())
 		}
 	}
+	return elsewhere
 }
 
 // describeOlds describes the older installations for inspect.
