@@ -37,7 +37,7 @@ var mayImport = map[string][]string{
 	"volumes/bitlocker":   {"internal/wstr"},
 	"volumes/ldm":         {},
 	"volumes/image":       {"internal/wstr"}, // names of parents are UTF-16
-	"volumes":             {"internal/le", "internal/wstr", "volumes/winfs", "volumes/medium", "volumes/image", "volumes/partition", "volumes/bitlocker", "volumes/ldm", "volumes/ntfs", "volumes/wim"},
+	"volumes":             {"internal/le", "internal/wstr", "volumes/winfs", "volumes/medium", "volumes/image", "volumes/partition", "volumes/bitlocker", "volumes/ldm", "volumes/ntfs", "volumes/fat", "volumes/wim"},
 	"hive":                {"internal/le", "internal/wstr"},
 	"migxml":              {"internal/xmlpos"},
 	"store":               {"internal/wstr"},

@@ -13,6 +13,7 @@ import (
 	"sync"
 
 	"github.com/coldstate/coldstate/volumes/bitlocker"
+	"github.com/coldstate/coldstate/volumes/fat"
 	"github.com/coldstate/coldstate/volumes/ldm"
 	"github.com/coldstate/coldstate/volumes/medium"
 	"github.com/coldstate/coldstate/volumes/ntfs"
@@ -191,6 +192,12 @@ func (v *Volume) open() (FS, error) {
 			return nil, &VolumeError{Volume: v, Err: err}
 		}
 		return fs, nil
+	case FAT:
+		fs, err := fat.Open(v.Reader(), v.Size)
+		if err != nil {
+			return nil, &VolumeError{Volume: v, Err: err, Hint: "when it is no FAT volume, or a very damaged one, it can only be copied as a whole"}
+		}
+		return fs, nil
 	case WIMImage:
 		fs, err := v.Source.wim.Image(v.Image.Number)
 		if err != nil {
@@ -198,9 +205,9 @@ func (v *Volume) open() (FS, error) {
 		}
 		return fs, nil
 	}
-	err := &VolumeError{Volume: v, Err: ErrUnsupported, Hint: "only NTFS volumes can be read"}
+	err := &VolumeError{Volume: v, Err: ErrUnsupported, Hint: "only NTFS and FAT volumes can be read"}
 	switch v.Kind {
-	case FAT, ExFAT, ReFS:
+	case ExFAT, ReFS:
 		err.Hint = "mount it and give the folder as source"
 	case partition.TypeLDMMetadata:
 		err.Hint = "it holds no files"
