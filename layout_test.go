@@ -39,15 +39,16 @@ var mayImport = map[string][]string{
 	"volumes/image":       {"internal/wstr"}, // names of parents are UTF-16
 	"volumes":             {"internal/le", "internal/wstr", "volumes/winfs", "volumes/medium", "volumes/image", "volumes/partition", "volumes/bitlocker", "volumes/ldm", "volumes/ntfs", "volumes/fat", "volumes/wim"},
 	"hive":                {"internal/le", "internal/wstr"},
-	"migxml":              {"internal/xmlpos"},
+	"internal/ini":        {"internal/winpath"},
+	"migxml":              {"internal/ini", "internal/xmlpos"},
 	"store":               {"internal/wstr"},
 	"offline":             {"volumes", "volumes/winfs", "hive", "internal/pe", "internal/winpath", "internal/winsec", "internal/wstr", "internal/xmlpos"},
 	"winold":              {"offline", "profile", "volumes", "volumes/winfs", "hive", "internal/winpath", "internal/wstr"}, // profile: whose files went over to the Windows that is there
 	"profile":             {"offline", "volumes", "volumes/winfs", "hive", "internal/le", "internal/winpath", "internal/winsec", "internal/wstr"},
-	"rules":               {"migxml", "internal/winpath", "internal/wstr"},
+	"rules":               {"migxml", "internal/ini", "internal/pe", "internal/winpath", "internal/wstr"}, // pe: the type of a version resource
 	"rules/builtin":       {},
 	"inventory":           {"offline", "profile", "hive", "volumes", "internal/winpath", "internal/wstr"},
-	"plan":                {"offline", "profile", "volumes", "volumes/winfs", "hive", "migxml", "rules", "internal/winpath", "internal/winsec", "internal/wstr"},
+	"plan":                {"offline", "profile", "volumes", "volumes/winfs", "hive", "migxml", "rules", "internal/pe", "internal/winpath", "internal/winsec", "internal/wstr"},
 	"capture":             {"plan", "offline", "profile", "volumes", "volumes/winfs", "hive", "rules", "store", "internal/regtext", "internal/winpath", "internal/winsec", "internal/wstr"},
 	"restore/folder":      {"internal/winpath", "internal/wstr"},
 	"testimages":          {"testimages/hivegen", "testimages/ntfsgen", "testimages/diskgen", "testimages/lockgen"},

@@ -6,22 +6,25 @@ import (
 )
 
 // host is a place where a call can stand.
-type host uint8
+type host uint16
 
 const (
 	inCondition host = 1 << iota
 	inFilter
 	inVariable
 	inSet
-	inModify // merge, locationModify, contentModify: nothing of it acts at capture
-	inProcessing
 	inContent // the filter of <content>
-	anywhere  = 0xff
+	inMerge
+	inLocation
+	inModify // contentModify
+	inProcessing
+	inObjects // addObjects and the location of an object: no documented function fits
 )
 
 var hostNames = map[host]string{
 	inCondition: "a condition", inFilter: "a filter", inVariable: "a variable", inSet: "an objectSet",
-	inModify: "this attribute", inProcessing: "<processing>", inContent: "<content>",
+	inContent: "the filter of <content>", inMerge: "<merge>", inLocation: "<locationModify>", inModify: "<contentModify>",
+	inProcessing: "<processing>", inObjects: "<addObjects>",
 }
 
 // helper describes a function of the language.
@@ -29,53 +32,65 @@ type helper struct {
 	name     string
 	hosts    host
 	min, max int
-	missing  string // why the program does not do it; "" when it does
+	check    func(*Call) error // of the arguments; nil for none
+	internal bool              // in Microsoft's own files, without a published meaning
 }
 
-const (
-	needVersions = "version resources of programs are not read"
-	needContent  = "rules do not look into files and values"
-)
+// many stands for any number of arguments.
+const many = 99
 
 // helpers are the documented functions, by name in lower case.
 var helpers = func() map[string]helper {
 	m := map[string]helper{}
-	add := func(hosts host, min, max int, missing string, names ...string) {
+	add := func(hosts host, min, max int, check func(*Call) error, names ...string) {
 		for _, n := range names {
-			m[strings.ToLower(n)] = helper{n, hosts, min, max, missing}
+			m[strings.ToLower(n)] = helper{name: n, hosts: hosts, min: min, max: max, check: check}
 		}
 	}
-	add(inCondition, 2, 2, "", "DoesOSMatch", "IsOSLaterThan", "IsOSEarlierThan", "DoesObjectExist")
-	add(inCondition, 0, 0, "", "IsNative64Bit", "IsSystemContext")
-	add(inCondition, 3, 3, "", "DoesStringContentEqual", "DoesStringContentContain", "IsSameObject")
-	add(inCondition, 4, 4, "", "IsSameStringContent")
-	add(inCondition, 4, 4, needContent, "IsSameContent")
-	add(inCondition, 3, 3, needVersions, "DoesFileVersionMatch", "IsFileVersionAbove", "IsFileVersionBelow")
+	add(inCondition, 2, 2, nil, "DoesOSMatch", "DoesObjectExist")
+	add(inCondition, 2, 2, version(1), "IsOSLaterThan", "IsOSEarlierThan")
+	add(inCondition, 0, 0, nil, "IsNative64Bit", "IsSystemContext")
+	add(inCondition, 3, 3, nil, "DoesStringContentEqual", "DoesStringContentContain", "IsSameObject")
+	add(inCondition, 4, 4, nil, "IsSameStringContent", "IsSameContent")
+	add(inCondition, 3, 3, oneOf(1, tags...), "DoesFileVersionMatch")
+	add(inCondition, 3, 3, all(oneOf(1, versionTags...), version(2)), "IsFileVersionAbove", "IsFileVersionBelow")
 
-	add(inFilter, 0, 0, "", "IgnoreIrrelevantLinks", "NeverRestore", "AnswerNo")
-	add(inFilter, 1, 2, needContent, "CompareStringContent")
-	add(inFilter, 3, 3, "rules do not see sizes and times", "FileProperties")
-	add(inFilter, 0, 9, "rules do not see the destination", "SameRegContent")
+	add(inFilter, 0, 0, nil, "IgnoreIrrelevantLinks", "NeverRestore", "AnswerNo")
+	add(inFilter, 1, 2, nil, "CompareStringContent")
+	add(inFilter, 3, 3, func(c *Call) error { _, err := ParseFileProperty(c); return err }, "FileProperties")
+	add(inFilter, 0, many, nil, "SameRegContent")
 
-	add(inVariable, 2, 3, "", "GetStringContent")
-	add(inSet, 2, 2, "", "GenerateDrivePatterns")
-	add(inSet, 2, 3, "", "GenerateUserPatterns")
-	add(inSet, 0, 3, "documents are not searched for by file type", "GenerateDocPatterns")
-	add(inContent, 0, 9, needContent, "ExtractSingleFile", "ExtractMultipleFiles", "ExtractDirectory")
+	add(inVariable, 2, 3, all(oneOf(0, "File", "Registry", "Ini"), oneOf(2, "TRUE", "FALSE")), "GetStringContent")
+	add(inSet, 2, 2, nil, "GenerateDrivePatterns")
+	add(inSet, 2, 3, all(oneOf(0, "File", "Registry"), oneOf(2, "TRUE", "FALSE")), "GenerateUserPatterns")
+	add(inSet, 0, 3, all(oneOf(0, "TRUE", "FALSE"), oneOf(1, "TRUE", "FALSE"), oneOf(2, "TRUE", "FALSE")), "GenerateDocPatterns")
+	add(inContent, 0, 2, nil, "ExtractSingleFile", "ExtractMultipleFiles")
+	add(inContent, 2, 3, integer(1, 0, 1000), "ExtractDirectory")
 
-	// Functions that act at restore: any number of arguments, as their
-	// values are looked at then.
-	add(inModify, 0, 99, "", "ConvertToDWORD", "ConvertToString", "ConvertToBinary", "OffsetValue", "SetValueByTable",
-		"KeepExisting", "MergeMultiSzContent", "MergeDelimitedContent", "MergeShellLibraries",
-		"ExactMove", "Move", "RelativeMove",
-		"SourcePriority", "DestinationPriority", "FindFilePlaceByPattern", "NewestVersion", "HigherValue", "LowerValue",
-		"LeafPattern")
-	add(inProcessing, 0, 99, "", "AskForLogoff", "ConvertToShortFileName", "KillExplorer", "RegisterFonts",
-		"RemoveEmptyDirectories", "RestartExplorer", "StartService", "StopService", "SyncSCM")
-	// Functions of Microsoft's own files without a published meaning.
-	add(inModify|inProcessing, 0, 99, "", "AntiAlias", "ConvertScreenSaver", "ConvertShowIEOnDesktop",
+	// Functions that act at restore.
+	add(inModify, 0, 1, integer(0, 0, 1<<32-1), "ConvertToDWORD")
+	add(inModify, 0, 1, nil, "ConvertToString")
+	add(inModify, 0, 0, nil, "ConvertToBinary")
+	add(inModify, 1, 1, all(given(0), integer(0, -1<<32, 1<<32)), "OffsetValue")
+	add(inModify, 2, 3, given(0, 1), "SetValueByTable")
+	add(inModify, 1, many, nil, "KeepExisting")
+	add(inModify, 2, many, instructions(0), "MergeMultiSzContent")
+	add(inModify, 3, many, all(oneCharacter(0), instructions(1)), "MergeDelimitedContent")
+	add(inModify, 0, 2, all(oneOf(0, "TRUE", "FALSE"), oneOf(1, "TRUE", "FALSE")), "MergeShellLibraries")
+	add(inLocation, 1, 1, given(0), "ExactMove", "Move")
+	add(inLocation, 2, 2, given(0, 1), "RelativeMove")
+	add(inMerge, 0, 0, nil, "SourcePriority", "DestinationPriority", "HigherValue", "LowerValue")
+	add(inMerge, 1, 1, filePlace, "FindFilePlaceByPattern")
+	add(inMerge, 1, 1, oneOf(0, versionTags...), "NewestVersion")
+	add(inMerge, 0, 1, nil, "LeafPattern")
+	add(inProcessing, 0, 0, nil, "AskForLogoff", "KillExplorer", "RestartExplorer")
+	add(inProcessing, 1, 1, given(0), "ConvertToShortFileName", "RegisterFonts", "RemoveEmptyDirectories", "StopService", "SyncSCM")
+	add(inProcessing, 1, many, given(0), "StartService")
+	for _, n := range []string{"AntiAlias", "ConvertScreenSaver", "ConvertShowIEOnDesktop",
 		"ConvertToOfficeLangID", "MigrateActiveDesktop", "MigrateAppearanceUPM", "MigrateDisplayCS", "MigrateDisplaySS",
-		"MigrateIEAutoSearch", "MigrateMouseUPM", "MigrateSoundSysTray", "MigrateTaskBarSS", "SetPstPathInMapiStruc")
+		"MigrateIEAutoSearch", "MigrateMouseUPM", "MigrateSoundSysTray", "MigrateTaskBarSS", "SetPstPathInMapiStruc"} {
+		m[strings.ToLower(n)] = helper{name: n, hosts: inMerge | inLocation | inModify | inProcessing, max: many, internal: true}
+	}
 	return m
 }()
 

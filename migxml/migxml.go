@@ -2,10 +2,9 @@
 // syntax tree with positions. It expands no variable, evaluates no condition
 // and matches nothing; package rules does.
 //
-// Names of elements and enumerated values are accepted in any case. What the
-// language does not know is a Warning; what it knows and this program does
-// not do is an *UnsupportedError, as the run would take something else than
-// the file asks for.
+// Names of elements and enumerated values are accepted in any case. Elements
+// and attributes that the language does not know are Warnings. A function
+// that it does not know disables its component, see Component.Unknown.
 //
 // The language is documented in Microsoft's "USMT XML Elements Library".
 package migxml
@@ -45,12 +44,12 @@ type Error struct {
 
 func (e *Error) Error() string { return e.Pos.String() + ": " + e.Msg }
 
-// UnsupportedError names an element or helper function of the language that
-// this program does not carry out. Leaving it out silently would take
-// something else than the file asks for.
+// UnsupportedError names an element or helper function that cannot be carried
+// out. Leaving it out silently would take something else than the file asks
+// for.
 type UnsupportedError struct {
 	Pos
-	What string // "<addObjects>", "MigXmlHelper.FileProperties"
+	What string // "MigXmlHelper.FileProperties"
 	Why  string // what it would be needed for, or what to do; may be ""
 }
 
@@ -92,6 +91,8 @@ type Document struct {
 	Pos        Pos
 	URLID      string
 	Components []*Component
+	// Data is the file as it was given to Parse, for those who keep it.
+	Data []byte
 }
 
 // Component is the unit of precedence: its rules see only each other.
@@ -105,6 +106,16 @@ type Component struct {
 	Environments     []*Environment
 	Extensions       []Extension
 	Roles            []*Role
+	// Unknown are the functions that the language does not have, in the
+	// component itself and in the named blocks that it uses. What the
+	// component asks for cannot be told then.
+	Unknown []Unknown
+}
+
+// Unknown is a call of a function that the language does not have.
+type Unknown struct {
+	Pos
+	Name string // as written, without prefix
 }
 
 // Extension stands for all files of one type on all fixed drives.
@@ -136,12 +147,17 @@ type Environment struct {
 	Named      *Environment
 }
 
-// Variable has a text or a script; neither when it stays undefined.
+// Variable has a text, a script or a set of objects, of which the first that
+// exists is the value; none of them when it stays undefined.
 type Variable struct {
 	Pos
 	Name   string // without percent signs
 	Text   *string
 	Script *Call
+	Set    *ObjectSet
+	// Remap says that objects below the variable's place on the source go to
+	// its place on the destination.
+	Remap bool
 }
 
 // Detection is a <detection>, or its older form <detects>: whether the
@@ -178,7 +194,7 @@ type Conditions struct {
 type Condition struct {
 	Pos
 	Negate bool
-	Call   *Call // nil when the text is no call or the function is not known: never true
+	Call   *Call // nil when the text is no call that can stand here: never true
 }
 
 // Rules is a block of rules.
@@ -190,6 +206,7 @@ type Rules struct {
 	Rules      []*Rules
 	Rule       []*Rule
 	Restore    []*Restore
+	Added      []*AddObjects
 	Named      *Rules
 }
 
@@ -218,24 +235,96 @@ type Rule struct {
 }
 
 // Restore is a rule that acts when a store is restored, and has no effect on
-// what is captured: merge, locationModify, contentModify, destinationCleanup,
-// and externalProcess and processing at those times.
+// what is captured.
 type Restore struct {
 	Pos
-	Element string // its proper name
-	When    string
-	Script  *Call
-	Sets    []*ObjectSet
+	// Element is the proper name of it: merge, locationModify, contentModify,
+	// destinationCleanup, includeAttributes, excludeAttributes, and
+	// externalProcess and processing at the times of a restore.
+	Element    string
+	When       string // of externalProcess and processing
+	Script     *Call  // of merge, locationModify, contentModify, processing
+	Filter     *Call  // of destinationCleanup, nil for none
+	Command    string // of externalProcess
+	Attributes Attributes
+	Sets       []*ObjectSet
 }
 
-// ObjectSet is the union of its patterns and scripts, when its conditions
-// hold.
+// Attributes are parts of the metadata of an object: a set of bits.
+type Attributes uint8
+
+// The parts of Security, then those of TimeFields.
+const (
+	Owner Attributes = 1 << iota
+	Group
+	DACL
+	SACL
+	CreationTime
+	LastAccessTime
+	LastWrittenTime
+
+	Security   = Owner | Group | DACL | SACL
+	TimeFields = CreationTime | LastAccessTime | LastWrittenTime
+)
+
+var attributeNames = []struct {
+	name string
+	bits Attributes
+}{
+	{"Security", Security}, {"TimeFields", TimeFields}, {"Owner", Owner}, {"Group", Group}, {"DACL", DACL}, {"SACL", SACL},
+	{"CreationTime", CreationTime}, {"LastAccessTime", LastAccessTime}, {"LastWrittenTime", LastWrittenTime},
+}
+
+// String lists the parts as rule files name them: "Security,CreationTime".
+func (a Attributes) String() string {
+	var names []string
+	for _, n := range attributeNames {
+		if a&n.bits == n.bits {
+			names = append(names, n.name)
+			a &^= n.bits
+		}
+	}
+	return strings.Join(names, ",")
+}
+
+// AddObjects are objects that a restore treats as if the source had them,
+// when the conditions hold on the source.
+type AddObjects struct {
+	Pos
+	Conditions []*Conditions
+	Condition  []*Condition
+	Objects    []*Object
+}
+
+// Object is one object of AddObjects.
+type Object struct {
+	Pos
+	Kind       Kind   // File or Registry
+	Location   string // encoded, with variables
+	Attributes []string
+	// Data is the content: nil for none, else bytes, or with IsText a text in
+	// which variables are replaced when Expand is set.
+	Data   []byte
+	IsText bool
+	Expand bool
+}
+
+// ObjectSet is the union of its patterns, scripts and contents, when its
+// conditions hold.
 type ObjectSet struct {
 	Pos
 	Conditions []*Conditions
 	Condition  []*Condition
 	Patterns   []Pattern
 	Scripts    []*Call
+	Contents   []*Content
+}
+
+// Content stands for the files whose paths are the contents of objects.
+type Content struct {
+	Pos
+	Filter *Call // ExtractSingleFile, …; nil when it cannot be understood: yields nothing
+	Sets   []*ObjectSet
 }
 
 // Pattern is the text of a pattern, white space around it removed.

@@ -2,7 +2,6 @@ package migxml
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -33,9 +32,10 @@ var elements = func() map[string]*element {
 		{"library", "*", "*"},
 		{"_locDefinition", "*", "*"},
 		{"windowsObjects", "*", "*"},
+		{"supportedComponents", "*", "*"},
 		{"namedElements", "", "environment rules conditions detection detects detect"},
 		{"component", "type context defaultSupported hidden",
-			"displayName manufacturer version description paths icon extensions environment role windowsObjects"},
+			"displayName manufacturer version description paths icon extensions environment role windowsObjects supportedComponents"},
 		{"displayName", "_locID", ""},
 		{"manufacturer", "_locID", ""},
 		{"version", "_locID", ""},
@@ -65,12 +65,12 @@ var elements = func() map[string]*element {
 		{"destinationCleanup", "filter", sets},
 		{"includeAttributes", "attributes", sets},
 		{"excludeAttributes", "attributes", sets},
-		{"addObjects", "", "*"},
-		{"object", "", "*"},
-		{"location", "type", "*"},
-		{"attributes", "", "*"},
-		{"bytes", "string expand", "*"},
-		{"externalProcess", "when", "*"},
+		{"addObjects", "", "object conditions condition script"},
+		{"object", "", "location attributes bytes"},
+		{"location", "type", "script"},
+		{"attributes", "", ""},
+		{"bytes", "string expand", ""},
+		{"externalProcess", "when", "commandLine"},
 		{"commandLine", "", ""},
 		{"processing", "when", "script"},
 		{"objectSet", "", "pattern script content conditions condition"},
@@ -82,9 +82,8 @@ var elements = func() map[string]*element {
 	return m
 }()
 
-// Parse reads a rule file. Warnings come with and without an error. The error
-// is an *xmlpos.Error or *Error for a file that is no rule file, otherwise it
-// joins the *UnsupportedErrors of the file, up to 200 of them.
+// Parse reads a rule file. The error is an *xmlpos.Error or *Error: the file
+// is no rule file.
 func Parse(name string, data []byte) (*Document, []Warning, error) {
 	x, err := xmlpos.Parse(name, data)
 	if err != nil {
@@ -102,13 +101,11 @@ func Parse(name string, data []byte) (*Document, []Warning, error) {
 		return nil, nil, &Error{p.pos(root), fmt.Sprintf("the root element of a rule file is <migration>, not <%s>", root.Tag)}
 	}
 	doc := p.migration(root)
+	doc.Data = data
 	p.resolve()
 	slices.SortStableFunc(p.warnings, func(a, b Warning) int { return cmp.Or(a.Line-b.Line, a.Col-b.Col) })
 	if p.left > 0 {
 		p.warnings = append(p.warnings, Warning{Pos{File: name}, fmt.Sprintf("%d more warnings are left out", p.left)})
-	}
-	if len(p.missing) > 0 {
-		return nil, p.warnings, errors.Join(p.missing...)
 	}
 	return doc, p.warnings, nil
 }
@@ -117,10 +114,7 @@ type parser struct {
 	x        *xmlpos.Document
 	warnings []Warning
 	left     int
-	missing  []error
-	// idle is above 0 inside of elements that do nothing at capture: what is
-	// not supported does no harm there.
-	idle int
+	told     map[string]bool // names of functions without meaning that were warned of
 
 	named struct {
 		environment map[string]*Environment
@@ -130,6 +124,18 @@ type parser struct {
 		detect      map[string]*Detect
 	}
 	references []func()
+	// unknown collects the functions that do not exist, and the named blocks
+	// that are used, of the component or named block at hand.
+	unknown    *unknown
+	components []*unknown
+	blocks     map[string]*unknown // by kind and name
+}
+
+// unknown is what keeps a component, or a named block, from being used.
+type unknown struct {
+	component *Component // nil for a named block
+	calls     []Unknown
+	uses      []string // keys of parser.blocks
 }
 
 func (p *parser) pos(e *etree.Element) Pos {
@@ -143,12 +149,6 @@ func (p *parser) warn(e *etree.Element, format string, args ...any) {
 		return
 	}
 	p.warnings = append(p.warnings, Warning{p.pos(e), fmt.Sprintf(format, args...)})
-}
-
-func (p *parser) unsupported(e *etree.Element, what, why string) {
-	if p.idle == 0 && len(p.missing) < maxReports {
-		p.missing = append(p.missing, &UnsupportedError{p.pos(e), what, why})
-	}
 }
 
 // children checks the attributes of e and returns its child elements that the
@@ -292,6 +292,13 @@ func (p *parser) namedElements(e *etree.Element) {
 		}
 		key := strings.ToLower(name)
 		twice := false
+		p.unknown = &unknown{}
+		if k := blockKey(c.name, name); p.blocks[k] == nil {
+			if p.blocks == nil {
+				p.blocks = map[string]*unknown{}
+			}
+			p.blocks[k] = p.unknown
+		}
 		switch c.name {
 		case "environment":
 			twice = define(&p.named.environment, key, p.environment(c.Element, true))
@@ -312,6 +319,14 @@ func (p *parser) namedElements(e *etree.Element) {
 	}
 }
 
+// blockKey names a named block. <detection> and <detects> are one kind.
+func blockKey(element, name string) string {
+	if strings.EqualFold(element, "detects") {
+		element = "detection"
+	}
+	return strings.ToLower(element + " " + name)
+}
+
 func define[T any](m *map[string]T, key string, v T) (twice bool) {
 	if _, ok := (*m)[key]; ok {
 		return true
@@ -330,6 +345,9 @@ func reference[T any](p *parser, e *etree.Element, definition bool, m *map[strin
 	if definition || name == "" {
 		return false
 	}
+	if p.unknown != nil {
+		p.unknown.uses = append(p.unknown.uses, blockKey(e.Tag, name))
+	}
 	p.references = append(p.references, func() {
 		v, ok := (*m)[strings.ToLower(name)]
 		if !ok {
@@ -346,10 +364,29 @@ func (p *parser) resolve() {
 	for _, f := range p.references {
 		f()
 	}
+	for _, u := range p.components {
+		u.component.Unknown = u.calls
+		seen := map[string]bool{}
+		uses := u.uses
+		for len(uses) > 0 {
+			key := uses[0]
+			uses = uses[1:]
+			b := p.blocks[key]
+			if b == nil || seen[key] {
+				continue
+			}
+			seen[key] = true
+			u.component.Unknown = append(u.component.Unknown, b.calls...)
+			uses = append(slices.Clip(uses), b.uses...)
+		}
+	}
 }
 
 func (p *parser) component(e *etree.Element) *Component {
 	c := &Component{Pos: p.pos(e)}
+	defer func(outer *unknown) { p.unknown = outer }(p.unknown)
+	p.unknown = &unknown{component: c}
+	p.components = append(p.components, p.unknown)
 	if _, ok := attr(e, "type"); !ok {
 		p.warn(e, "<component> has no type")
 	}
@@ -372,8 +409,11 @@ func (p *parser) component(e *etree.Element) *Component {
 				}
 			}
 		case "role":
+			if len(c.Roles) == 3 {
+				p.warn(k.Element, "a component has at most three roles; this is one more, and it is used")
+			}
 			c.Roles = append(c.Roles, p.role(k.Element))
-		default:
+		default: // of no effect: the name, the version, what is internal
 			p.attributes(k.Element, elements[strings.ToLower(k.name)])
 		}
 	}
@@ -395,6 +435,9 @@ func (p *parser) role(e *etree.Element) *Role {
 		case "role":
 			r.Roles = append(r.Roles, p.role(c.Element))
 		case "rules":
+			if r.Role == "Container" {
+				p.warn(c.Element, "a role of the kind Container holds components and no rules; they are used all the same")
+			}
 			r.Rules = append(r.Rules, p.rules(c.Element, false))
 		}
 	}
@@ -425,7 +468,12 @@ func (p *parser) variable(e *etree.Element) Variable {
 	if v.Name == "" {
 		p.warn(e, "<variable> has no name")
 	}
-	for _, c := range p.children(e) {
+	v.Remap = p.yes(e, "remap", false)
+	for i, c := range p.children(e) {
+		if i > 0 {
+			p.warn(c.Element, "a <variable> has one <text>, <script> or <objectSet>; this one more is ignored")
+			continue
+		}
 		switch c.name {
 		case "text":
 			s := text(c.Element)
@@ -433,7 +481,7 @@ func (p *parser) variable(e *etree.Element) Variable {
 		case "script":
 			v.Script, _ = p.call(c.Element, text(c.Element), inVariable)
 		case "objectSet":
-			p.unsupported(c.Element, "<objectSet> in <variable>", "objects are not searched for")
+			v.Set = p.objectSet(c.Element)
 		}
 	}
 	return v
@@ -506,10 +554,6 @@ func (p *parser) condition(e *etree.Element) *Condition {
 	return c
 }
 
-// whens are the times of externalProcess and processing. Those at capture
-// come first.
-var whens = []string{"pre-scan", "scan-success", "post-scan", "pre-apply", "apply-success", "post-apply"}
-
 func (p *parser) rules(e *etree.Element, definition bool) *Rules {
 	r := &Rules{Pos: p.pos(e), Context: p.context(e)}
 	children := p.children(e)
@@ -530,28 +574,16 @@ func (p *parser) rules(e *etree.Element, definition bool) *Rules {
 			r.Rule = append(r.Rule, p.rule(c.Element, Exclude))
 		case "unconditionalExclude":
 			r.Rule = append(r.Rule, p.rule(c.Element, Unconditional))
-		case "merge", "contentModify", "locationModify", "destinationCleanup":
-			r.Restore = append(r.Restore, p.restore(c))
-		case "includeAttributes", "excludeAttributes":
-			p.unsupported(c.Element, "<"+c.name+">", "all attributes of an object are captured")
+		case "merge", "contentModify", "locationModify", "destinationCleanup", "includeAttributes", "excludeAttributes":
+			if x := p.restore(c); x != nil {
+				r.Restore = append(r.Restore, x)
+			}
 		case "addObjects":
-			p.unsupported(c.Element, "<"+c.name+">", "only objects that exist are captured")
-		case "externalProcess", "processing":
-			when := p.enum(c.Element, "when", append([]string{""}, whens...)...)
-			x := &Restore{Pos: p.pos(c.Element), Element: c.name, When: when}
-			if strings.Contains(when, "scan") {
-				if c.name == "externalProcess" {
-					p.unsupported(c.Element, "<externalProcess>", "no programs are run")
-				} else {
-					p.warn(c.Element, "<processing when=%q> would act on the running Windows, not on the source: it is left out", when)
-				}
-			}
-			p.idle++
-			for _, s := range p.children(c.Element) {
-				x.Script, _ = p.call(s.Element, text(s.Element), inProcessing)
-			}
-			p.idle--
-			r.Restore = append(r.Restore, x)
+			r.Added = append(r.Added, p.addObjects(c.Element))
+		case "externalProcess":
+			r.Restore = append(r.Restore, p.externalProcess(c.Element)...)
+		case "processing":
+			r.Restore = append(r.Restore, p.processing(c.Element)...)
 		}
 	}
 	return r
@@ -574,19 +606,6 @@ func (p *parser) rule(e *etree.Element, a Action) *Rule {
 	return r
 }
 
-func (p *parser) restore(c child) *Restore {
-	p.idle++
-	defer func() { p.idle-- }()
-	r := &Restore{Pos: p.pos(c.Element), Element: c.name}
-	if s, ok := attr(c.Element, "script"); ok {
-		r.Script, _ = p.call(c.Element, s, inModify)
-	}
-	for _, k := range p.children(c.Element) {
-		r.Sets = append(r.Sets, p.objectSet(k.Element))
-	}
-	return r
-}
-
 func (p *parser) objectSet(e *etree.Element) *ObjectSet {
 	s := &ObjectSet{Pos: p.pos(e)}
 	for _, c := range p.children(e) {
@@ -602,13 +621,23 @@ func (p *parser) objectSet(e *etree.Element) *ObjectSet {
 				s.Scripts = append(s.Scripts, call)
 			}
 		case "content":
-			p.unsupported(c.Element, "<content>", needContent)
-			p.idle++
-			p.children(c.Element)
-			p.idle--
+			s.Contents = append(s.Contents, p.content(c.Element))
 		}
 	}
 	return s
+}
+
+func (p *parser) content(e *etree.Element) *Content {
+	c := &Content{Pos: p.pos(e)}
+	if f, ok := attr(e, "filter"); ok {
+		c.Filter, _ = p.call(e, f, inContent)
+	} else {
+		p.warn(e, "<content> has no filter: it yields nothing")
+	}
+	for _, k := range p.children(e) {
+		c.Sets = append(c.Sets, p.objectSet(k.Element))
+	}
+	return c
 }
 
 func (p *parser) pattern(e *etree.Element, s *ObjectSet) {
@@ -622,7 +651,6 @@ func (p *parser) pattern(e *etree.Element, s *ObjectSet) {
 		pat.Kind = Registry
 	case "ini":
 		pat.Kind = Ini
-		p.unsupported(e, `<pattern type="Ini">`, "take the whole file with a pattern of type File")
 	default:
 		if !ok {
 			p.warn(e, "<pattern> has no type: it matches nothing")
@@ -634,6 +662,12 @@ func (p *parser) pattern(e *etree.Element, s *ObjectSet) {
 	if pat.Text == "" {
 		p.warn(e, "<pattern> is empty: it matches nothing")
 		return
+	}
+	if pat.Kind == Ini {
+		if err := checkIni(pat.Text); err != nil {
+			p.warn(e, "%v: it matches nothing", err)
+			return
+		}
 	}
 	s.Patterns = append(s.Patterns, pat)
 }
@@ -648,26 +682,48 @@ func (p *parser) call(e *etree.Element, s string, h host) (c *Call, ok bool) {
 		return nil, false
 	}
 	f, known := helpers[strings.ToLower(name)]
-	switch {
-	case !known:
-		p.warn(e, "unknown function MigXmlHelper.%s: it yields nothing", name)
+	if !known {
+		where := "the component cannot be used"
+		if p.unknown == nil || p.unknown.component == nil {
+			where = "the components that use it cannot be used"
+		}
+		p.warn(e, "unknown function MigXmlHelper.%s: %s", name, where)
+		if p.unknown != nil {
+			p.unknown.calls = append(p.unknown.calls, Unknown{p.pos(e), name})
+		}
 		return nil, false
+	}
+	switch {
 	case f.hosts&h == 0:
 		p.warn(e, "MigXmlHelper.%s cannot stand in %s: it yields nothing", f.name, hostNames[h])
 		return nil, false
 	case len(args) < f.min || len(args) > f.max:
 		p.warn(e, "MigXmlHelper.%s has %d arguments instead of %s: it yields nothing", f.name, len(args), between(f.min, f.max))
 		return nil, false
-	case f.missing != "":
-		p.unsupported(e, "MigXmlHelper."+f.name, f.missing)
-		return nil, false
 	}
-	return &Call{p.pos(e), f.name, args, s}, true
+	c = &Call{p.pos(e), f.name, args, s}
+	if f.check != nil {
+		if err := f.check(c); err != nil {
+			p.warn(e, "MigXmlHelper.%s: %v: it yields nothing", f.name, err)
+			return nil, false
+		}
+	}
+	if f.internal && !p.told[f.name] {
+		if p.told == nil {
+			p.told = map[string]bool{}
+		}
+		p.told[f.name] = true
+		p.warn(e, "MigXmlHelper.%s has no published meaning: a restore leaves what it is for as it was", f.name)
+	}
+	return c, true
 }
 
 func between(a, b int) string {
 	if a == b {
 		return fmt.Sprint(a)
+	}
+	if b == many {
+		return fmt.Sprintf("%d or more", a)
 	}
 	return fmt.Sprintf("%d to %d", a, b)
 }

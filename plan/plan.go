@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/coldstate/coldstate/hive"
 	"github.com/coldstate/coldstate/internal/winpath"
@@ -209,7 +210,7 @@ func Build(ctx context.Context, sys *offline.System, set *volumes.Set, users []*
 	if p.Rules, p.Warnings, err = rules.Compile(docs, ctxs, opt.Rules); err != nil {
 		return nil, err
 	}
-	b := &builder{Plan: p, ctx: ctx, opt: opt, profiles: map[string]int16{}, met: map[string]bool{}}
+	b := &builder{Plan: p, ctx: ctx, opt: opt, profiles: map[string]int16{}, met: map[string]bool{}, bias: bias(sys)}
 	for _, m := range sys.Mounts {
 		b.placed = b.placed || !hasVolumeName(m.How)
 	}
@@ -243,6 +244,7 @@ type builder struct {
 	// which may be plain folders on the disk.
 	placed bool
 	met    map[string]bool // the folders of that kind that were walked to
+	bias   time.Duration   // of the source's local time
 }
 
 func (b *builder) volumes(set *volumes.Set) error {
@@ -341,7 +343,7 @@ func (b *builder) volume(v Volume, w *rules.Walk) error {
 	if rel, ok := winpath.Rel(v.Base, store); ok && v.Base != "" {
 		store = rel
 	}
-	vw := &volumeWalk{b, fs, uint8(len(b.Volumes) - 1), v, store}
+	vw := &volumeWalk{builder: b, fs: fs, vol: uint8(len(b.Volumes) - 1), root: v, store: store}
 	b.names = b.names[:0]
 	return vw.folder(root, w, b.profileOf(v.Prefix), 0)
 }
@@ -367,6 +369,7 @@ type volumeWalk struct {
 	// store is the path of the store's folder below this volume's root in
 	// upper case, "" when it is elsewhere.
 	store string
+	file  file // the file at hand, for filters
 }
 
 func (v *volumeWalk) path() string { return v.root.Path(strings.Join(v.names, `\`)) }
@@ -421,7 +424,8 @@ func (v *volumeWalk) folder(dir volumes.Entry, w *rules.Walk, owner int16, depth
 			continue
 		}
 		if !info.IsDir() {
-			d := w.Leaf(name)
+			v.file = file{v.fs, e, info, v.bias}
+			d := w.LeafOf(name, &v.file)
 			if !d.Take || !v.claim(e) {
 				continue
 			}

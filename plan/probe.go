@@ -3,10 +3,12 @@ package plan
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/coldstate/coldstate/hive"
+	"github.com/coldstate/coldstate/internal/pe"
 	"github.com/coldstate/coldstate/internal/winpath"
 	"github.com/coldstate/coldstate/internal/wstr"
 	"github.com/coldstate/coldstate/offline"
@@ -16,8 +18,8 @@ import (
 	"github.com/coldstate/coldstate/volumes/winfs"
 )
 
-// probe answers what detection rules ask about the source: rules.Probe,
-// rules.Platform and rules.Contents.
+// probe answers what rules ask about the source: rules.Probe and all that a
+// Probe can be besides.
 type probe struct {
 	sys  *offline.System
 	user *profile.User // nil in the system context
@@ -39,21 +41,59 @@ func (p *probe) Exists(kind rules.Kind, node, leaf string, hasLeaf bool) bool {
 	return p.file(node, leaf, hasLeaf)
 }
 
-func (p *probe) file(node, leaf string, hasLeaf bool) bool {
+func (p *probe) file(node, leaf string, hasLeaf bool) (found bool) {
+	p.findFiles(node, leaf, hasLeaf, func(string, string) bool {
+		found = true
+		return false
+	})
+	return found
+}
+
+// Find lists what Exists asks for; folders and keys in the order of the
+// source, the files of a folder before its folders.
+func (p *probe) Find(kind rules.Kind, node, leaf string, hasLeaf bool, yield func(node, leaf string) bool) {
+	if kind == rules.Registry {
+		p.findKeys(node, leaf, hasLeaf, yield)
+		return
+	}
+	p.findFiles(node, leaf, hasLeaf, yield)
+}
+
+func (p *probe) findFiles(node, leaf string, hasLeaf bool, yield func(node, leaf string) bool) {
 	literal, wild := cutWild(node)
+	if literal == "" && wild {
+		// The drive itself is open.
+		for _, d := range p.Drives("Fixed") {
+			p.findFrom(d, node, leaf, hasLeaf, yield)
+		}
+		return
+	}
 	v, e, err := p.sys.Resolve(literal)
 	if err != nil {
-		return false
+		return
 	}
 	fs, err := v.FS()
 	if err != nil {
-		return false
+		return
 	}
-	q := question{sys: p.sys, pattern: wstr.Upper(winpath.Clean(node)), leaf: leaf, hasLeaf: hasLeaf, budget: probeBudget}
+	q := question{sys: p.sys, pattern: wstr.Upper(winpath.Clean(node)), leaf: leaf, hasLeaf: hasLeaf, budget: probeBudget, yield: yield}
 	if !wild {
-		return q.fits(fs, e)
+		q.tell(fs, e, winpath.Clean(literal))
+		return
 	}
-	return q.below(fs, e, winpath.Clean(literal), 0)
+	q.below(fs, e, winpath.Clean(literal), 0)
+}
+
+// findFrom looks for a node with an open drive on one drive.
+func (p *probe) findFrom(drive, node, leaf string, hasLeaf bool, yield func(node, leaf string) bool) {
+	v, e, err := p.sys.Resolve(drive + `\`)
+	if err != nil {
+		return
+	}
+	if fs, err := v.FS(); err == nil {
+		q := question{sys: p.sys, pattern: wstr.Upper(winpath.Clean(node)), leaf: leaf, hasLeaf: hasLeaf, budget: probeBudget, yield: yield}
+		q.below(fs, e, drive, 0)
+	}
 }
 
 type question struct {
@@ -62,16 +102,19 @@ type question struct {
 	leaf    string
 	hasLeaf bool
 	budget  int
+	// yield takes what was found; false ends the search.
+	yield func(node, leaf string) bool
 }
 
-// fits says whether folder e holds what is asked for.
-func (q *question) fits(fs volumes.FS, e volumes.Entry) bool {
+// tell yields what folder e holds of what is asked for; true ends the search.
+func (q *question) tell(fs volumes.FS, e volumes.Entry, path string) bool {
 	info, err := fs.Info(e)
 	if err != nil || !info.IsDir() {
 		return false
 	}
+	path = strings.TrimRight(path, `\`)
 	if !q.hasLeaf || q.leaf == "" {
-		return true
+		return !q.yield(path, "")
 	}
 	children, err := fs.Children(e)
 	if err != nil {
@@ -81,8 +124,11 @@ func (q *question) fits(fs volumes.FS, e volumes.Entry) bool {
 		if q.budget--; q.budget < 0 {
 			return false
 		}
-		if info, err := fs.Info(c); err == nil && !info.IsDir() && winpath.Match(q.leaf, fs.Name(c), false) {
-			return true
+		name := fs.Name(c)
+		if winpath.Match(q.leaf, name, false) {
+			if info, err := fs.Info(c); err == nil && !info.IsDir() && !q.yield(path, name) {
+				return true
+			}
 		}
 	}
 	return false
@@ -92,7 +138,7 @@ func (q *question) below(fs volumes.FS, e volumes.Entry, path string, depth int)
 	if depth > maxDepth {
 		return false
 	}
-	if q.matches(path) && q.fits(fs, e) {
+	if q.matches(path) && q.tell(fs, e, path) {
 		return true
 	}
 	children, err := fs.Children(e)
@@ -141,17 +187,26 @@ func (q *question) matches(path string) bool {
 	return winpath.Match(q.pattern, path, false)
 }
 
-func (p *probe) registry(node, leaf string, hasLeaf bool) bool {
+func (p *probe) registry(node, leaf string, hasLeaf bool) (found bool) {
+	p.findKeys(node, leaf, hasLeaf, func(string, string) bool {
+		found = true
+		return false
+	})
+	return found
+}
+
+func (p *probe) findKeys(node, leaf string, hasLeaf bool, yield func(node, leaf string) bool) {
 	literal, wild := cutWild(node)
 	k, ok := p.key(literal)
 	if !ok {
-		return false
+		return
 	}
-	q := question{pattern: wstr.Upper(node), leaf: leaf, hasLeaf: hasLeaf, budget: probeBudget}
+	q := question{pattern: wstr.Upper(node), leaf: leaf, hasLeaf: hasLeaf, budget: probeBudget, yield: yield}
 	if !wild {
-		return q.keyFits(k)
+		q.tellKey(k, literal)
+		return
 	}
-	return q.belowKey(k, literal, 0)
+	q.belowKey(k, literal, 0)
 }
 
 // key finds the key of a path whose first name is the root.
@@ -175,15 +230,16 @@ func (p *probe) key(path string) (hive.Key, bool) {
 	return k, err == nil
 }
 
-func (q *question) keyFits(k hive.Key) bool {
+// tellKey yields what key k holds of what is asked for; true ends the search.
+func (q *question) tellKey(k hive.Key, path string) bool {
 	if !q.hasLeaf {
-		return true
+		return !q.yield(path, "")
 	}
 	for v := range k.Values() {
 		if q.budget--; q.budget < 0 {
 			return false
 		}
-		if winpath.Match(q.leaf, v.Name(), false) {
+		if winpath.Match(q.leaf, v.Name(), false) && !q.yield(path, v.Name()) {
 			return true
 		}
 	}
@@ -194,7 +250,7 @@ func (q *question) belowKey(k hive.Key, path string, depth int) bool {
 	if depth > maxKeyDepth {
 		return false
 	}
-	if q.matches(path) && q.keyFits(k) {
+	if q.matches(path) && q.tellKey(k, path) {
 		return true
 	}
 	for sub := range k.Subkeys() {
@@ -267,10 +323,14 @@ func (p *probe) Text(kind rules.Kind, node, leaf string) (string, bool) {
 	if err != nil {
 		return "", false
 	}
+	return valueText(v), true
+}
+
+func valueText(v hive.Value) string {
 	if v.Type() == hive.TypeMultiString {
-		return strings.Join(v.Strings(), "\n"), true
+		return strings.Join(v.Strings(), "\n")
 	}
-	return v.Text(), true
+	return v.Text()
 }
 
 // fileText decodes a file by its byte order mark; without one it is UTF-8 if
@@ -286,3 +346,79 @@ func fileText(b []byte) string {
 	}
 	return wstr.FromLatin1(b)
 }
+
+// List lists a folder.
+func (p *probe) List(folder string) []rules.Entry {
+	v, e, err := p.sys.Resolve(folder)
+	if err != nil {
+		return nil
+	}
+	fs, err := v.FS()
+	if err != nil {
+		return nil
+	}
+	children, err := fs.Children(e)
+	if err != nil {
+		return nil
+	}
+	out := make([]rules.Entry, 0, len(children))
+	for _, c := range children {
+		if info, err := fs.Info(c); err == nil {
+			out = append(out, rules.Entry{
+				Name: fs.Name(c), Folder: info.IsDir(), Link: winfs.IsNameSurrogate(info.Reparse),
+				Hidden: info.Attr&winfs.AttrHidden != 0, System: info.Attr&winfs.AttrSystem != 0,
+			})
+		}
+	}
+	return out
+}
+
+// FileVersion is the version resource of a program.
+func (p *probe) FileVersion(node, leaf string) (*pe.FileVersion, bool) {
+	r, size, ok := p.Open(rules.File, node, leaf)
+	if !ok {
+		return nil, false
+	}
+	if c, ok := r.(io.Closer); ok {
+		defer c.Close()
+	}
+	v, err := pe.Version(r, size)
+	return v, err == nil
+}
+
+// Open opens the content of a file, an io.Closer perhaps, or the data of a
+// value. What is not on the disk has none.
+func (p *probe) Open(kind rules.Kind, node, leaf string) (io.ReaderAt, int64, bool) {
+	if kind == rules.Registry {
+		k, ok := p.key(node)
+		if !ok {
+			return nil, 0, false
+		}
+		v, err := k.Value(leaf)
+		if err != nil {
+			return nil, 0, false
+		}
+		b, err := v.Data()
+		return bytes.NewReader(b), int64(len(b)), err == nil
+	}
+	v, e, err := p.sys.Resolve(p.sys.Follow(winpath.Join(node, leaf)))
+	if err != nil {
+		return nil, 0, false
+	}
+	fs, err := v.FS()
+	if err != nil {
+		return nil, 0, false
+	}
+	info, err := fs.Info(e)
+	if err != nil || info.IsDir() || info.NotLocal() || info.Mode&winfs.Encrypted != 0 {
+		return nil, 0, false
+	}
+	s, err := fs.Open(e, "")
+	if err != nil {
+		return nil, 0, false
+	}
+	return s, s.Size(), true
+}
+
+// Follow follows links.
+func (p *probe) Follow(path string) string { return p.sys.Follow(path) }

@@ -223,7 +223,7 @@ func (b *builder) key(k hive.Key, w *rules.Walk, at *KeyPath, owner int16, class
 		b.Keys = append(b.Keys, KeyItem{Key: k, Path: at, Rule: d.Rule, Context: d.Context, Owner: owner})
 	}
 	for v := range k.Values() {
-		if d := w.Leaf(v.Name()); d.Take {
+		if d := w.LeafOf(v.Name(), value{v}); d.Take {
 			b.Keys = append(b.Keys, KeyItem{Key: k, Path: at, Value: v, IsValue: true, Rule: d.Rule, Context: d.Context, Owner: owner})
 		}
 	}

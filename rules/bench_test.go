@@ -66,7 +66,7 @@ func benchDisk(n int) *benchFolder {
 }
 
 func benchContexts() []Context {
-	probe := &source{drives: map[string][]string{"Fixed": {"C:"}}}
+	probe := &machineProbe{source: source{drives: map[string][]string{"Fixed": {"C:"}}}, version: "10.0.19045.", bits64: true}
 	env := func(user string) vars {
 		p := `C:\Users\` + user
 		return vars{
@@ -121,11 +121,11 @@ func (f *benchFolder) walk(w *Walk) (taken, objects int) {
 
 func (f *benchFolder) plain(pats []compiled, path string) (taken, objects int) {
 	objects = 1 + len(f.files)
-	if plainDecide(pats, path, "", false) {
+	if plainDecide(pats, path, "", false, nil) {
 		taken++
 	}
 	for _, name := range f.files {
-		if plainDecide(pats, path, name, true) {
+		if plainDecide(pats, path, name, true, nil) {
 			taken++
 		}
 	}

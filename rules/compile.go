@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/coldstate/coldstate/internal/ini"
 	"github.com/coldstate/coldstate/migxml"
 )
 
@@ -17,9 +18,9 @@ const (
 )
 
 // Compile compiles rule files for contexts. Warnings come with and without an
-// error. The error is, or joins, a *migxml.UnsupportedError when a condition
-// asks what a Probe cannot answer, a *migxml.Error for everything else, the
-// patterns of opt among it.
+// error. The error is a *migxml.UnsupportedError when a component uses a
+// function that the language does not have, or a rule asks what a Probe cannot
+// answer, a *migxml.Error for everything else, the patterns of opt among it.
 func Compile(docs []*migxml.Document, ctxs []Context, opt Options) (*Set, []migxml.Warning, error) {
 	c := &compiler{
 		ctxs:     ctxs,
@@ -29,6 +30,8 @@ func Compile(docs []*migxml.Document, ctxs []Context, opt Options) (*Set, []migx
 		unusable: map[ruleKey]*unusable{},
 		exists:   map[string]bool{},
 		users:    map[string][]compiled{},
+		inis:     map[string]*ini.File{},
+		keptRule: map[string]int{},
 	}
 	urlids := map[string]migxml.Pos{}
 	off := newSwitches(opt.Off)
@@ -43,7 +46,7 @@ func Compile(docs []*migxml.Document, ctxs []Context, opt Options) (*Set, []migx
 		}
 		for _, comp := range off.components(d.URLID, d.Components) {
 			for i := range ctxs {
-				v := &evaluation{compiler: c, ctx: &ctxs[i], index: int16(i), mask: migxml.UserAndSystem}
+				v := &evaluation{compiler: c, ctx: &ctxs[i], index: int16(i), mask: migxml.UserAndSystem, urlid: d.URLID}
 				v.component(comp)
 			}
 		}
@@ -54,7 +57,7 @@ func Compile(docs []*migxml.Document, ctxs []Context, opt Options) (*Set, []migx
 	if c.err != nil {
 		return nil, c.warnings, c.err
 	}
-	s := &Set{rules: c.rules, files: newTree(c.files), machine: newTree(c.machine), users: map[string]*tree{}}
+	s := &Set{rules: c.rules, files: newTree(c.files), machine: newTree(c.machine), users: map[string]*tree{}, kept: c.kept}
 	for name, pats := range c.users {
 		s.users[name] = newTree(pats)
 	}
@@ -99,6 +102,9 @@ type compiler struct {
 	unusable map[ruleKey]*unusable
 	order    []ruleKey // of unusable
 	exists   map[string]bool
+	inis     map[string]*ini.File // by path in upper case; nil for those that cannot be read
+	kept     Kept
+	keptRule map[string]int
 }
 
 type ruleKey struct {
@@ -169,6 +175,14 @@ type scope struct {
 	about     *migxml.About
 	pats      [2][]compiled // by Kind
 	undefined []string      // variables that were named so far
+	// collect, when not nil, takes the locations that would be patterns.
+	collect *[]placed
+}
+
+// placed is a location of a kind.
+type placed struct {
+	kind Kind
+	location
 }
 
 // evaluation goes through the elements of a component in one context.
@@ -180,6 +194,12 @@ type evaluation struct {
 	vars  *variables
 	scope *scope
 	depth int // of named blocks
+	// filter is that of the rule at hand, nil for none; asked is its call as
+	// written. ini is set for patterns of settings.
+	filter *filter
+	asked  string
+	ini    bool
+	urlid  string
 }
 
 // in says whether the elements of context m take part.
@@ -217,6 +237,12 @@ func (v *evaluation) enter(pos migxml.Pos) bool {
 }
 
 func (v *evaluation) component(c *migxml.Component) {
+	if len(c.Unknown) > 0 {
+		u := c.Unknown[0]
+		v.fail(&migxml.UnsupportedError{Pos: u.Pos, What: "MigXmlHelper." + u.Name,
+			Why: fmt.Sprintf("the language has no such function, so what the component %q asks for cannot be told; correct it, or switch the component off in a Config.xml", c.DisplayName)})
+		return
+	}
 	v = v.inner(c.Context)
 	if v == nil {
 		return
@@ -288,39 +314,50 @@ func (v *evaluation) block(b *migxml.Rules) {
 	for _, r := range b.Rule {
 		v.rule(r)
 	}
+	v.keep(b)
 	for _, n := range b.Rules {
 		v.block(n)
 	}
 }
 
 func (v *evaluation) rule(r *migxml.Rule) {
-	if r.Broken || r.Filter != nil && !filter(r.Filter) {
+	if r.Broken {
 		return
 	}
+	w := *v
+	if r.Filter != nil {
+		var ok bool
+		if w.filter, ok = v.newFilter(r.Filter, r.Action); !ok {
+			return
+		}
+		w.asked = r.Filter.Text
+	}
 	for _, s := range r.Sets {
-		if !v.holds(s) {
-			continue
-		}
-		for _, p := range s.Patterns {
-			kind := File
-			if p.Kind == migxml.Registry {
-				kind = Registry
-			}
-			v.pattern(p.Pos, p.Text, kind, p.Text, r.Action)
-		}
-		for _, call := range s.Scripts {
-			v.script(call, r.Action)
-		}
+		w.set(s, r.Action)
 	}
 }
 
-// filter is what a filter answers for every object at capture.
-func filter(c *migxml.Call) bool {
-	switch c.Name {
-	case "IgnoreIrrelevantLinks", "NeverRestore":
-		return true // they act at restore
+// set adds the patterns of an object set.
+func (v *evaluation) set(s *migxml.ObjectSet, a migxml.Action) {
+	if !v.holds(s) {
+		return
 	}
-	return false // AnswerNo
+	for _, p := range s.Patterns {
+		switch p.Kind {
+		case migxml.Ini:
+			v.iniPattern(p, a)
+		case migxml.Registry:
+			v.pattern(p.Pos, p.Text, Registry, p.Text, a)
+		default:
+			v.pattern(p.Pos, p.Text, File, p.Text, a)
+		}
+	}
+	for _, call := range s.Scripts {
+		v.script(call, a)
+	}
+	for _, c := range s.Contents {
+		v.content(c, a)
+	}
 }
 
 // holds says whether the conditions of s do; without any they do.
@@ -343,6 +380,8 @@ func (v *evaluation) script(c *migxml.Call, a migxml.Action) {
 	switch c.Name {
 	case "GenerateDrivePatterns":
 		v.drivePatterns(c.Pos, c.Text, c.Arg(0), c.Arg(1), a)
+	case "GenerateDocPatterns":
+		v.docPatterns(c, a)
 	case "GenerateUserPatterns":
 		kind := File
 		if c.Is(0, "Registry") {
@@ -358,9 +397,21 @@ func (v *evaluation) script(c *migxml.Call, a migxml.Action) {
 				v.cannot(ruleKey{pos: c.Pos, text: c.Text}, u, "%"+undefined+"% is not defined")
 				continue
 			}
+			if kind == Registry && u.Name != v.ctx.Name {
+				text = ofUser(text, u.Name)
+			}
 			v.add(c.Pos, c.Text, kind, text, a)
 		}
 	}
+}
+
+// ofUser names the keys of a user as others see them: below HKU.
+func ofUser(text, name string) string {
+	root, rest, ok := strings.Cut(text, `\`)
+	if ok && rootKeys[strings.ToUpper(strings.TrimSpace(root))] == "HKCU" {
+		return `HKU\` + escape(name) + `\` + rest
+	}
+	return text
 }
 
 var driveKinds = []string{"Fixed", "CDROM", "Removable", "Remote"}
@@ -410,19 +461,28 @@ func (v *evaluation) add(pos migxml.Pos, written string, kind Kind, text string,
 	if kind == File && l.leaf == "*.*" {
 		v.warn(pos, "%s: [*.*] leaves out names without a dot; [*] is every file", written)
 	}
+	return v.addLocation(pos, written, kind, l, a)
+}
+
+// addLocation adds a pattern that is taken apart already.
+func (v *evaluation) addLocation(pos migxml.Pos, written string, kind Kind, l location, a migxml.Action) bool {
 	if v.count++; v.count > maxPatterns {
 		v.fail(&migxml.Error{Pos: pos, Msg: fmt.Sprintf("the rules make more than %d patterns", maxPatterns)})
 		return false
+	}
+	if v.scope.collect != nil {
+		*v.scope.collect = append(*v.scope.collect, placed{kind, l})
+		return true
 	}
 	key := ruleKey{pos, written, v.scope.component}
 	i, ok := v.ruleOf[key]
 	if !ok {
 		i = int32(len(v.rules))
 		v.ruleOf[key] = i
-		v.rules = append(v.rules, RuleInfo{Pos: pos, Component: v.scope.component, About: v.scope.about, Text: written,
+		v.rules = append(v.rules, RuleInfo{Pos: pos, Component: v.scope.component, About: v.scope.about, Text: written, Filter: v.asked, Ini: v.ini,
 			Include: a == migxml.Include, Exclude: a == migxml.Exclude, Unconditional: a == migxml.Unconditional})
 	}
-	p := compiled{pattern: l.pattern(), action: a, rule: i, ctx: v.index}
+	p := compiled{pattern: l.pattern(), action: a, rule: i, ctx: v.index, filter: v.filter}
 	p.kind = p.leafKind()
 	v.scope.pats[kind] = append(v.scope.pats[kind], p)
 	return true
@@ -496,7 +556,7 @@ func (v *evaluation) putScope(pats []compiled, put func(compiled), shared bool, 
 	if shared {
 		var b strings.Builder
 		for _, p := range pats {
-			fmt.Fprintf(&b, "%d|%d|%d|%s|%t|%s\n", kind, p.rule, p.action, p.node, p.hasLeaf, p.leaf)
+			fmt.Fprintf(&b, "%d|%d|%d|%s|%t|%s|%s\n", kind, p.rule, p.action, p.node, p.hasLeaf, p.leaf, p.filter.key())
 		}
 		if v.seen[b.String()] {
 			return

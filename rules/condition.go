@@ -1,7 +1,6 @@
 package rules
 
 import (
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -95,35 +94,6 @@ func (v *evaluation) detect(d *migxml.Detect) bool {
 	return slices.ContainsFunc(d.Condition, v.condition) || slices.ContainsFunc(d.Sets, v.someObject)
 }
 
-// someObject says whether an object of s exists.
-func (v *evaluation) someObject(s *migxml.ObjectSet) bool {
-	if !v.holds(s) {
-		return false
-	}
-	for _, p := range s.Patterns {
-		kind := File
-		if p.Kind == migxml.Registry {
-			kind = Registry
-		}
-		if v.objectExists(kind, p.Text) {
-			return true
-		}
-	}
-	for _, c := range s.Scripts {
-		w := *v
-		w.scope = &scope{}
-		w.script(c, migxml.Include)
-		for kind, pats := range w.scope.pats {
-			for _, p := range pats {
-				if v.probe(Kind(kind), location{strings.TrimSuffix(p.node, `\`), p.leaf, p.hasLeaf}) {
-					return true
-				}
-			}
-		}
-	}
-	return false
-}
-
 func (v *evaluation) conditions(c *migxml.Conditions) bool {
 	if !v.enter(c.Pos) {
 		return false
@@ -165,16 +135,17 @@ func (v *evaluation) ask(c *migxml.Call) (answer, ok bool) {
 	case "IsSystemContext":
 		return !v.ctx.User, true
 	case "DoesObjectExist":
-		kind, ok := v.kind(c, 0)
-		return ok && v.objectExists(kind, c.Arg(1)), ok
+		o, ok := v.object(c, 0, 1)
+		return ok && v.objectExists(c, o), ok
 	case "IsSameObject":
-		kind, ok := v.kind(c, 0)
+		a, ok := v.object(c, 0, 1)
 		if !ok {
 			return false, false
 		}
-		a, okA := v.location(kind, c.Arg(1))
-		b, okB := v.location(kind, c.Arg(2))
-		return okA && okB && a.hasLeaf == b.hasLeaf && wstr.EqualFold(a.node, b.node) && wstr.EqualFold(a.leaf, b.leaf), true
+		b, _ := v.object(c, 0, 2)
+		return v.sameObject(a, b), true
+	case "IsSameContent":
+		return v.sameContent(c)
 	case "DoesStringContentEqual", "DoesStringContentContain":
 		have, _, ok := v.text(c, 0, 1)
 		if !ok {
@@ -195,6 +166,8 @@ func (v *evaluation) ask(c *migxml.Call) (answer, ok bool) {
 		}
 		b, okB, ok := v.text(c, 2, 3)
 		return okA && okB && wstr.EqualFold(a, b), ok
+	case "DoesFileVersionMatch", "IsFileVersionAbove", "IsFileVersionBelow":
+		return v.fileVersion(c)
 	}
 	p, ok := v.ctx.Probe.(Platform)
 	if !ok {
@@ -217,121 +190,6 @@ func (v *evaluation) ask(c *migxml.Call) (answer, ok bool) {
 
 func (v *evaluation) unsupported(c *migxml.Call, why string) {
 	v.fail(&migxml.UnsupportedError{Pos: c.Pos, What: "MigXmlHelper." + c.Name, Why: why})
-}
-
-// kind reads argument i of c as the kind of an object.
-func (v *evaluation) kind(c *migxml.Call, i int) (Kind, bool) {
-	switch {
-	case c.Is(i, "File"):
-		return File, true
-	case c.Is(i, "Registry"):
-		return Registry, true
-	case c.Is(i, "Ini"):
-		v.unsupported(c, "INI files are not read")
-	default:
-		v.warn(c.Pos, "%s: %q is none of File, Registry: it yields nothing", c.Text, c.Arg(i))
-	}
-	return 0, false
-}
-
-// location expands and takes apart a location or pattern in an argument.
-func (v *evaluation) location(kind Kind, text string) (location, bool) {
-	text, undefined := expand(text, v.vars, v.ctx.Env)
-	if undefined != "" {
-		return location{}, false
-	}
-	l, err := parseLocation(kind, text)
-	return l, err == nil
-}
-
-// objectExists says whether an object fits the pattern. A file may be written
-// without brackets as well.
-func (v *evaluation) objectExists(kind Kind, text string) bool {
-	l, ok := v.location(kind, text)
-	if !ok {
-		return false
-	}
-	if v.probe(kind, l) {
-		return true
-	}
-	i := strings.LastIndexByte(l.node, '\\')
-	if kind != File || l.hasLeaf || i < 0 || strings.HasSuffix(strings.TrimSpace(text), "]") {
-		return false
-	}
-	return v.probe(kind, location{l.node[:i], l.node[i+1:], true})
-}
-
-// probe asks the source once for each location.
-func (v *evaluation) probe(kind Kind, l location) bool {
-	if v.ctx.Probe == nil {
-		return false
-	}
-	key := fmt.Sprintf("%d|%s|%s|%t", kind, wstr.Upper(l.node), wstr.Upper(l.leaf), l.hasLeaf)
-	if kind == Registry && (isHKCU(l.node) || isOpen(l.node)) {
-		if isHKCU(l.node) && !v.ctx.User {
-			return false
-		}
-		key += "|" + v.ctx.Name
-	}
-	found, ok := v.exists[key]
-	if !ok {
-		found = v.ctx.Probe.Exists(kind, l.node, l.leaf, l.hasLeaf)
-		v.exists[key] = found
-	}
-	return found
-}
-
-// text is the content of the object that arguments typ and loc of c name.
-// found is false, and the text empty, when it is not there; ok is false when
-// that cannot be told.
-func (v *evaluation) text(c *migxml.Call, typ, loc int) (text string, found, ok bool) {
-	kind, ok := v.kind(c, typ)
-	if !ok {
-		return "", false, false
-	}
-	plain, undefined := expandPlain(c.Arg(loc), v.vars, v.ctx.Env)
-	if undefined != "" {
-		return "", false, true
-	}
-	l, isLocation := v.location(kind, c.Arg(loc))
-	if !isLocation {
-		// Microsoft's samples compare a plain variable this way.
-		return plain, true, true
-	}
-	return v.read(c, kind, l)
-}
-
-func (v *evaluation) read(c *migxml.Call, kind Kind, l location) (text string, found, ok bool) {
-	p, ok := v.ctx.Probe.(Contents)
-	if !ok {
-		v.unsupported(c, "values are not read")
-		return "", false, false
-	}
-	if kind == Registry && isHKCU(l.node) && !v.ctx.User {
-		return "", false, true
-	}
-	text, found = p.Text(kind, l.node, l.leaf)
-	return text, found, true
-}
-
-// content is the value of GetStringContent; ok is false for NULL.
-func (v *evaluation) content(c *migxml.Call) (string, bool) {
-	kind, ok := v.kind(c, 0)
-	if !ok || kind == File {
-		return "", false // documented: NULL for files
-	}
-	l, ok := v.location(kind, c.Arg(1))
-	if !ok {
-		return "", false
-	}
-	text, found, _ := v.read(c, kind, l)
-	if !found || c.Is(2, "FALSE") {
-		return text, found
-	}
-	if out, undefined := expandPlain(text, nil, v.ctx.Env); undefined == "" {
-		return out, true
-	}
-	return text, true // Windows leaves what it does not know
 }
 
 // compareVersions compares the numbers of two versions; a missing one is 0.

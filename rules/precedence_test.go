@@ -74,6 +74,10 @@ func mustCompile(t testing.TB, docs []*migxml.Document, ctxs ...Context) *Set {
 
 // decide asks about one object by its full name.
 func (s *Set) decide(ctx string, kind Kind, node, leaf string, hasLeaf bool) Decision {
+	return s.decideOf(ctx, kind, node, leaf, hasLeaf, nil)
+}
+
+func (s *Set) decideOf(ctx string, kind Kind, node, leaf string, hasLeaf bool, o Object) Decision {
 	root, rest, more := strings.Cut(node, `\`)
 	var w *Walk
 	if kind == File {
@@ -87,7 +91,7 @@ func (s *Set) decide(ctx string, kind Kind, node, leaf string, hasLeaf bool) Dec
 		}
 	}
 	if hasLeaf {
-		return w.Leaf(leaf)
+		return w.LeafOf(leaf, o)
 	}
 	return w.Self()
 }

@@ -3,6 +3,7 @@ package rules
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -24,12 +25,13 @@ func plainMatch(p pattern, node, leaf string, hasLeaf bool) bool {
 
 // plainDecide is the precedence as it is written down: for every component,
 // the most specific include against the most specific exclude.
-func plainDecide(pats []compiled, node, leaf string, hasLeaf bool) bool {
+// Filters are asked about o.
+func plainDecide(pats []compiled, node, leaf string, hasLeaf bool, o Object) bool {
 	type best struct{ inc, exc *compiled }
 	scopes := map[int32]*best{}
 	for i := range pats {
 		p := &pats[i]
-		if !plainMatch(p.pattern, node, leaf, hasLeaf) {
+		if !plainMatch(p.pattern, node, leaf, hasLeaf) || !p.passes(o) {
 			continue
 		}
 		if p.action == migxml.Unconditional {
@@ -123,6 +125,9 @@ func TestWalkAgainstPlain(t *testing.T) {
 				}
 				p := compiled{pattern: l.pattern(), action: a, scope: int32(scope), rule: int32(len(pats))}
 				p.kind = p.leafKind()
+				if a != migxml.Unconditional && r.IntN(5) == 0 {
+					p.filter = &filter{"", func(o Object) bool { return o.Size() > 1 }}
+				}
 				pats = append(pats, p)
 			}
 		}
@@ -132,8 +137,17 @@ func TestWalkAgainstPlain(t *testing.T) {
 			if hasLeaf {
 				leaf = pick(r, someLeaves)
 			}
-			got := s.decide("", File, node, leaf, hasLeaf)
-			want := plainDecide(pats, node, leaf, hasLeaf)
+			var o Object
+			if hasLeaf && r.IntN(4) > 0 {
+				o = &thing{size: int64(r.IntN(4))}
+			}
+			got := s.decideOf("", File, node, leaf, hasLeaf, o)
+			want := plainDecide(pats, node, leaf, hasLeaf, o)
+			if explained, matches := s.Explain(File, "", node, leaf, hasLeaf, o); explained != got {
+				t.Fatalf("seed %d: %s [%s] %t: explained as %+v, is %+v", seed, node, leaf, hasLeaf, explained, got)
+			} else if wins := slices.IndexFunc(matches, func(m Match) bool { return m.Wins }); (wins < 0) != (got.Rule < 0) || wins >= 0 && matches[wins].Rule != got.Rule {
+				t.Fatalf("seed %d: %s [%s] %t: by rule %d: %+v", seed, node, leaf, hasLeaf, got.Rule, matches)
+			}
 			if got.Take != want {
 				var b strings.Builder
 				for _, p := range pats {

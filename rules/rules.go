@@ -18,7 +18,13 @@
 // take it, and no unconditionalExclude of any component matches it.
 package rules
 
-import "github.com/coldstate/coldstate/migxml"
+import (
+	"io"
+	"time"
+
+	"github.com/coldstate/coldstate/internal/pe"
+	"github.com/coldstate/coldstate/migxml"
+)
 
 // Kind tells files from registry objects.
 type Kind int
@@ -42,8 +48,9 @@ type Env interface {
 }
 
 // Probe answers what conditions ask about the source. It may also implement
-// Platform and Contents; without them, rules that ask for these are refused
-// with a *migxml.UnsupportedError.
+// Platform, Contents, Finder, Lister, Programs and Data; without them, rules
+// that ask for these are refused with a *migxml.UnsupportedError. With Paths,
+// places that are reached by links are known to be the same.
 type Probe interface {
 	// Exists says whether at least one object fits: the folder or key node,
 	// or with hasLeaf a file or value leaf in it ("": the default value).
@@ -70,6 +77,60 @@ type Contents interface {
 	// Text is the content of one object: strings as they are, numbers in
 	// decimal, the strings of a REG_MULTI_SZ joined by line feeds.
 	Text(kind Kind, node, leaf string) (text string, ok bool)
+}
+
+// Finder is implemented by a Probe that can list the objects of a location.
+type Finder interface {
+	// Find calls yield with every object that Exists would find, under its
+	// names on the source and in their order, until yield returns false. Leaf
+	// is "" for folders and keys.
+	Find(kind Kind, node, leaf string, hasLeaf bool, yield func(node, leaf string) bool)
+}
+
+// Lister is implemented by a Probe that can list a folder.
+type Lister interface {
+	List(folder string) []Entry
+}
+
+// Entry is what is in a folder.
+type Entry struct {
+	Name         string
+	Folder, Link bool
+	Hidden       bool // with System as well: a file of Windows itself
+	System       bool
+}
+
+// Programs is implemented by a Probe that reads version resources.
+type Programs interface {
+	// FileVersion is the version resource of the file leaf in node.
+	FileVersion(node, leaf string) (*pe.FileVersion, bool)
+}
+
+// Data is implemented by a Probe that can read the bytes of objects.
+type Data interface {
+	// Open gives the bytes of a file, or the data of a value.
+	Open(kind Kind, node, leaf string) (r io.ReaderAt, size int64, ok bool)
+}
+
+// Paths is implemented by a Probe that can follow links.
+type Paths interface {
+	// Follow gives the path that path leads to.
+	Follow(path string) string
+}
+
+// Object tells of a file or value what filters ask. Its methods are called
+// only when a rule needs them.
+type Object interface {
+	// Size is the number of bytes of a file, negative when it has none that
+	// could be compared (links, values).
+	Size() int64
+	// Time is one of the dates of a file, in the local time of the source;
+	// zero when it has none.
+	Time(migxml.Property) time.Time
+	// HiddenSystem says whether a file is hidden and of the system, both.
+	HiddenSystem() bool
+	// Text is the content as Contents has it.
+	Text() (string, bool)
 }
 
 // Context is one evaluation of the rules: of the system, or of a user.
@@ -99,6 +160,7 @@ type Set struct {
 	files   *tree
 	machine *tree            // registry but HKCU
 	users   map[string]*tree // HKCU by context name
+	kept    Kept
 }
 
 // Decision says what happens to an object.
@@ -124,6 +186,12 @@ type RuleInfo struct {
 	Text  string // the pattern or script as written
 
 	Include, Exclude, Unconditional bool // one of them
+	// Filter is the call of the filter as written, "" for none. NeverRestore,
+	// IgnoreIrrelevantLinks and SameRegContent act at restore.
+	Filter string
+	// Ini says that the rule asks for settings of the file, not for the whole
+	// of it; Text names them.
+	Ini bool
 }
 
 // Rule describes rule i of a Decision; the zero value for -1.

@@ -151,9 +151,16 @@ func (v *evaluation) environment(e *migxml.Environment) {
 				v.vars.set(x.Name, variable{plain, pattern})
 			}
 		case x.Script != nil:
-			if s, ok := w.content(x.Script); ok && s != "" && !strings.Contains(s, "*") {
+			if s, ok := w.stringContent(x.Script); ok && s != "" && !strings.Contains(s, "*") {
 				v.vars.set(x.Name, variable{s, escape(s)})
 			}
+		case x.Set != nil:
+			if o, ok := w.firstObject(x.Set); ok && !strings.Contains(o.node+o.leaf, "*") {
+				v.vars.set(x.Name, variable{o.plain(), o.location.text()})
+			}
+		}
+		if x.Remap {
+			v.keepRemap(x)
 		}
 	}
 }

@@ -27,6 +27,7 @@ type compiled struct {
 	rule   int32
 	ctx    int16
 	glob   *glob // of the part behind the base; nil for nodes without wildcard
+	filter *filter
 }
 
 // folder is a place that the literal part of a pattern leads to.
@@ -227,7 +228,7 @@ func (t *tree) enter(f *folder, ls []live, fixed []int32) *Walk {
 	var cuts []cut
 	for _, i := range w.fixed {
 		p := &t.pats[i]
-		if p.kind != leafAll {
+		if p.kind != leafAll || p.filter != nil {
 			continue
 		}
 		if p.action == migxml.Unconditional {
@@ -293,21 +294,26 @@ func (w *Walk) Self() Decision {
 	if w == nil {
 		return nothing
 	}
-	return w.decide(func(p *compiled) bool { return p.kind <= leafAll })
+	return w.decide(func(p *compiled) bool { return p.kind <= leafAll && p.passes(nil) })
 }
 
-// Leaf decides on a file or value in the folder or key; "" is the default
-// value of a key.
-func (w *Walk) Leaf(name string) Decision {
+// Leaf decides on a file or value in the folder or key of which nothing but
+// its name is known; "" is the default value of a key. What a filter might
+// let through is taken.
+func (w *Walk) Leaf(name string) Decision { return w.LeafOf(name, nil) }
+
+// LeafOf decides on a file or value in the folder or key; "" is the default
+// value of a key. Filters ask o.
+func (w *Walk) LeafOf(name string, o Object) Decision {
 	if w == nil || len(w.match) == 0 {
 		return nothing
 	}
-	if p := &w.tree.pats[w.match[0]]; p.kind == leafAll && p.action == migxml.Include && len(w.never) == 0 {
+	if p := &w.tree.pats[w.match[0]]; p.kind == leafAll && p.action == migxml.Include && p.filter == nil && len(w.never) == 0 {
 		return Decision{true, p.rule, p.ctx}
 	}
 	var buf [512]byte
 	upper := appendUpper(buf[:0], name)
-	return w.decide(func(p *compiled) bool { return p.matchLeaf(upper) })
+	return w.decide(func(p *compiled) bool { return p.matchLeaf(upper) && p.passes(o) })
 }
 
 func (p *compiled) matchLeaf(upper []byte) bool {

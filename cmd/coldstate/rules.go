@@ -3,8 +3,10 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"strings"
 
+	"github.com/coldstate/coldstate/internal/pe"
 	"github.com/coldstate/coldstate/internal/xmlpos"
 	"github.com/coldstate/coldstate/migxml"
 	"github.com/coldstate/coldstate/rules"
@@ -124,3 +126,8 @@ func (anyProbe) Drives(string) []string                         { return []strin
 func (anyProbe) Native64Bit() bool                              { return true }
 func (anyProbe) Version() string                                { return "10.0.19045." }
 func (anyProbe) Text(rules.Kind, string, string) (string, bool) { return "", false }
+func (anyProbe) Find(rules.Kind, string, string, bool, func(node, leaf string) bool) {
+}
+func (anyProbe) List(string) []rules.Entry                                  { return nil }
+func (anyProbe) FileVersion(string, string) (*pe.FileVersion, bool)         { return nil, false }
+func (anyProbe) Open(rules.Kind, string, string) (io.ReaderAt, int64, bool) { return nil, 0, false }

@@ -1,0 +1,132 @@
+package rules
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/coldstate/coldstate/migxml"
+)
+
+// Match is a rule that fits an object, and what became of it.
+type Match struct {
+	Rule    int32 // index for Set.Rule
+	Context int16 // index of the context
+	// Pattern is the pattern with its variables replaced, in upper case.
+	Pattern string
+	// Wins says that the Decision is by this rule. Why tells why it does not:
+	// "" for the one that wins.
+	Wins bool
+	Why  string
+	// By is the rule it lost to, -1 for none.
+	By int32
+}
+
+// Explain decides on an object and lists every rule that fits it, the more
+// specific first within each component. The object is the folder or key node,
+// or with hasLeaf the file or value leaf in it; HKCU is that of the user whose
+// context is named. o may be nil when nothing is known of it. It looks at all
+// rules and is not fast.
+func (s *Set) Explain(kind Kind, ctx, node, leaf string, hasLeaf bool, o Object) (Decision, []Match) {
+	if s == nil {
+		return nothing, nil
+	}
+	node = strings.TrimRight(node, `\`)
+	root, rest, _ := strings.Cut(node, `\`)
+	var t *tree
+	var w *Walk
+	switch {
+	case kind == File:
+		t, w = s.files, s.Files(root)
+	default:
+		if short, ok := rootKeys[strings.ToUpper(root)]; ok {
+			root = short
+		}
+		if t, w = s.machine, s.Keys(ctx, root); root == "HKCU" {
+			t = s.users[ctx]
+		}
+	}
+	if t == nil {
+		return nothing, nil
+	}
+	if rest != "" {
+		for _, name := range strings.Split(rest, `\`) {
+			w = w.Enter(name)
+		}
+	}
+	d := w.Self()
+	if hasLeaf {
+		d = w.LeafOf(leaf, o)
+	} else {
+		o = nil
+	}
+	full := root + `\`
+	if rest != "" {
+		full += rest + `\`
+	}
+	upperNode, upperLeaf := appendUpper(nil, full), appendUpper(nil, leaf)
+	var out []Match
+	best := map[int32]int{}  // scope -> first match of it
+	never := -1              // match of an unconditionalExclude
+	var filtered []*compiled // by match; nil for those whose filter lets o through
+	for i := range t.pats {
+		p := &t.pats[i]
+		if !matchGlob(p.node, upperNode) || hasLeaf && !p.matchLeaf(upperLeaf) || !hasLeaf && p.kind > leafAll {
+			continue
+		}
+		m := Match{Rule: p.rule, Context: p.ctx, Pattern: p.pattern.text(), By: -1}
+		if !p.passes(o) {
+			m.Why = "its filter does not fit the object"
+			out, filtered = append(out, m), append(filtered, p)
+			continue
+		}
+		first, ok := best[p.scope]
+		switch {
+		case p.action == migxml.Unconditional:
+			if never < 0 {
+				never = len(out)
+			}
+		case !ok:
+			best[p.scope] = len(out)
+		default:
+			m.By = out[first].Rule
+			m.Why = "another rule of its component is more specific"
+			if q := filtered[first]; q != nil && q.spec.compare(p.spec) == 0 {
+				m.Why = "a rule of its component is as specific, and it came first"
+				if q.action == migxml.Exclude && p.action == migxml.Include {
+					m.Why = "an exclude of its component is as specific, and on a tie the exclude wins"
+				}
+			}
+		}
+		out, filtered = append(out, m), append(filtered, p)
+	}
+	for i := range out {
+		m := &out[i]
+		p := filtered[i]
+		switch {
+		case m.Why != "":
+		case m.Rule == d.Rule && m.Context == d.Context:
+			m.Wins = true
+		case never >= 0 && p.action != migxml.Unconditional:
+			m.By, m.Why = out[never].Rule, "an unconditionalExclude is stronger than every other rule"
+		case p.action == migxml.Unconditional && d.Take || p.action == migxml.Unconditional && never >= 0:
+			m.Why = "there is nothing left to exclude"
+		case p.action == migxml.Exclude && d.Take:
+			m.By, m.Why = d.Rule, "another component takes the object, and an exclude has no say over it"
+		case p.action == migxml.Exclude:
+			m.Why = "nothing takes the object, and there is nothing to exclude"
+		default:
+			m.By, m.Why = d.Rule, "another rule took the object before"
+		}
+	}
+	return d, slices.Clip(out)
+}
+
+// text is p as rules write it, in upper case.
+func (p *pattern) text() string {
+	node := strings.TrimSuffix(p.node, `\`)
+	if !p.hasLeaf {
+		return escape(node)
+	}
+	return fmt.Sprintf("%s [%s]", escape(node), escape(p.leaf))
+}
