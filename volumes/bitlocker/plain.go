@@ -8,6 +8,7 @@ import (
 	"io"
 	"slices"
 	"sort"
+	"sync"
 )
 
 // vistaPlain is how much of the start of a volume Vista leaves as it is.
@@ -135,11 +136,30 @@ func (p *Plain) read(b []byte, off int64) (int, error) {
 		p.cipher.decrypt(s, phys-in)
 		return copy(b, s[in:]), nil
 	}
-	b = b[:int64(len(b))/sector*sector]
-	k, err := p.full(b, phys)
-	k = int(int64(k) / sector * sector)
-	p.cipher.decrypt(b[:k], phys)
-	return k, err
+	return p.decrypt(b[:int64(len(b))/sector*sector], phys)
+}
+
+// piece is what is read before it is decrypted; while that goes on the next one
+// is read.
+const piece = 512 << 10
+
+// decrypt reads whole encrypted sectors, and decrypts what it got of them.
+func (p *Plain) decrypt(b []byte, off int64) (n int, err error) {
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	for n < len(b) && err == nil {
+		part, at := b[n:min(n+piece, len(b))], off+int64(n)
+		var k int
+		k, err = p.full(part, at)
+		part = part[:int64(k)/p.v.sector*p.v.sector]
+		n += len(part)
+		if n < len(b) && err == nil {
+			wg.Go(func() { p.cipher.decrypt(part, at) })
+		} else {
+			p.cipher.decrypt(part, at)
+		}
+	}
+	return n, err
 }
 
 // full fills b, or gives an error.
