@@ -34,6 +34,9 @@ type tree struct {
 	kids []winfs.Entry
 	// meta are the metadata files in the root folder.
 	meta []winfs.Entry
+	// extend are the files of $Extend when that is gone: they are no one's
+	// data, and no orphans.
+	extend []uint32
 
 	sortMu sync.Mutex
 	sorted []atomic.Uint32 // a bit for each file that is a folder
@@ -74,9 +77,13 @@ func (fs *FS) build() {
 				ok = f.flags&flagDir != 0 && f.seq == l.seq
 			}
 		}
-		if ok {
+		switch {
+		case ok:
 			l.parent = p
-		} else {
+		case l.parent == extendRecord:
+			t.extend = append(t.extend, l.file)
+			l.parent = noParent
+		default:
 			l.parent = noParent
 		}
 	}
@@ -251,7 +258,7 @@ func (fs *FS) adopt() {
 	for e := range n {
 		l := x.links.at(e)
 		f := x.files.at(l.file)
-		if l.parent != noParent || f.num < firstUser || f.flags&flagDir != 0 && f.place != e {
+		if l.parent != noParent || f.num < firstUser || f.flags&flagDir != 0 && f.place != e || slices.Contains(t.extend, l.file) {
 			continue
 		}
 		if t.orphans == noParent {
