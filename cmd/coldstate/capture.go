@@ -118,6 +118,7 @@ func (c *captureCmd) run(a *app, start time.Time) error {
 	if err != nil {
 		return err
 	}
+	tellMaps(a, src.set)
 	tellSystem(a, sys, users, problems)
 	src.tellOlds(a, users)
 	if err := c.checkUsers(a, users); err != nil {

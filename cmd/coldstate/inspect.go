@@ -53,6 +53,8 @@ type sourceDoc struct {
 	Table    string      `json:"partition_table,omitempty"`
 	Sector   int         `json:"sector_size,omitempty"`
 	Dynamic  string      `json:"dynamic_disk,omitempty"`
+	MapFile  wstr.Text   `json:"map_file,omitempty"`
+	Unread   int64       `json:"never_read_bytes,omitempty"`
 	Volumes  []volumeDoc `json:"volumes"`
 	Problems []string    `json:"problems,omitempty"`
 }
@@ -241,7 +243,7 @@ func inspect(ctx context.Context, src *source) (*inspection, error) {
 		in.Problems = append(in.Problems, p.String())
 	}
 	for _, s := range src.set.Sources {
-		d := sourceDoc{Path: wstr.Text(s.Path), Kind: s.Kind, Size: s.Size, Problems: s.Problems, Volumes: []volumeDoc{}}
+		d := sourceDoc{Path: wstr.Text(s.Path), Kind: s.Kind, Size: s.Size, MapFile: wstr.Text(s.Map), Unread: s.Unread, Problems: s.Problems, Volumes: []volumeDoc{}}
 		if s.Err != nil {
 			d.Problems = append(d.Problems, s.Err.Error())
 		}

@@ -21,6 +21,7 @@ type sourceFlags struct {
 	Windows string   `help:"Which installation, as inspect prints it, when there are several." placeholder:"PATH"`
 	Map     []string `help:"That drive letter of the offline Windows, or folder in which it mounts a volume, is this volume (number of inspect) or source." placeholder:"LETTER=VOLUME" sep:"none"`
 	unlockFlags
+	mapFileFlags
 	Arch string `help:"The architecture of the offline Windows where it is found out wrongly: 32, 64 or arm64." placeholder:"ARCH"`
 }
 
@@ -121,6 +122,9 @@ func (a *app) openSourceWith(paths []string, f sourceFlags, vopt volumes.Options
 	}
 	places, err := parseMap(f.Map)
 	if err != nil {
+		return nil, err
+	}
+	if vopt.MapFiles, err = f.mapFiles(len(paths)); err != nil {
 		return nil, err
 	}
 	if f.Offline != "" {
