@@ -218,7 +218,7 @@ func TestRegSecretLogs(t *testing.T) {
 			t.Errorf("%s: status %d: %s", format, status, stderr)
 		}
 		for _, s := range testimages.SAM().Secrets() {
-			if strings.Contains(stdout+stderr, string(s)) || strings.Contains(strings.ToLower(stdout+stderr), hexOf(s)) {
+			if newNeedles([][]byte{s}).in([]byte(stdout + stderr)) {
 				t.Errorf("%s shows password material", format)
 			}
 		}
