@@ -70,8 +70,12 @@ func (p *machineProbe) List(folder string) []Entry {
 }
 
 func (p *machineProbe) FileVersion(node, leaf string) (*pe.FileVersion, bool) {
-	v, ok := p.versions[winpath.Join(node, leaf)]
-	return v, ok
+	for path, v := range p.versions {
+		if strings.EqualFold(path, winpath.Join(node, leaf)) {
+			return v, true
+		}
+	}
+	return nil, false
 }
 
 func (p *machineProbe) Open(kind Kind, node, leaf string) (io.ReaderAt, int64, bool) {

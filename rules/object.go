@@ -347,11 +347,16 @@ func (v *evaluation) fileVersion(c *migxml.Call) (answer, ok bool) {
 		// Only the text says it.
 		have = have[:0]
 		for _, part := range strings.FieldsFunc(tag, func(r rune) bool { return r == '.' || r == ',' }) {
-			n, err := strconv.ParseUint(strings.TrimSpace(part), 10, 16)
+			part = strings.TrimSpace(part)
+			digits := len(part) - len(strings.TrimLeft(part, "0123456789"))
+			n, err := strconv.ParseUint(part[:digits], 10, 16)
 			if err != nil {
 				break
 			}
 			have = append(have, uint16(n))
+			if digits < len(part) {
+				break // "2.5 (r7)"
+			}
 		}
 		if len(have) == 0 {
 			return false, true
