@@ -29,6 +29,9 @@ type Options struct {
 	// Window is the size of one batch of contents in memory, in bytes; three
 	// are in flight. 0 means 8 MiB.
 	Window int
+	// SkipEncrypted leaves the files that EFS encrypted out, which makes the
+	// run incomplete. They are kept as ciphertext otherwise.
+	SkipEncrypted bool
 	// Progress is called from one goroutine after every batch.
 	Progress func(Progress)
 	// Failed is called for every object that makes the run incomplete.
@@ -63,6 +66,8 @@ type Result struct {
 	Failures []Failure
 	// AllFailures is their number.
 	AllFailures int64
+	// Keys counts the encrypted files that are kept by who can decrypt them.
+	Keys map[store.EFSKey]int64
 	// Unrepresentable counts registry values that .reg text cannot hold;
 	// they stand in the catalog.
 	Unrepresentable int64
@@ -226,7 +231,7 @@ type securityKey struct {
 // put hands a finished object to the store and counts its outcome.
 func (r *run) put(o *store.Object, content []byte) error {
 	if !o.Outcome.Stored() {
-		content = nil
+		content, o.Raw, o.EFS = nil, false, nil
 	}
 	err := r.w.Put(o, content)
 	if err != nil {
@@ -267,6 +272,16 @@ func (r *run) refusedByStore(o *store.Object, err error) error {
 func (r *run) count(o *store.Object) {
 	if o.Kind == store.Part {
 		return
+	}
+	if o.EFS != nil && o.Kind == store.File && o.Outcome.Stored() {
+		for _, k := range o.EFS.Users {
+			if r.res.Keys == nil {
+				r.res.Keys = map[store.EFSKey]int64{}
+			}
+			if _, ok := r.res.Keys[k]; ok || len(r.res.Keys) < maxFailures {
+				r.res.Keys[k]++
+			}
+		}
 	}
 	c := r.res.Counts[o.Outcome]
 	c.Objects++

@@ -2,12 +2,17 @@ package capture_test
 
 import (
 	"bytes"
+	"context"
+	"encoding/binary"
+	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/coldstate/coldstate/capture"
+	"github.com/coldstate/coldstate/internal/wstr"
 	"github.com/coldstate/coldstate/plan"
 	"github.com/coldstate/coldstate/store"
 	"github.com/coldstate/coldstate/testimages"
@@ -196,5 +201,127 @@ func TestReparsePoints(t *testing.T) {
 	}
 	if n := res.Counts[store.Placeholder].Objects; n != 6 {
 		t.Errorf("%d placeholders", n)
+	}
+}
+
+// efsOf is $EFS of version 2 that one user can open: [MS-EFSR] 2.2.2.1.
+func efsOf(user string) func(*ntfsgen.Node) {
+	le := binary.LittleEndian
+	t := make([]byte, 20)
+	le.PutUint32(t, 20)
+	le.PutUint32(t[4:], 20)
+	le.PutUint32(t[16:], 40)
+	t = wstr.AppendUTF16LE(append(t, bytes.Repeat([]byte{0xAB}, 20)...), user+"\x00")
+	sid := []byte{1, 5, 0, 0, 0, 0, 0, 5, 21, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0, 0xE9, 3, 0, 0}
+	c := make([]byte, 28)
+	le.PutUint32(c[4:], 28)
+	le.PutUint32(c[8:], 3)
+	le.PutUint32(c[12:], uint32(len(t)))
+	le.PutUint32(c[16:], uint32(28+len(sid)))
+	c = append(append(c, sid...), t...)
+	e := make([]byte, 20)
+	le.PutUint32(e[4:], 20)
+	e = append(e, c...)
+	le.PutUint32(e, uint32(len(e)))
+	b := make([]byte, 84)
+	le.PutUint32(b[8:], 2)
+	le.PutUint32(b[64:], 84)
+	b = append(append(b, 1, 0, 0, 0), e...)
+	le.PutUint32(b, uint32(len(b)))
+	return func(n *ntfsgen.Node) { n.EFS = b }
+}
+
+// ciphertext is a content of n bytes as EFS stores it: to the end of the block.
+func ciphertext(n int64) *ntfsgen.Data {
+	d := ntfsgen.Bytes(ntfsgen.Noise(fmt.Sprint("efs", n), (n+511)/512*512).All())
+	d.Size = n
+	return d
+}
+
+// Encrypted files are kept as ciphertext with what opens them, in the raw form
+// of Windows, and are told from others by tar as well.
+func TestEncrypted(t *testing.T) {
+	ann := efsOf("ann(ann@PC)")
+	p := windowsWith(t,
+		ntfsgen.File("small.txt", ciphertext(1000), ann, ntfsgen.Stream{Name: "note", Data: ciphertext(700)}, ntfsgen.Link(`Users\ann\twice.txt`)),
+		ntfsgen.File("large.bin", ciphertext(9_000_001), ann),
+		ntfsgen.File("empty.txt", ann),
+		ntfsgen.File("odd.txt", ciphertext(10), func(n *ntfsgen.Node) { n.EFS = append([]byte{84, 0, 0, 0, 0, 0, 0, 0, 9}, make([]byte, 75)...) }),
+		ntfsgen.Dir("folder", ann, ntfsgen.File("plain.txt", "plain")))
+	if n, first := capture.Encrypted(p); n != 5 || first == "" {
+		t.Errorf("%d encrypted files, the first %q", n, first)
+	}
+	d, res := captureAll(t, p)
+	s, err := store.Open(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	objects := objectsBelow(t, s)
+	key := store.EFSKey{SID: "S-1-5-21-1-2-3-1001", Name: "ann(ann@PC)", Thumbprint: strings.Repeat("ab", 20)}
+	for name, want := range map[string]struct {
+		outcome store.Outcome
+		size    int64 // before it was encrypted
+		tar     string
+		streams [][]byte
+	}{
+		"small.txt":      {store.EncryptedRaw, 1000, "efs/C/Users/ann/small.txt", [][]byte{ciphertext(1000).Bytes, ciphertext(700).Bytes}},
+		"small.txt:note": {store.EncryptedRaw, 700, "streams/C/Users/ann/small.txt/note", [][]byte{ciphertext(700).Bytes}},
+		"large.bin":      {store.EncryptedRaw, 9_000_001, "efs/C/Users/ann/large.bin", nil},
+		"empty.txt":      {store.EncryptedRaw, 0, "efs/C/Users/ann/empty.txt", nil},
+		"odd.txt":        {store.EncryptedRaw, 10, "efs/C/Users/ann/odd.txt", [][]byte{ciphertext(10).Bytes}},
+	} {
+		o := objects[name]
+		if o == nil {
+			t.Errorf("%s is not in the catalog", name)
+			continue
+		}
+		tar, err := o.TarName()
+		if o.Outcome != want.outcome || !o.Raw || o.EFS == nil || o.EFS.Size != want.size || tar != want.tar {
+			t.Errorf("%s: %s %s, %+v, %s, %v", name, o.Outcome, o.Reason, o.EFS, tar, err)
+			continue
+		}
+		if odd := name == "odd.txt"; odd == slices.Equal(o.EFS.Users, []store.EFSKey{key}) || odd == (o.Reason == "") || o.EFS.Agents != nil {
+			t.Errorf("%s: %+v, %s", name, o.EFS, o.Reason)
+		}
+		r, err := s.Content(o)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		b, err := io.ReadAll(r)
+		r.Close()
+		if err != nil || int64(len(b)) != o.Size || !bytes.HasPrefix(b, []byte("\x00\x01\x00\x00R\x00O\x00B\x00S\x00")) {
+			t.Errorf("%s: %d bytes of %d, %v", name, len(b), o.Size, err)
+		}
+		for _, c := range want.streams {
+			if !bytes.Contains(b, c) {
+				t.Errorf("%s: the ciphertext is not in the raw form", name)
+			}
+		}
+		if name == "large.bin" {
+			c := ciphertext(9_000_001).Bytes
+			if !bytes.Contains(b, c[:65536]) || !bytes.HasSuffix(b, c[len(c)/65536*65536:]) || len(b) < len(c)+len(c)/65536*512 {
+				t.Errorf("large.bin: %d bytes", len(b))
+			}
+		}
+	}
+	if o := objects["twice.txt"]; o == nil || o.Outcome != store.Linked || !o.Raw || o.EFS == nil {
+		t.Errorf("a second name: %+v", o)
+	}
+	if o := objects[`folder\plain.txt`]; o == nil || o.Outcome != store.Captured || o.Raw || o.EFS != nil {
+		t.Errorf("a plain file in an encrypted folder: %+v", o)
+	}
+	if len(res.Keys) != 1 || res.Keys[key] != 4 {
+		t.Errorf("who can decrypt: %+v", res.Keys)
+	}
+
+	skipped := store.Memory()
+	w, err := store.Create(skipped, store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err = capture.Run(context.Background(), p, w, capture.Options{SkipEncrypted: true})
+	if err != nil || res.Counts[store.EncryptedSkipped].Objects != 7 || res.Counts[store.EncryptedRaw].Objects != 0 {
+		t.Errorf("skipped: %+v, %v", res.Counts, err)
 	}
 }

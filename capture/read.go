@@ -256,8 +256,7 @@ func (r *reader) item(it *plan.Item) error {
 		}
 	}
 	if info.Mode&winfs.Encrypted != 0 {
-		o.Outcome, o.Reason = store.EncryptedSkipped, "it is encrypted with EFS, which cannot be captured yet: decrypt it in its own Windows, or keep the disk"
-		return r.add(p)
+		return r.encrypted(p, name, &info)
 	}
 	s, err := fs.Open(it.Entry, name)
 	if r.vanished(err) {
@@ -275,14 +274,20 @@ func (r *reader) item(it *plan.Item) error {
 	if info.Damage != "" {
 		o.Outcome, o.Reason = store.Damaged, info.Damage
 	}
-	if o.Size > smallFile {
+	return r.content(p, s)
+}
+
+// content puts an object with a content, whose size is set, on its way.
+func (r *reader) content(p piece, s winfs.Stream) error {
+	size := p.o.Size
+	if size > smallFile {
 		return r.large(p, s)
 	}
-	if err := r.begin(int(o.Size)); err != nil {
+	if err := r.begin(int(size)); err != nil {
 		return err
 	}
-	p.content = r.b.buf[r.used : r.used+int(o.Size)]
-	r.used += int(o.Size)
+	p.content = r.b.buf[r.used : r.used+int(size)]
+	r.used += int(size)
 	p.stream = s
 	r.b.pieces = append(r.b.pieces, p)
 	return nil

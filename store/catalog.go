@@ -129,6 +129,9 @@ func (o *Object) appendLine(b []byte, withPlace bool) []byte {
 	if o.Raw {
 		b = append(b, `,"raw":true`...)
 	}
+	if o.EFS != nil {
+		b = o.EFS.append(append(b, `,"efs":`...))
+	}
 	number("rule", uint64(o.Rule))
 	number("type", uint64(o.Type))
 	binary("data", o.Data)
@@ -154,6 +157,47 @@ func appendRange(b []byte, r Range) []byte {
 	b = append(b, ',')
 	b = strconv.AppendInt(b, r.Len, 10)
 	return append(b, ']')
+}
+
+// append appends e as a JSON object.
+func (e *EFS) append(b []byte) []byte {
+	b = strconv.AppendInt(append(b, `{"size":`...), e.Size, 10)
+	keys := func(name string, list []EFSKey) {
+		if len(list) == 0 {
+			return
+		}
+		b = append(b, `,"`+name+`":[`...)
+		for i, k := range list {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = wstr.AppendJSON(append(b, `{"sid":`...), k.SID)
+			b = wstr.AppendJSON(append(b, `,"name":`...), string(k.Name))
+			b = wstr.AppendJSON(append(b, `,"thumbprint":`...), k.Thumbprint)
+			b = append(b, '}')
+		}
+		b = append(b, ']')
+	}
+	keys("users", e.Users)
+	keys("agents", e.Agents)
+	return append(b, '}')
+}
+
+// check says whether e can be stored, and how long it may be in JSON.
+func (e *EFS) check() (int, error) {
+	if e == nil {
+		return 0, nil
+	}
+	if e.Size < 0 || len(e.Users) > MaxEFSKeys || len(e.Agents) > MaxEFSKeys {
+		return 0, fmt.Errorf("%d bytes that %d users and %d agents can decrypt", e.Size, len(e.Users), len(e.Agents))
+	}
+	n := 100
+	for _, list := range [][]EFSKey{e.Users, e.Agents} {
+		for _, k := range list {
+			n += 50 + 6*(len(k.SID)+len(k.Name)+len(k.Thumbprint))
+		}
+	}
+	return n, nil
 }
 
 // MarshalJSON writes [offset, length].
@@ -253,8 +297,12 @@ func (o *Object) check() error {
 	if err := checkRanges(o.Holes, o.Size); err != nil {
 		return fmt.Errorf("holes: %w", err)
 	}
+	efs, err := o.EFS.check()
+	if err != nil {
+		return err
+	}
 	// Every byte of a text takes at most six in JSON.
-	line := 6*(3*len(o.Path)+len(o.Stream)+len(o.Target)+len(o.Reason)+len(o.User)+2*len(o.LinkTo)+len(o.LinkToStream)+len(o.In)+len(o.Short)) +
+	line := efs + 6*(3*len(o.Path)+len(o.Stream)+len(o.Target)+len(o.Reason)+len(o.User)+2*len(o.LinkTo)+len(o.LinkToStream)+len(o.In)+len(o.Short)) +
 		2*(len(o.Reparse)+len(o.Data)+len(o.EA)+len(o.ObjectID)) + 44*(len(o.Ranges)+len(o.Holes))
 	if line > maxLine-4096 {
 		return fmt.Errorf("its line in the catalog may take %d bytes, more than %d", line, maxLine)

@@ -80,6 +80,27 @@ type FileRef struct {
 	File   uint64
 }
 
+// EFS is what is known of an encrypted content without decrypting it.
+type EFS struct {
+	// Size of the content that was encrypted, in bytes.
+	Size int64 `json:"size"`
+	// Users and Agents (recovery agents) can decrypt it; at most MaxEFSKeys
+	// of each.
+	Users  []EFSKey `json:"users,omitempty"`
+	Agents []EFSKey `json:"agents,omitempty"`
+}
+
+// MaxEFSKeys is how many users, and agents, an EFS has at most.
+const MaxEFSKeys = 256
+
+// EFSKey names a certificate that opens an encrypted content. Fields may be
+// empty.
+type EFSKey struct {
+	SID        string    `json:"sid"`
+	Name       wstr.Text `json:"name"`
+	Thumbprint string    `json:"thumbprint"` // SHA-1, lower-case hexadecimal
+}
+
 // Object is one line of the catalog: an object that was in scope, and its
 // outcome. Strings of the source are WTF-8 (package wstr).
 type Object struct {
@@ -138,8 +159,11 @@ type Object struct {
 	// LinkToNames are for LinkTo what Names are for Path.
 	LinkToNames []wstr.Text `json:"linkToNames"`
 	// Raw says that the content is the raw form of an encrypted file; the
-	// writer sets it from the outcome encrypted-raw.
+	// writer sets it from the outcome encrypted-raw. Whoever puts such a
+	// content as damaged sets it.
 	Raw bool `json:"raw"`
+	// EFS says who can decrypt it, nil when Raw is not set.
+	EFS *EFS `json:"efs"`
 	// Rule is the number of the responsible rule, counted from 1; 0 for none.
 	Rule int `json:"rule"`
 

@@ -74,6 +74,11 @@ func otherStores(t *testing.T, fn func(t *testing.T, dir string, things []thing)
 		efs := &store.Object{Path: `C:\secret`, Kind: store.File, Outcome: store.EncryptedRaw}
 		ok(t, w.Put(efs, []byte("raw")))
 		add(efs, []byte("raw"))
+		// One that cannot be read wholly is still no file of its name.
+		broken := &store.Object{Path: `C:\broken`, Kind: store.File, Outcome: store.Damaged, Raw: true, Ranges: []store.Range{{Off: 0, Len: 512}},
+			EFS: &store.EFS{Size: 400, Users: []store.EFSKey{{SID: "S-1-5-21-1", Name: "ann \xed\xa0\x80", Thumbprint: "ab"}}, Agents: []store.EFSKey{{Name: "agent"}}}}
+		ok(t, w.Put(broken, make([]byte, 600)))
+		add(broken, make([]byte, 600))
 		sparse := file(`C:\sparse ` + strings.Repeat("ü", 60))
 		m, err := w.Start(sparse, 300<<20, []store.Range{{Off: 1 << 20, Len: 99 << 20}, {Off: 200 << 20, Len: 100 << 20}})
 		ok(t, err)
@@ -272,7 +277,7 @@ func TestStandardTar(t *testing.T) {
 					t.Errorf("%q: %v, or its content differs", h.Name, err)
 				}
 			}
-			if slices.Contains([]string{"efs/C/secret", "2/hard link", "registry/HKLM-SOFTWARE.001.reg", "C/dir/back%5Cslash"}, h.Name) {
+			if slices.Contains([]string{"efs/C/secret", "efs/C/broken", "2/hard link", "registry/HKLM-SOFTWARE.001.reg", "C/dir/back%5Cslash"}, h.Name) {
 				t.Logf("%s", h.Name)
 			}
 		}

@@ -303,7 +303,7 @@ func (w *Writer) Put(o *Object, content []byte) error {
 		return refuse(o, "a size of %d bytes, but a content of %d", o.Size, len(content))
 	}
 	o.Size = int64(len(content))
-	o.Raw = o.Outcome == EncryptedRaw
+	o.Raw = o.Outcome == EncryptedRaw || o.Raw && o.Outcome == Damaged
 	o.Holes = nil
 	name, err := w.checked(o)
 	if err != nil {
@@ -680,7 +680,7 @@ func (w *Writer) PutLink(o, to *Object) error {
 		return refuse(o, "%s has no stored content to link to", clip(string(to.Path)))
 	}
 	o.Outcome = Linked
-	o.Size, o.SHA256, o.Raw = to.Size, to.SHA256, to.Raw
+	o.Size, o.SHA256, o.Raw, o.EFS = to.Size, to.SHA256, to.Raw, to.EFS
 	o.Ranges, o.Holes = to.Ranges, to.Holes
 	o.LinkTo, o.LinkToStream, o.LinkToNames = to.Path, to.Stream, to.Names
 	o.Reason = to.Reason
@@ -881,7 +881,7 @@ func (w *Writer) Start(o *Object, size int64, holes []Range) (*Member, error) {
 	}
 	o.Size = size
 	o.Holes = keptHoles(holes)
-	o.Raw = o.Outcome == EncryptedRaw
+	o.Raw = o.Outcome == EncryptedRaw || o.Raw && o.Outcome == Damaged
 	o.SHA256 = Sum{}
 	name, err := w.checked(o)
 	if err != nil {

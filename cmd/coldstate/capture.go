@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime/debug"
@@ -36,6 +37,7 @@ type captureCmd struct {
 	Config       string   `help:"A Config.xml: components that are off, and its ProfileControl for the group-membership plan." placeholder:"FILE"`
 	User         []string `help:"Only users that fit: name, SID, DOMAIN\\name, with * and ?; repeatable." placeholder:"PATTERN" sep:"none"`
 	NotUser      []string `help:"No users that fit." placeholder:"PATTERN" sep:"none"`
+	EFS          string   `help:"Files that are encrypted with EFS: raw keeps them as ciphertext with who can decrypt them, skip leaves them out (status 3), abort captures nothing when there are any." name:"efs" enum:"abort,skip,raw" default:"raw"`
 	DryRun       bool     `help:"Say what would be taken, and write nothing."`
 	Strict       bool     `help:"Files whose content is only in the cloud make the status 3."`
 	NoSpaceCheck bool     `help:"Begin even if the destination seems too small."`
@@ -157,6 +159,11 @@ func (c *captureCmd) run(a *app, start time.Time) error {
 	}
 	for _, l := range p.Losses() {
 		a.message("will not survive", fmt.Sprintf("%s: %s", strings.Join(l.Components, ", "), l.Lost))
+	}
+	if c.EFS == "abort" {
+		if n, first := capture.Encrypted(p); n > 0 {
+			return fail(statusDecision, fmt.Errorf("%d files are encrypted with EFS, the first %s", n, first), "--efs raw keeps them as ciphertext, which the keys of their users open on the new Windows; --efs skip leaves them out")
+		}
 	}
 	if p.Count() == 0 {
 		a.message("warning", "the rules choose nothing on this source")
@@ -530,7 +537,8 @@ func (c *captureCmd) store(a *app, p *plan.Plan, pr *progress, opt store.Options
 	var res *capture.Result
 	if err == nil {
 		res, err = capture.Run(a.ctx, p, w, capture.Options{
-			Window: window,
+			Window:        window,
+			SkipEncrypted: c.EFS == "skip",
 			Progress: func(cp capture.Progress) {
 				pr.update(progressLine{Doing: "capturing", Path: cp.Doing, Objects: cp.Objects, AllFiles: cp.AllObjects, Bytes: cp.Bytes, AllBytes: cp.AllBytes})
 			},
@@ -584,6 +592,7 @@ func (c *captureCmd) report(a *app, p *plan.Plan, res *capture.Result, start tim
 	if more := res.AllFailures - int64(len(res.Failures)); more > 0 {
 		a.message("not captured", fmt.Sprintf("and %d more; ls --json shows every outcome", more))
 	}
+	tellKeys(a, res)
 	var stored, bytes int64
 	var also []string
 	for _, o := range []store.Outcome{store.Captured, store.Linked, store.Duplicate, store.EncryptedRaw} {
@@ -594,7 +603,7 @@ func (c *captureCmd) report(a *app, p *plan.Plan, res *capture.Result, start tim
 		outcome store.Outcome
 		what    string
 	}{
-		{store.Duplicate, "of them duplicates"}, {store.Linked, "of them further names of a file"},
+		{store.Duplicate, "of them duplicates"}, {store.Linked, "of them further names of a file"}, {store.EncryptedRaw, "of them encrypted with EFS"},
 		{store.Placeholder, "only in the cloud, listed"}, {store.Excluded, "excluded by policy"},
 	} {
 		if n := res.Counts[c.outcome].Objects; n > 0 {
@@ -624,6 +633,24 @@ func (c *captureCmd) report(a *app, p *plan.Plan, res *capture.Result, start tim
 	}
 	a.result("complete: " + text)
 	return nil
+}
+
+// tellKeys says who can decrypt the encrypted files of the store: without
+// their certificates nobody ever will.
+func tellKeys(a *app, res *capture.Result) {
+	list := slices.SortedFunc(maps.Keys(res.Keys), func(x, y store.EFSKey) int {
+		return cmp.Or(cmp.Compare(res.Keys[y], res.Keys[x]), strings.Compare(x.SID, y.SID), strings.Compare(x.Thumbprint, y.Thumbprint))
+	})
+	for i, k := range list {
+		if i == 10 {
+			a.message("note", fmt.Sprintf("and %d certificates more; ls --json shows those of each file", len(list)-i))
+			break
+		}
+		a.message("note", fmt.Sprintf("%d encrypted files can be decrypted by %s, certificate %s", res.Keys[k], cmp.Or(string(k.Name), k.SID, "an unnamed user"), cmp.Or(k.Thumbprint, "unknown")))
+	}
+	if len(list) > 0 {
+		a.message("hint", "the certificate and its private key must reach the new Windows, as a .pfx exported by the user; without them the files stay closed")
+	}
 }
 
 // failuresJSON lists the objects that make a run incomplete; the catalog has

@@ -133,6 +133,7 @@ type extraction struct {
 	links   []*node // placed last: their first name may come later
 	absent  int64   // objects without content in the store
 	secret  int64
+	raw     int64 // encrypted files
 	keys    int64
 	failed  int64
 	damaged int64
@@ -158,6 +159,20 @@ func (x *extraction) put(n *node) error {
 	}
 	says := func() string { return printable(fmt.Sprintf("%s: %s: %s", label, n.Outcome, n.Reason)) }
 	content := n.Kind == "file" || n.Kind == "stream" || n.Kind == "part"
+	if n.raw != nil {
+		if n.Kind == "stream" {
+			// The raw form of the file has it.
+			if n.exact && n.Stream != "" {
+				x.a.message("note", says())
+			}
+			return nil
+		}
+		// What Windows takes back with WriteEncryptedFileRaw.
+		n.Path += rawSuffix
+		n.open, n.linkTo = n.raw, ""
+		x.raw++
+		p = string(n.Path)
+	}
 	switch {
 	case n.unmissed:
 		return nil
@@ -294,6 +309,7 @@ func (x *extraction) report(to string) error {
 	say(c.StreamsLeft, "%d streams left out (this host keeps none; --streams DIR writes them)")
 	say(c.LinksLeft, "%d links left out (they lead elsewhere, or this host refuses them)")
 	say(c.Renamed, "%d names written with %%XX escapes")
+	say(x.raw, "%d of them encrypted: NAME"+rawSuffix+" is their raw form")
 	say(x.secret, "%d files with password material left out (give their exact path)")
 	say(x.keys, "%d registry objects left out (see the registry folder)")
 	say(x.absent, "%d objects without content")

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/coldstate/coldstate/capture"
 	"github.com/coldstate/coldstate/internal/winpath"
 	"github.com/coldstate/coldstate/internal/wstr"
 	"github.com/coldstate/coldstate/offline"
@@ -50,8 +51,13 @@ type node struct {
 	unmissed bool
 	// lossy marks further names of a file whose content is damaged.
 	lossy bool
+	// EFS says who can decrypt an encrypted content.
+	EFS *store.EFS `json:"efs,omitempty"`
+
 	// open opens the content; nil when there is none.
 	open func() (io.ReadCloser, error)
+	// raw opens the raw form of an encrypted content; nil for others.
+	raw func() (io.ReadCloser, error)
 	// secret marks files that are only given out under their exact path;
 	// guarded those whose content has to be looked at to know.
 	secret, guarded bool
@@ -421,7 +427,27 @@ func (w *sourceWalk) walk(e volumes.Entry, path string, depth int) error {
 }
 
 // What is not given out of a source, and why.
-const encryptedReason = "it is encrypted with EFS: only its own Windows, or the keys of its user, can open it"
+const (
+	encryptedReason = "it is encrypted with EFS: only its own Windows, or the keys of its user, can open it"
+	rawReason       = "it is encrypted with EFS; extract writes its raw form, NAME" + rawSuffix + ", which Windows takes back"
+	rawSuffix       = ".efsraw"
+)
+
+// encrypted describes a content that EFS encrypted.
+func (w *sourceWalk) encrypted(n *node, e volumes.Entry, stream string) {
+	if _, ok := w.fs.(winfs.Encrypter); !ok {
+		n.Outcome, n.Reason = store.EncryptedSkipped, encryptedReason
+		return
+	}
+	n.Outcome, n.Reason = store.EncryptedRaw, rawReason
+	n.raw = func() (io.ReadCloser, error) {
+		s, _, _, err := capture.Raw(w.fs, e, stream)
+		if err != nil {
+			return nil, err
+		}
+		return io.NopCloser(io.NewSectionReader(s, 0, s.Size())), nil
+	}
+}
 
 // cloudRoot is the path of the folder of the account that e, whose path is
 // given, belongs to; "" when it is not known.
@@ -465,7 +491,7 @@ func (w *sourceWalk) node(e volumes.Entry, path string) *node {
 	case info.NotLocal():
 		n.Outcome, n.Reason = store.Placeholder, wstr.Text(info.WhyNotLocal(w.cloudRoot(e, path)))
 	case info.Mode&winfs.Encrypted != 0:
-		n.Outcome, n.Reason = store.EncryptedSkipped, encryptedReason
+		w.encrypted(n, e, "")
 	default:
 		n.open = func() (io.ReadCloser, error) { return w.open(e, "") }
 		if !n.exact {
@@ -514,7 +540,7 @@ func (w *sourceWalk) streams(e volumes.Entry, of *node) error {
 func (w *sourceWalk) streamNode(e volumes.Entry, path string, s *volumes.StreamInfo) *node {
 	n := &node{Path: wstr.Text(path), Stream: wstr.Text(s.Name), Kind: "stream", Size: s.Size, exact: w.isNamed(e)}
 	if s.Mode&winfs.Encrypted != 0 {
-		n.Outcome, n.Reason = store.EncryptedSkipped, encryptedReason
+		w.encrypted(n, e, s.Name)
 		return n
 	}
 	n.guarded = !n.exact
@@ -710,7 +736,10 @@ func (t *storeTree) node(o *store.Object, path string) *node {
 	switch {
 	case o.Raw || o.Outcome == store.EncryptedRaw:
 		if n.Reason == "" {
-			n.Reason = "it is kept in the raw form of EFS; the tar has it below efs"
+			n.Reason = rawReason
+		}
+		if n.EFS = o.EFS; o.Outcome.Stored() {
+			n.raw = func() (io.ReadCloser, error) { return t.s.Content(o) }
 		}
 	case o.Outcome.Stored() && (o.Kind == store.File || o.Kind == store.Stream || o.Kind == store.Part):
 		n.open = func() (io.ReadCloser, error) { return t.s.Content(o) }

@@ -103,7 +103,9 @@ func TestNoContent(t *testing.T) {
 		{"EFS", strangeFS{change: func(i *volumes.Info) { i.Mode |= winfs.Encrypted }}, store.EncryptedSkipped, 3, nil},
 		{"EFS stream", strangeFS{change: func(i *volumes.Info) { i.Streams = 1 }}, "", 3, []string{"1/a.txt"}},
 		{"cloud", strangeFS{change: func(i *volumes.Info) { i.Reparse, i.Missing = 0x9000001A, i.Size }}, store.Placeholder, 0, nil},
-		{"cloud by its attribute", strangeFS{change: func(i *volumes.Info) { i.Reparse, i.Missing, i.Attr = 0x9000601A, 1, i.Attr|winfs.AttrRecallOnDataAccess }}, store.Placeholder, 0, nil},
+		{"cloud by its attribute", strangeFS{change: func(i *volumes.Info) {
+			i.Reparse, i.Missing, i.Attr = 0x9000601A, 1, i.Attr|winfs.AttrRecallOnDataAccess
+		}}, store.Placeholder, 0, nil},
 		{"folder that is listed in part", strangeFS{change: func(i *volumes.Info) {}, list: errors.New("bad index")}, "", 3, []string{"1/a.txt"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

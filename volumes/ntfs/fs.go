@@ -413,9 +413,14 @@ func (fs *FS) content(f *file, name string, mode winfs.Mode, size int64, place u
 	return fail(err)
 }
 
-// attrOf reads the first attribute of that type of a file, with all of its
-// extents, from the medium.
+// attrOf reads the attribute of that type of a file that has no name, with all
+// of its extents, from the medium.
 func (fs *FS) attrOf(f *file, typ uint32, limit int64) ([]byte, error) {
+	return fs.namedAttrOf(f, typ, nil, limit)
+}
+
+// namedAttrOf is attrOf for a name in UTF-16LE.
+func (fs *FS) namedAttrOf(f *file, typ uint32, name []byte, limit int64) ([]byte, error) {
 	rec, h, err := fs.readRecord(f.num)
 	if err != nil {
 		return nil, err
@@ -435,7 +440,7 @@ func (fs *FS) attrOf(f *file, typ uint32, limit int64) ([]byte, error) {
 			}
 		}
 	}
-	attrs = slices.DeleteFunc(attrs, func(a attr) bool { return a.typ != typ })
+	attrs = slices.DeleteFunc(attrs, func(a attr) bool { return a.typ != typ || !bytes.Equal(a.name, name) })
 	if len(attrs) == 0 {
 		if err == nil {
 			err = &FormatError{recordName(f.num), -1, fmt.Sprintf("no attribute %#x", typ)}

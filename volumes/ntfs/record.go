@@ -20,6 +20,7 @@ const (
 	typeBitmap              = 0xB0
 	typeReparsePoint        = 0xC0
 	typeEA                  = 0xE0
+	typeLoggedUtility       = 0x100
 	typeEnd                 = 0xFFFFFFFF
 )
 

@@ -270,6 +270,28 @@ type Extras interface {
 	ObjectID(Entry) ([]byte, error)
 }
 
+// Encrypter is implemented by an FS that gives encrypted files as they lie on
+// the disk.
+type Encrypter interface {
+	// EFS is the value of the attribute $EFS, which says who can decrypt the
+	// file ([MS-EFSR] 2.2.2). A file that has none gives an error.
+	EFS(Entry) ([]byte, error)
+	// OpenRaw opens a stream whose mode has Encrypted.
+	OpenRaw(e Entry, stream string) (Ciphertext, error)
+}
+
+// Ciphertext is an encrypted stream.
+type Ciphertext struct {
+	// Data has Size bytes, rounded up to the blocks of 512 bytes that are
+	// encrypted at once.
+	Data  Stream
+	Size  int64 // in bytes, of what was encrypted
+	Valid int64 // bytes that were ever written
+	// Cluster is the size of a cluster in bytes.
+	Cluster int64
+	Sparse  bool
+}
+
 // Medium is implemented by an FS whose Extents are places in a readable
 // medium, so that neighbours can be read in one request.
 type Medium interface {
