@@ -66,6 +66,8 @@ type volumeDoc struct {
 	Free      *int64 `json:"free,omitempty"`
 	Kind      string `json:"kind"`
 	Partition string `json:"partition,omitempty"`
+	// Image is the number of an image in a WIM file; Size is that of its files.
+	Image int `json:"image,omitempty"`
 	// Dynamic is how a volume of dynamic disks lies on them.
 	Dynamic *dynamicDoc `json:"dynamic,omitempty"`
 	Label   wstr.Text   `json:"label,omitempty"`
@@ -276,6 +278,9 @@ func describeVolume(src *source, v *volumes.Volume) volumeDoc {
 	}
 	if v.Dynamic != nil {
 		d.Dynamic = describeDynamic(v.Dynamic)
+	}
+	if v.Image != nil {
+		d.Image, d.Size = v.Image.Number, v.Image.Bytes
 	}
 	d.Letter = letterOf(src.systems, v)
 	fs, err := v.FS()

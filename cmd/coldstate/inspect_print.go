@@ -147,8 +147,11 @@ func (s *screen) volume(v volumeDoc) {
 		kind = "dynamic"
 	}
 	label := s.name(v.Label, 20)
+	if v.starts() {
+		label = "" // the name says less
+	}
 	// Types of an MBR say no more than the kind.
-	if label == "" && v.Partition != "basic data" && (v.Unread != "" || !strings.HasPrefix(v.Partition, "0x")) {
+	if label == "" && v.Partition != "basic data" && (v.Unread != "" || v.starts() || !strings.HasPrefix(v.Partition, "0x")) {
 		label = s.name(wstr.Text(v.Partition), 20)
 	}
 	if label == "" && v.Dynamic != nil {
@@ -157,7 +160,10 @@ func (s *screen) volume(v volumeDoc) {
 	row := fmt.Sprintf("%4d  %s %s %s  %s  %s  %s", v.Number, left(v.Letter, 2), left(squeeze(kind, 10), 10), right(sized, 8), right(free, 8), left(label, 20), v.health())
 	s.line("%s", row)
 	if s.all {
-		if v.Size > 0 {
+		switch {
+		case v.Image > 0:
+			s.line("        image %d of the file, with %d bytes in its files", v.Image, v.Size)
+		case v.Size > 0:
 			s.line("        at %d, %d bytes%s%s", v.Offset, v.Size, prefixed(", ", v.Partition), prefixed(", ", v.Dynamic.String()))
 		}
 		if v.Unread != "" {
@@ -236,13 +242,19 @@ func (d *dynamicDoc) lacks() bool {
 	return d != nil && slices.ContainsFunc(d.Pieces, func(p pieceDoc) bool { return p.Source == nil })
 }
 
+// starts says whether the volume is one that a machine starts from, and holds
+// nothing of people.
+func (v *volumeDoc) starts() bool {
+	return v.Partition == "EFI system" || v.Partition == "Microsoft reserved" || v.Partition == partition.TypeLDMMetadata
+}
+
 // health says in a few words how the volume is.
 func (v *volumeDoc) health() string {
 	switch {
 	case v.Locked:
 		return "BitLocker, locked"
-	case v.Unread != "" && (v.Partition == "EFI system" || v.Partition == "Microsoft reserved" || v.Partition == partition.TypeLDMMetadata):
-		return "" // nothing of people is on it
+	case v.Unread != "" && v.starts():
+		return ""
 	case v.Unread != "" && v.Dynamic.lacks():
 		return "lacks a disk"
 	case v.Unread != "" && v.Kind != volumes.NTFS:
@@ -260,8 +272,11 @@ func (v *volumeDoc) health() string {
 	if words != nil {
 		return strings.Join(words, ", ")
 	}
-	if v.Damage > 0 {
+	switch {
+	case v.Damage > 0:
 		return count(v.Damage, "damaged place")
+	case v.starts():
+		return ""
 	}
 	return "no damage seen"
 }
