@@ -25,7 +25,8 @@
 // Machine gives the disks of other machines by name: two Windows on one disk,
 // letters that WinPE would give the other way round, volumes in folders, all
 // ages of Windows, Windows.old in all its spellings, dirty hives, broken
-// profiles, names in German. They are written in Go when they are asked for:
+// profiles, names in German, the data of all programs that the built-in rules
+// know (Apps). They are written in Go when they are asked for:
 // an installation is a literal of type Windows, which is also what a test
 // compares with. Package ntfsgen writes the volumes, diskgen the partition
 // tables, hivegen the hives.

@@ -129,6 +129,8 @@ func machines() map[string]func() *MachineDisks {
 		"windows-old": windowsOld,
 		"german":      german,
 		"users":       brokenProfiles,
+		"apps":        appsMachine,
+		"apps-xp":     appsXP,
 
 		"dirty":      func() *MachineDisks { return dirty(Windows10, false) },
 		"dirty-win7": func() *MachineDisks { return dirty(Windows7, true) },

@@ -17,7 +17,7 @@ import (
 func TestMachineNames(t *testing.T) {
 	names := testimages.MachineNames()
 	for _, name := range []string{"two-windows", "swapped", "mounted", "mounted-mbr", "x86", "arm64", "xp", "vista", "win7", "win81", "win10", "win11", "server2022",
-		"windows-old", "users", "dirty", "dirty-win7", "dirty-xp", "german"} {
+		"windows-old", "users", "dirty", "dirty-win7", "dirty-xp", "german", "apps", "apps-xp"} {
 		if !slices.Contains(names, name) {
 			t.Errorf("there is no machine %s", name)
 		}
