@@ -24,6 +24,8 @@ type Config struct {
 	// ScanState /genconfig writes.
 	Domains []Renaming
 	Users   []Renaming
+	// Data is the file as it was given to ParseConfig, for those who keep it.
+	Data []byte
 }
 
 // ConfigComponent is a component, or a group of components.

@@ -87,6 +87,10 @@ func TestParseConfig(t *testing.T) {
 		Domains: []Renaming{{at(36, 14), "OLD", "NEW"}},
 		Users:   []Renaming{{at(37, 12), `OLD\ann`, `NEW\anna`}},
 	}
+	if len(c.Data) == 0 {
+		t.Error("the file is not kept")
+	}
+	c.Data = nil
 	if !reflect.DeepEqual(c, want) {
 		got, _ := json.MarshalIndent(c, "", " ")
 		exp, _ := json.MarshalIndent(want, "", " ")

@@ -76,6 +76,7 @@ func ParseConfig(name string, data []byte) (*Config, []Warning, error) {
 		return nil, nil, &Error{p.pos(root), fmt.Sprintf("the root element of a Config.xml is <Configuration>, not <%s>", root.Tag)}
 	}
 	c := p.configuration(root)
+	c.Data = data
 	slices.SortStableFunc(p.warnings, func(a, b Warning) int { return cmp.Or(a.Line-b.Line, a.Col-b.Col) })
 	slices.SortStableFunc(p.wrong, func(a, b *Error) int { return cmp.Or(a.Line-b.Line, a.Col-b.Col) })
 	if p.left > 0 {

@@ -19,7 +19,10 @@ type Document struct {
 	Volumes []VolumeDoc `json:"volumes"`
 	Users   []UserDoc   `json:"users"`
 	Rules   []RuleDoc   `json:"rules"`
-	Totals  []Total     `json:"totals"`
+	// RuleFiles are the files of the rules in their order, as RuleFiles has
+	// them.
+	RuleFiles []RuleFileDoc `json:"rule_files,omitempty"`
+	Totals    []Total       `json:"totals"`
 	// Losses is what will not survive of what is taken.
 	Losses  []Loss `json:"will_not_survive"`
 	Refused int    `json:"refused"`
@@ -152,6 +155,8 @@ type RuleDoc struct {
 	Column    int       `json:"column,omitempty"`
 	Component string    `json:"component,omitempty"`
 	Pattern   wstr.Text `json:"pattern"`
+	Filter    string    `json:"filter,omitempty"` // the call, as written
+	Ini       bool      `json:"ini,omitempty"`    // pattern names settings of the file
 }
 
 // Document describes the plan for plan.json.
@@ -164,9 +169,14 @@ func (p *Plan) Document() Document {
 	for _, u := range p.Users {
 		d.Users = append(d.Users, DescribeUser(u, selected[u]))
 	}
+	for _, f := range p.RuleFiles() {
+		if f.Source != "" {
+			d.RuleFiles = append(d.RuleFiles, RuleFileDoc{f.Name, f.Source})
+		}
+	}
 	for i := range p.Rules.Rules() {
 		r := p.Rules.Rule(int32(i))
-		d.Rules = append(d.Rules, RuleDoc{r.Pos.File, r.Pos.Line, r.Pos.Col, r.Component, wstr.Text(r.Text)})
+		d.Rules = append(d.Rules, RuleDoc{r.Pos.File, r.Pos.Line, r.Pos.Col, r.Component, wstr.Text(r.Text), r.Filter, r.Ini})
 	}
 	return d
 }

@@ -53,6 +53,8 @@ type Plan struct {
 	Users    []*profile.User // all of them
 	Contexts []Context
 	Rules    *rules.Set
+	Sources  []*migxml.Document // of Rules, in their order
+	Config   *migxml.Config     // nil without one
 	Warnings []migxml.Warning
 	Volumes  []Volume
 	Items    []Item
@@ -191,7 +193,7 @@ const maxDepth = 16384
 // Build compiles the rules for the system and its users and walks all volumes
 // and registries that a rule can reach.
 func Build(ctx context.Context, sys *offline.System, set *volumes.Set, users []*profile.User, docs []*migxml.Document, opt Options) (*Plan, error) {
-	p := &Plan{System: sys, Users: users, Owners: []string{""}}
+	p := &Plan{System: sys, Users: users, Owners: []string{""}, Sources: docs, Config: opt.Config}
 	if opt.Selected == nil {
 		opt.Selected = (*profile.User).Person
 	}

@@ -534,6 +534,11 @@ func (c *captureCmd) store(a *app, p *plan.Plan, pr *progress, opt store.Options
 	if err == nil {
 		err = w.PutFile("groups.cmd", p.Membership.Cmd())
 	}
+	for _, f := range p.RuleFiles() {
+		if err == nil {
+			err = w.PutFile(f.Name, f.Data)
+		}
+	}
 	var res *capture.Result
 	if err == nil {
 		res, err = capture.Run(a.ctx, p, w, capture.Options{
