@@ -45,17 +45,21 @@ func (src *Source) detect(name string) error {
 		return nil
 	}
 	table, err := partition.Read(r, size, src.sector)
-	if err != nil {
-		return &SourceError{Path: name, Err: err, Hint: "the start of the disk cannot be read: copy it with ddrescue and give the copy"}
-	}
-	if table.Scheme == "none" || table.Scheme == "mbr" && len(table.Partitions) == 0 {
-		// Where sector 0 is overwritten, the backup of an NTFS boot sector in
-		// the last one still tells.
+	if err != nil || table.Scheme == "none" || table.Scheme == "mbr" && len(table.Partitions) == 0 {
+		// Where sector 0 is overwritten or bad, the backup of an NTFS boot
+		// sector in the last one still tells.
 		if hasBackupBoot(r, 0, size) {
 			src.Volumes = []*Volume{{Size: size, Kind: NTFS}}
-			src.Problems = append(src.Problems, "sector 0 is no boot sector, but the last sector is the backup of one")
+			what := "is no boot sector"
+			if err != nil {
+				what = "cannot be read"
+			}
+			src.Problems = append(src.Problems, "sector 0 "+what+", but the last sector is the backup of a boot sector")
 			src.found(VolumeImage)
 			return nil
+		}
+		if err != nil {
+			return &SourceError{Path: name, Err: err, Hint: "the start of the disk cannot be read: copy it with ddrescue and give the copy"}
 		}
 		if !device {
 			return notDisk(r, size, name, table)

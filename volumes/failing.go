@@ -54,7 +54,9 @@ func (src *Source) guard(o sourceOptions, opt medium.Options) error {
 }
 
 // gone says whether the disk of the volume was taken away.
-func (v *Volume) gone() bool { return v.Source != nil && v.Source.medium != nil && v.Source.medium.Gone() }
+func (v *Volume) gone() bool {
+	return v.Source != nil && v.Source.medium != nil && v.Source.medium.Gone()
+}
 
 // Bad are the places of the source that cannot be read, as far as they were
 // asked for, and those that a map file calls unread.

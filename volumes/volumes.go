@@ -188,6 +188,9 @@ func (v *Volume) open() (FS, error) {
 		return fs, nil
 	case NTFS:
 		fs, err := ntfs.Open(v.Reader(), v.Size, ntfs.Options{})
+		if v.gone() {
+			err = ErrGone // what was read before is not the volume
+		}
 		if err != nil {
 			return nil, &VolumeError{Volume: v, Err: err}
 		}
