@@ -282,10 +282,10 @@ func (b *builder) volumes(set *volumes.Set) error {
 		}
 		for i, r := range append(roots, again...) {
 			w := b.start(r.Prefix)
-			if winpath.Letter(r.Prefix) == 0 && (i >= len(roots) || i == 0 && len(roots) > 1) {
+			if winpath.Letter(r.Prefix) == 0 && (i >= len(roots) || i == 0 && (len(roots) > 1 || v.Starts())) {
 				// What lies beside a Windows that was put into a folder (the
-				// Windows that came after it) is taken only when a rule
-				// names the volume.
+				// Windows that came after it), and what machines start from,
+				// is taken only when a rule names the volume.
 				w = b.Rules.NamedFiles(r.Prefix)
 			}
 			if err := b.volume(r, w); err != nil {

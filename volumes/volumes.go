@@ -234,6 +234,10 @@ func (v *Volume) open() (FS, error) {
 	return nil, err
 }
 
+// Starts says whether the volume is there for machines to start from, an EFI
+// system partition, and holds nothing of people.
+func (v *Volume) Starts() bool { return v.Partition != nil && v.Partition.Type == partition.TypeEFI }
+
 // Reader returns the bytes of the volume, nil for folders, for images in WIM
 // files and for volumes of dynamic disks that cannot be put together.
 // The bytes of a BitLocker volume are the encrypted ones until FS has unlocked it.

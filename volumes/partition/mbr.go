@@ -209,6 +209,6 @@ var mbrTypes = map[byte]string{
 	0xAF: "Apple HFS",
 	0xDE: "maker's tools",
 	0xE7: "Storage Spaces",
-	0xEF: "EFI system",
+	0xEF: TypeEFI,
 	0xFD: "Linux RAID",
 }

@@ -23,6 +23,7 @@ func GUIDString(g [16]byte) string {
 
 // Types that tell what becomes of a partition.
 const (
+	TypeEFI           = "EFI system"
 	TypeReserved      = "Microsoft reserved"
 	TypeLDMMetadata   = "dynamic disk metadata (LDM)"
 	TypeLDMData       = "dynamic disk (LDM)"
@@ -33,7 +34,7 @@ const (
 // gptTypes names the types that occur beside Windows (UEFI 5.3.3; Microsoft's
 // PARTITION_INFORMATION_GPT; the Discoverable Partitions Specification).
 var gptTypes = map[string]string{
-	"C12A7328-F81F-11D2-BA4B-00A0C93EC93B": "EFI system",
+	"C12A7328-F81F-11D2-BA4B-00A0C93EC93B": TypeEFI,
 	"024DEE41-33E7-11D3-9D69-0008C781F39F": "MBR inside GPT",
 	"E3C9E316-0B5C-4DB8-817D-F92DF00215AE": TypeReserved,
 	"EBD0A0A2-B9E5-4433-87C0-68B6B72699C7": "basic data",
