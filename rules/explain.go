@@ -1,7 +1,6 @@
 package rules
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
@@ -124,9 +123,5 @@ func (s *Set) Explain(kind Kind, ctx, node, leaf string, hasLeaf bool, o Object)
 
 // text is p as rules write it, in upper case.
 func (p *pattern) text() string {
-	node := strings.TrimSuffix(p.node, `\`)
-	if !p.hasLeaf {
-		return escape(node)
-	}
-	return fmt.Sprintf("%s [%s]", escape(node), escape(p.leaf))
+	return location{strings.TrimSuffix(p.node, `\`), p.leaf, p.hasLeaf}.text()
 }

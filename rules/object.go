@@ -89,10 +89,14 @@ func (l location) file() (location, bool) {
 
 // text is l as rules write it.
 func (l location) text() string {
-	if !l.hasLeaf {
-		return escape(l.node)
+	node := escape(l.node)
+	if strings.HasSuffix(node, ":") {
+		node += `\` // the root of a drive
 	}
-	return escape(l.node) + " [" + escape(l.leaf) + "]"
+	if !l.hasLeaf {
+		return node
+	}
+	return node + " [" + escape(l.leaf) + "]"
 }
 
 // plain is p as people write it.
