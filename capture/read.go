@@ -459,10 +459,14 @@ func (r *run) changed(o *store.Object, n int64) {
 
 // damage notes ranges of a content that cannot be read; off is their origin.
 func (r *run) damage(o *store.Object, off int64, bad badRanges) {
-	if len(bad.ranges) == 0 {
+	if bad.err == nil {
 		return
 	}
 	o.Outcome = store.Damaged
+	if len(bad.ranges) == 0 {
+		o.Reason = "all of it was read, but not all of it is right: " + bad.err.Error()
+		return
+	}
 	if o.Reason == "" {
 		o.Reason = "not all of it can be read: " + bad.err.Error()
 	}
@@ -477,6 +481,8 @@ func (r *run) damage(o *store.Object, off int64, bad badRanges) {
 	slices.SortFunc(o.Ranges, func(a, b store.Range) int { return cmp.Compare(a.Off, b.Off) })
 }
 
+// badRanges with an error and no range are those of a content that could be
+// read, and that is not what it was; nobody knows where.
 type badRanges struct {
 	ranges []store.Range
 	err    error // the first
@@ -491,6 +497,9 @@ func readBad(src io.ReaderAt, dst []byte, off, n int64) (bad badRanges) {
 	var try func(at, n int64)
 	try = func(at, n int64) {
 		k, err := src.ReadAt(dst[at-off:at-off+n], at)
+		if int64(k) == n && bad.err == nil && errors.Is(err, winfs.ErrDamaged) {
+			bad.err = err
+		}
 		if err == nil || int64(k) == n {
 			return
 		}
