@@ -1,4 +1,4 @@
-// Package winsec reads the security data of Windows: SIDs and self-relative
+// Package winsec reads and writes the security data of Windows: SIDs and self-relative
 // security descriptors as they stand in file systems and hives, and their
 // text forms. It looks no name up and decides no access.
 //
