@@ -121,11 +121,14 @@ func appsMachine() *MachineDisks {
 	}
 	anna := person("anna", func(root *hivegen.Key) {
 		root.At(`Software\Microsoft\OneDrive\Accounts\Personal`).Add(hivegen.SZ("UserFolder", `C:\Users\anna\OneDrive`), hivegen.SZ("UserEmail", "anna@example.com"))
+		root.At(`Software\Microsoft\Windows\CurrentVersion\Lxss\{5}`).Add(hivegen.SZ("BasePath", `\\?\D:\Linux\debian`))
+		root.At(`Control Panel\Desktop`).Add(hivegen.SZ("WallPaper", `D:\Backgrounds\hills.bmp`))
 	}, ntfsgen.Placeholder(`OneDrive\only online.bin`, 5_000_000))
 	berta := person("berta", func(root *hivegen.Key) {
 		setShellFolder(root, "Personal", `D:\Papers of berta`)
 		setShellFolder(root, "Desktop", `D:\OneDrive - Kontor\Desktop`)
 		root.At(`Software\Microsoft\OneDrive\Accounts\Business1`).Add(hivegen.SZ("UserFolder", `D:\OneDrive - Kontor`), hivegen.SZ("UserEmail", "berta@kontor.example"))
+		root.At(`Control Panel\Desktop`).Add(hivegen.SZ("Wallpaper", `C:\Windows\Web\Wallpaper\Windows\img0.jpg`))
 		general := root.At(`Software\Microsoft\Office\16.0\Common\General`)
 		general.Values = []hivegen.Value{hivegen.SZ("Signatures", "Unterschriften")}
 	})
@@ -492,6 +495,8 @@ Windows Subsystem for Linux
 + L\wsl\{2}\ext4.vhdx
 + HKCU\Software\Microsoft\Windows\CurrentVersion\Lxss\{1} [BasePath]
 + P\.wslconfig
++ D:\Linux\debian\ext4.vhdx
+- D:\Linux\debian\swap.vhdx
 - L\Temp\{3}\swap.vhdx
 - L\Packages\CanonicalGroupLimited.Ubuntu_79rhkp1fndgsc\TempState\a
 SAP GUI
@@ -545,11 +550,13 @@ Encryption keys
 - L\Microsoft\TokenBroker\Cache\a.tbres
 - L\Microsoft\OneAuth\accounts\a
 Wallpaper and themes
-+ HKCU\Control Panel\Desktop [Wallpaper]
++ HKCU\Control Panel\Desktop [TileWallpaper]
++ D:\Backgrounds\hills.bmp
 + HKCU\Control Panel\Colors [Background]
 + HKCU\Control Panel\Cursors [Arrow]
 + R\Microsoft\Windows\Themes\TranscodedWallpaper
 + L\Microsoft\Windows\Themes\Custom.theme
+- D:\Backgrounds\lake.bmp
 - R\Microsoft\Windows\Themes\CachedFiles\CachedImage_1920.jpg
 - HKCU\Control Panel\Desktop\PerMonitorSettings\X [DpiValue]
 Mouse
@@ -661,6 +668,9 @@ Outlook signatures
 Outlook data files of the user
 + D:\Papers of berta\Outlook Files\archive.pst
 - D:\Papers of berta\Outlook Files\archive.pst.tmp
+Wallpaper and themes
++ R\Microsoft\Windows\Themes\TranscodedWallpaper
+- C:\Windows\Web\Wallpaper\Windows\img0.jpg
 Remote Desktop
 + D:\Papers of berta\Default.rdp
 - L\Microsoft\Terminal Server Client\Cache\Cache0000.bin

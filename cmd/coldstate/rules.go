@@ -1,9 +1,11 @@
 package main
 
 import (
+	"bufio"
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/coldstate/coldstate/internal/pe"
@@ -14,8 +16,8 @@ import (
 )
 
 type rulesCmd struct {
-	List  rulesListCmd  `cmd:"" help:"Name the built-in rule sets."`
-	Show  rulesShowCmd  `cmd:"" help:"Print a built-in rule set, as an example for your own."`
+	List  rulesListCmd  `cmd:"" help:"Name the built-in rule sets and what each takes."`
+	Show  rulesShowCmd  `cmd:"" help:"Print a built-in rule set or a component of one, as an example for your own."`
 	Check rulesCheckCmd `cmd:"" help:"Say whether a MigXML file or a Config.xml can be used."`
 }
 
@@ -23,43 +25,121 @@ type rulesListCmd struct {
 	JSON bool `help:"Print JSON." name:"json"`
 }
 
-func (rulesListCmd) Help() string { return "Example:\n  coldstate rules list" }
+func (rulesListCmd) Help() string {
+	return "Each set with its components: the kind of data, the name by which a Config.xml\nor a table knows it, and what it takes.\n\nExample:\n  coldstate rules list"
+}
+
+// builtinSet is a built-in set as rules list shows it.
+type builtinSet struct {
+	Name       string             `json:"name"`
+	Default    bool               `json:"default"` // used when no rules are named
+	Components []builtinComponent `json:"components"`
+	doc        *migxml.Document
+}
+
+type builtinComponent struct {
+	Name string `json:"name"`
+	Kind string `json:"kind"`
+	// ID is what a Config.xml calls it.
+	ID    string `json:"id"`
+	Takes string `json:"takes"`
+	Lost  string `json:"will_not_survive,omitempty"`
+}
+
+// builtinSets reads the built-in sets.
+func builtinSets() ([]builtinSet, error) {
+	var sets []builtinSet
+	for _, name := range builtin.Names() {
+		data, err := builtin.File(name)
+		if err != nil {
+			return nil, err
+		}
+		doc, _, err := migxml.Parse("builtin:"+name, data)
+		if err != nil {
+			return nil, err
+		}
+		set := builtinSet{Name: name, Default: slices.Contains(builtin.Default(), name), doc: doc}
+		for _, c := range doc.Components {
+			about := c.About()
+			k := builtinComponent{Name: c.DisplayName, Kind: about.Kind, Takes: about.Takes, Lost: about.Lost}
+			if len(c.Roles) > 0 {
+				k.ID = doc.URLID + "/" + c.DisplayName + "/" + c.Roles[0].Role
+			}
+			set.Components = append(set.Components, k)
+		}
+		sets = append(sets, set)
+	}
+	return sets, nil
+}
 
 func (c *rulesListCmd) Run(a *app) error {
+	sets, err := builtinSets()
+	if err != nil {
+		return err
+	}
 	if c.JSON {
-		return json.NewEncoder(a.stdout).Encode(map[string]any{"names": builtin.Names(), "default": builtin.Default()})
+		return json.NewEncoder(a.stdout).Encode(map[string]any{"names": builtin.Names(), "default": builtin.Default(), "sets": sets})
 	}
-	inDefault := map[string]bool{}
-	for _, n := range builtin.Default() {
-		inDefault[n] = true
-	}
-	for _, n := range builtin.Names() {
+	w := bufio.NewWriter(a.stdout)
+	for i, s := range sets {
+		if i > 0 {
+			fmt.Fprintln(w)
+		}
 		note := ""
-		if !inDefault[n] {
-			note = "  (only by name: --rules builtin:" + n + ")"
+		if !s.Default {
+			note = "  (only when it is named: --rules builtin:" + s.Name + ")"
 		}
-		if _, err := fmt.Fprintf(a.stdout, "%s%s\n", n, note); err != nil {
-			return err
+		fmt.Fprintf(w, "%s%s\n", s.Name, note)
+		for _, k := range s.Components {
+			fmt.Fprintf(w, "  %-9s  %-33s  %s\n", k.Kind, k.Name, k.Takes)
 		}
 	}
-	return nil
+	return w.Flush()
 }
 
 type rulesShowCmd struct {
-	Name string `arg:"" help:"A name of rules list."`
+	Name string `arg:"" help:"A set or a component of rules list."`
 }
 
 func (rulesShowCmd) Help() string {
-	return "Example:\n  coldstate rules show documents > mine.xml"
+	return "Prints a set, or one component as a rule file of its own.\n\nExample:\n  coldstate rules show documents > mine.xml\n  coldstate rules show 'Google Chrome'"
 }
 
 func (c *rulesShowCmd) Run(a *app) error {
 	b, err := builtin.File(strings.TrimPrefix(c.Name, "builtin:"))
 	if err != nil {
-		return fail(statusUsage, err, "the built-in sets are "+strings.Join(builtin.Names(), ", "))
+		b, err = builtinComponentFile(c.Name)
+	}
+	if err != nil {
+		return fail(statusUsage, err, "the built-in sets are "+strings.Join(builtin.Names(), ", ")+"; rules list names their components")
 	}
 	_, err = a.stdout.Write(b)
 	return err
+}
+
+// builtinComponentFile is a rule file of one component of a built-in set.
+func builtinComponentFile(name string) ([]byte, error) {
+	sets, err := builtinSets()
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range sets {
+		for _, c := range s.doc.Components {
+			if !strings.EqualFold(c.DisplayName, name) {
+				continue
+			}
+			data, err := builtin.File(s.Name)
+			if err != nil {
+				return nil, err
+			}
+			lines := strings.SplitAfter(string(data), "\n")[c.Pos.Line-1:]
+			end := slices.IndexFunc(lines, func(l string) bool { return strings.TrimSpace(l) == "</component>" })
+			text := fmt.Sprintf("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<migration urlid=\"%s:%s\">\n%s</migration>\n",
+				s.doc.URLID, strings.ReplaceAll(strings.ToLower(c.DisplayName), " ", "-"), strings.Join(lines[:end+1], ""))
+			return []byte(text), nil
+		}
+	}
+	return nil, fmt.Errorf("there is no built-in rule set and no component %q", name)
 }
 
 type rulesCheckCmd struct {
