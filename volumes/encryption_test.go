@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -14,6 +16,7 @@ import (
 	"github.com/coldstate/coldstate/testimages/diskgen"
 	"github.com/coldstate/coldstate/testimages/lockgen"
 	"github.com/coldstate/coldstate/volumes/bitlocker"
+	"github.com/coldstate/coldstate/volumes/medium"
 )
 
 func lockedDisk(t *testing.T, kind string) string {
@@ -231,5 +234,65 @@ func TestLostMetadata(t *testing.T) {
 	var fe *bitlocker.FormatError
 	if !errors.Is(err, ErrLocked) || !errors.As(err, &fe) || v.Encryption != nil || !strings.Contains(err.Error(), "no copy of the metadata can be used") {
 		t.Errorf("%v, %+v", err, v.Encryption)
+	}
+}
+
+// Bad sectors of a disk are those of what is inside, and no others.
+func TestUnlockedFailingDisk(t *testing.T) {
+	name := lockedDisk(t, "suspended")
+	places := testimages.LockedVolume("suspended").Places
+	const start = 13631488 / 512
+	var bad []int64
+	r := rand.New(rand.NewPCG(5, 6))
+	for range 60 {
+		n := 64 + r.Int64N(32<<20/512-64)
+		own := n*512 >= places.Header && n*512 < places.Header+8192
+		for _, at := range places.Metadata {
+			own = own || n*512 >= at && n*512 < at+64<<10
+		}
+		if !own {
+			bad = append(bad, start+n)
+		}
+	}
+	slices.Sort(bad)
+	bad = slices.Compact(bad)
+	v, _, err := openBitLocker(t, name, Options{Medium: func(_ string, r io.ReaderAt, size int64, opt *medium.Options) io.ReaderAt {
+		opt.Sector = 512
+		return &testimages.Faulty{R: r, Size: size, Bad: bad, Short: true}
+	}})
+	if v.Kind != NTFS {
+		t.Fatalf("%s: %v", v.Kind, err)
+	}
+	disk, _ := testimages.Disk()
+	want := make([]byte, v.Size)
+	if _, err := disk.ReadAt(want, v.Offset); err != nil {
+		t.Fatal(err)
+	}
+	plain := v.Reader()
+	var got []int64
+	var try func(off, n int64)
+	try = func(off, n int64) {
+		b := make([]byte, n)
+		k, err := plain.ReadAt(b, off)
+		if !bytes.Equal(b[:k], want[off:off+int64(k)]) {
+			t.Fatalf("other bytes at %#x", off)
+		}
+		switch {
+		case int64(k) == n:
+		case n == 512:
+			got = append(got, (v.Offset+off)/512)
+			if !errors.Is(err, testimages.ErrSector) {
+				t.Errorf("%#x: %v", off, err)
+			}
+		default:
+			try(off, n/2)
+			try(off+n/2, n/2)
+		}
+	}
+	for off := int64(0); off < v.Size; off += 4 << 20 {
+		try(off, 4<<20)
+	}
+	if !slices.Equal(got, bad) {
+		t.Errorf("bad are %d, want %d", got, bad)
 	}
 }
