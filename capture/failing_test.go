@@ -238,7 +238,7 @@ func (l *layout) truth(bad []int64) *truth {
 		out := rs[:1]
 		for _, r := range rs[1:] {
 			switch last := &out[len(out)-1]; {
-			case r.Off == last.Off: // two sectors of one unit
+			case r.Off < last.Off+last.Len: // two sectors of one unit
 			case r.Off == last.Off+last.Len:
 				last.Len += r.Len
 			default:
