@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/coldstate/coldstate/testimages/ntfsgen"
 	"github.com/coldstate/coldstate/volumes/winfs"
 )
 
@@ -298,4 +299,53 @@ func entryBytes(e []winfs.Entry) []byte {
 		b = binary.LittleEndian.AppendUint32(b, uint32(x))
 	}
 	return b
+}
+
+// FuzzSDS reads $SDS and every descriptor it finds there.
+func FuzzSDS(f *testing.F) {
+	sds := func(entries ...[]byte) []byte {
+		var b []byte
+		for i, sd := range entries {
+			for len(b)%16 != 0 {
+				b = append(b, 0)
+			}
+			b = append(b, sdsEntry(uint32(0x100+i), int64(len(b)), sd)...)
+		}
+		return b
+	}
+	one := sds(testSD, testOwnSD)
+	f.Add(one)
+	copied := append(one, make([]byte, sdsBlock-len(one))...)
+	f.Add(append(copied, one...))
+	f.Add(sdsEntry(0x100, 0, nil))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		s := secure{stream: resident(b)}
+		s.ids, _ = readSDS(s.stream)
+		if len(s.ids) > len(b)/sdsHeader {
+			t.Fatalf("%d descriptors in %d bytes", len(s.ids), len(b))
+		}
+		for id := range s.ids {
+			if sd, err := s.read(id); err == nil && (len(sd) > maxDescriptor || sd == nil) {
+				t.Fatalf("id %d: %d bytes", id, len(sd))
+			}
+		}
+	})
+}
+
+// FuzzLogState reads the restart pages of a journal.
+func FuzzLogState(f *testing.F) {
+	f.Add([]byte("RSTR\x1e\x00\x09\x00"))
+	v := ntfsgen.Build(ntfsgen.Options{Log: ntfsgen.LogOpen})
+	log := v.File("$LogFile")
+	b := make([]byte, 2*logPage)
+	if _, err := v.ReadAt(b, log.Extents("")[0].Pos); err != nil {
+		f.Fatal(err)
+	}
+	f.Add(b)
+	f.Fuzz(func(t *testing.T, b []byte) {
+		state, version := logOf(b)
+		if state != winfs.LogClosed && state != winfs.LogOpen && state != winfs.LogUnreadable || state == winfs.LogUnreadable && version != "" {
+			t.Fatalf("%q, %q", state, version)
+		}
+	})
 }

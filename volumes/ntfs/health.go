@@ -98,9 +98,15 @@ const (
 
 // logState says how $LogFile was left, and its version.
 func (fs *FS) logState() (state, version string) {
+	// A read error behind the pages does not matter.
+	b, _ := fs.head("$LogFile", 2*maxLogPage)
+	return logOf(b)
+}
+
+// logOf is logState of the beginning of $LogFile.
+func logOf(b []byte) (state, version string) {
 	const unknown = winfs.LogUnreadable
-	b, err := fs.head("$LogFile", 2*maxLogPage)
-	if err != nil && len(b) < logPage || len(b) < logPage {
+	if len(b) < logPage {
 		return unknown, ""
 	}
 	if strings.Trim(string(b[:logPage]), "\xFF") == "" {
