@@ -3,6 +3,7 @@ package volumes
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/coldstate/coldstate/volumes/winfs"
 )
@@ -48,11 +49,15 @@ func (e *SourceError) Unwrap() error { return e.Err }
 // ContainerError says that a file is an image in a format that is not read.
 // It is an ErrUnsupported.
 type ContainerError struct {
-	Format string // "QCOW2 image"
+	Format string // "QCOW2 image that is encrypted with AES"
 }
 
 func (e *ContainerError) Error() string {
-	return "is a " + e.Format + ", which cannot be read yet"
+	article := "a "
+	if strings.HasPrefix(e.Format, "E") || strings.HasPrefix(e.Format, "L") || strings.HasPrefix(e.Format, "A") || strings.HasPrefix(e.Format, "xz") {
+		article = "an " // E01, L01, AFF
+	}
+	return "is " + article + e.Format + ", which cannot be read yet"
 }
 
 func (e *ContainerError) Is(target error) bool { return target == ErrUnsupported }

@@ -97,11 +97,7 @@ func imageSource(path string, opt image.Options, sopt sourceOptions) (*Source, i
 // imageError makes a SourceError of an error of image.Open.
 func imageError(path string, err error) error {
 	if no, ok := errors.AsType[*image.UnsupportedError](err); ok {
-		format := no.Format + " image"
-		if no.Feature != "" {
-			format = "kind of " + no.Format + " image (those " + no.Feature + ")"
-		}
-		e := &SourceError{Path: path, Err: &ContainerError{Format: format}, Hint: no.Hint}
+		e := &SourceError{Path: path, Err: &ContainerError{Format: no.What()}, Hint: no.Hint}
 		if no.Path != path {
 			e.Err = fmt.Errorf("it stands on %s, which %w", no.Path, e.Err)
 		}

@@ -47,11 +47,15 @@ type UnsupportedError struct {
 }
 
 func (e *UnsupportedError) Error() string {
-	s := fmt.Sprintf("%s: %s images", e.Path, e.Format)
-	if e.Feature != "" {
-		s += " " + e.Feature
+	return fmt.Sprintf("%s: %s cannot be read", e.Path, e.What())
+}
+
+// What names the kind of image: "QCOW2 image that is encrypted with LUKS".
+func (e *UnsupportedError) What() string {
+	if e.Feature == "" {
+		return e.Format + " image"
 	}
-	return s + " are not supported"
+	return e.Format + " image " + e.Feature
 }
 
 func (e *UnsupportedError) Is(target error) bool { return target == ErrUnsupported }

@@ -363,19 +363,19 @@ func TestUnsupported(t *testing.T) {
 		data []byte
 		want string
 	}{
-		{"QCOW", at(qcow, 4, 0, 0, 0, 1), "QCOW2 images of version 1 are not supported"},
-		{"AES", qcowSpec{disk: disk, has: few, crypt: 1}.build(), "QCOW2 images that are encrypted with AES"},
-		{"LUKS", qcowSpec{disk: disk, has: few, crypt: 2}.build(), "QCOW2 images that are encrypted with LUKS"},
+		{"QCOW", at(qcow, 4, 0, 0, 0, 1), "x: QCOW2 image of version 1 cannot be read"},
+		{"AES", qcowSpec{disk: disk, has: few, crypt: 1}.build(), "QCOW2 image that is encrypted with AES"},
+		{"LUKS", qcowSpec{disk: disk, has: few, crypt: 2}.build(), "QCOW2 image that is encrypted with LUKS"},
 		{"external data", qcowSpec{disk: disk, has: few, incompatible: 4}.build(), "with an external data file"},
 		{"unknown feature", qcowSpec{disk: disk, has: few, incompatible: 1 << 40}.build(), "with the feature bit 40"},
 		{"network", qcowSpec{disk: disk, has: few, backing: "nbd://host/x"}.build(), "whose backing file is not a file beside it (nbd://host/x)"},
 		{"json", qcowSpec{disk: disk, has: few, backing: `json:{"driver":"raw"}`}.build(), "whose backing file is not a file beside it"},
 		{"backing format", qcowSpec{disk: disk, has: few, backing: "p", backingFmt: "bochs"}.build(), "whose backing file has the format bochs"},
-		{"VMDK of version 4", at(vmdkSpec{disk: disk, has: few}.build(), 4, 4), "VMDK images of version 4"},
+		{"VMDK of version 4", at(vmdkSpec{disk: disk, has: few}.build(), 4, 4), "VMDK image of version 4"},
 		{"SESPARSE", fmt.Appendf(nil, descriptorText, "2", "ffffffff", "seSparse", "", "RW 8 SESPARSE \"x\"\n"), "with extents of the kind SESPARSE"},
 		{"VDI differencing", at(vdiImage(disk, 4096, all), 76, 4), "{" + idText(0xAB) + "}"},
-		{"Ex01", []byte("EVF2\x0D\x0A\x81\x00"), "Ex01 images are not supported"},
-		{"L01", []byte("LVF\x09\x0D\x0A\xFF\x00"), "L01 images are not supported"},
+		{"Ex01", []byte("EVF2\x0D\x0A\x81\x00"), "Ex01 image cannot be read"},
+		{"L01", []byte("LVF\x09\x0D\x0A\xFF\x00"), "L01 image cannot be read"},
 		{"E01, not the first", at(ewfSpec{disk: disk}.build("x")["x.E01"], 9, 3), "of which only segment 3 is given"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -78,9 +78,9 @@ func openQCOW(o *opener, f *file) (*disk, error) {
 	switch crypt := be.Uint32(h[32:]); crypt {
 	case 0:
 	case 1:
-		return nil, no("that are encrypted with AES", convertHint(f.name))
+		return nil, no("that is encrypted with AES", convertHint(f.name))
 	case 2:
-		return nil, no("that are encrypted with LUKS", "convert it with `qemu-img convert --object secret,id=k,data=PASSWORD --image-opts driver=qcow2,encrypt.key-secret=k,file.filename="+f.name+" -O raw disk.img` and give disk.img")
+		return nil, no("that is encrypted with LUKS", "convert it with `qemu-img convert --object secret,id=k,data=PASSWORD --image-opts driver=qcow2,encrypt.key-secret=k,file.filename="+f.name+" -O raw disk.img` and give disk.img")
 	default:
 		return nil, no(fmt.Sprintf("with the encryption %d", crypt), convertHint(f.name))
 	}

@@ -41,7 +41,7 @@ func openVDI(_ *opener, f *file) (*disk, error) {
 		d.variant = "fixed"
 	default:
 		// The name of the parent is in the files of VirtualBox, not here.
-		return nil, &UnsupportedError{Path: f.name, Format: "VDI", Feature: "that hold the changes of another one ({" + guid(h[440:456]) + "})", Hint: fmt.Sprintf("make one whole image with `VBoxManage clonemedium %s disk.vdi` and give it", f.name)}
+		return nil, &UnsupportedError{Path: f.name, Format: "VDI", Feature: "that holds the changes of another one ({" + guid(h[440:456]) + "})", Hint: fmt.Sprintf("make one whole image with `VBoxManage clonemedium %s disk.vdi` and give it", f.name)}
 	}
 	v := &vdi{f: f, table: u32(340), data: u32(344), block: u32(376), extra: u32(380), count: u32(384)}
 	if !isPowerOfTwo(v.block, 4096, 256<<20) || v.extra > v.block {

@@ -60,20 +60,19 @@ func openVMDK(o *opener, f *file) (*disk, error) {
 		return nil, err
 	}
 	d.layout, d.size = s, s.size
-	if s.text == nil {
+	// Pieces of a split disk have no descriptor inside, or room for one.
+	t := parseVMDK(s.text)
+	if t.values["createtype"] == "" {
 		if name := vmdkWhole(f.name); name != "" {
 			if h, err := o.open(name); err == nil {
 				h.Close()
-				return nil, &UnsupportedError{Path: f.name, Format: "VMDK", Feature: "that are one piece of a disk", Hint: "give the whole disk: " + name}
+				return nil, &UnsupportedError{Path: f.name, Format: "VMDK", Feature: "that is one piece of a disk", Hint: "give the whole disk: " + name}
 			}
 		}
 		d.problem("it has no descriptor: when it is one piece of a disk in several files, give the file that names them")
 		return d, nil
 	}
-	t := parseVMDK(s.text)
-	if t.values["createtype"] != "" {
-		d.variant = t.values["createtype"]
-	}
+	d.variant = t.values["createtype"]
 	return d, o.vmdkParent(f, d, t)
 }
 
