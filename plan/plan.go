@@ -324,7 +324,11 @@ func (b *builder) volume(v Volume, w *rules.Walk) error {
 		// A volume that no rule names, and that holds no file system of
 		// Windows (EFI, reserved, Linux), is nobody's loss.
 		if w != nil && winpath.Letter(v.Prefix+`\`) != 0 {
-			b.refuse(Refused{Path: v.Path(""), Kind: Folder, Outcome: Unreadable, Reason: err.Error()})
+			outcome := Unreadable
+			if errors.Is(err, volumes.ErrUnsupported) {
+				outcome = Unsupported
+			}
+			b.refuse(Refused{Path: v.Path(""), Kind: Folder, Outcome: outcome, Reason: err.Error()})
 		}
 		return nil
 	}
