@@ -113,6 +113,10 @@ func TestSets(t *testing.T) {
 			ctxs := []rules.Context{{Name: "System", Env: machine, Probe: drives{}}, ann}
 			if name == "documents" {
 				ctxs = append(ctxs, person("dora"))
+			} else if name == "anywhere" {
+				eve := person("eve")
+				eve.Env.(vars)["CSIDL_PROFILE"] = `D:\Profiles\eve`
+				ctxs = append(ctxs, eve)
 			} else if name == "browsers" {
 				ctxs = append(ctxs, person("bob"))
 			}
