@@ -6,8 +6,8 @@
 //
 //	  bytes -> meaning          formats; each knows only its own
 //	volumes/        disk, image or folder -> file systems with Windows metadata
-//	                winfs/ the vocabulary; image/ container files; partition/
-//	                tables; ldm/ dynamic disks; bitlocker/ encrypted volumes;
+//	                winfs/ the vocabulary; image/ container files; medium/
+//	                failing disks; partition/ tables; ldm/ dynamic disks; bitlocker/ encrypted volumes;
 //	                ntfs/, fat/ and wim/ file systems
 //	hive/           registry files -> keys and values
 //	migxml/         rule files -> syntax trees with positions
