@@ -168,14 +168,20 @@ type asker struct {
 	a        *app
 	declined map[string]bool
 	given    []bitlocker.Secret
+	tried    map[*volumes.Volume]int // of those given
 }
 
 // ask is volumes.Options.Ask.
 func (k *asker) ask(v *volumes.Volume, locked error) (bitlocker.Secret, bool) {
 	var none bitlocker.Secret
 	name := fmt.Sprintf("%s:%d", v.Source.Path, v.Offset)
-	if k.declined[name] || k.a.ctx.Err() != nil {
+	if k.declined[name] || k.a.ctx.Err() != nil || !opensByHand(locked) {
 		return none, false
+	}
+	// A source may be opened more than once: nothing is asked for twice.
+	if n := k.tried[v]; n < len(k.given) {
+		k.tried[v]++
+		return k.given[n], true
 	}
 	tty, err := openTerminal()
 	if err != nil {
@@ -194,10 +200,19 @@ func (k *asker) ask(v *volumes.Volume, locked error) (bitlocker.Secret, bool) {
 		s, err := secretOf(text)
 		if err == nil {
 			k.given = append(k.given, s)
+			k.tried[v] = len(k.given)
 			return s, true
 		}
 		fmt.Fprintf(tty.out, "%s.\n", printable(err.Error()))
 	}
+}
+
+// opensByHand says whether a volume has a protector that a person can open.
+func opensByHand(locked error) bool {
+	le, ok := errors.AsType[*bitlocker.LockedError](locked)
+	return ok && slices.ContainsFunc(le.Protectors, func(p bitlocker.Protector) bool {
+		return p.Kind == bitlocker.RecoveryPassword || p.Kind == bitlocker.Password || p.Kind == bitlocker.ExternalKey
+	})
 }
 
 // unlockOptions completes the options of a set of sources with the keys that a
@@ -208,9 +223,9 @@ func (a *app) unlockOptions(f *unlockFlags, opt *volumes.Options, ask bool) erro
 		return err
 	}
 	if a.asker == nil {
-		a.asker = &asker{a: a, declined: map[string]bool{}}
+		a.asker = &asker{a: a, declined: map[string]bool{}, tried: map[*volumes.Volume]int{}}
 	}
-	opt.Unlock = append(list, a.asker.given...)
+	opt.Unlock = list
 	if stderr, ok := a.stderr.(*os.File); ask && ok && stderr == os.Stderr && isTerminal(os.Stdin) {
 		opt.Ask = a.asker.ask
 	}
