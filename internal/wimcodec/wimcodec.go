@@ -31,8 +31,8 @@ func LZX(dst, src []byte) (err error) {
 	// The decoder panics on some damaged chunks. Its panics are slice bounds
 	// and nil pointers, which leave nothing behind but the chunk.
 	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("%w: LZX: %v", ErrData, p)
+		if recover() != nil {
+			err = fmt.Errorf("%w: LZX: a code or a match that cannot be", ErrData)
 		}
 	}()
 	r, err := lzx.NewReader(bytes.NewReader(src), len(dst))

@@ -187,12 +187,17 @@ func (s *resource) chunks(d *decoder, p []byte, c, count int64) (int, error) {
 			err = d.xpress.Decode(out, in)
 		}
 		if err != nil {
-			return n, s.bad(c+k, at+ends[k], fmt.Errorf("%w: %w", winfs.ErrDamaged, err))
+			return n, s.bad(c+k, at+ends[k], damaged{err})
 		}
 		n += len(out)
 	}
 	return n, nil
 }
+
+// damaged is an error of a decoder as a winfs.ErrDamaged.
+type damaged struct{ error }
+
+func (e damaged) Unwrap() []error { return []error{winfs.ErrDamaged, e.error} }
 
 // ends returns where chunks from c on begin, and where the last of them ends,
 // counted from the end of the table: count of them, or fewer when the table is
