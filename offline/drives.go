@@ -114,11 +114,12 @@ func (s *System) findDrives(opt Options) {
 	s.mountedDevices()
 	if opt.Replace {
 		found := s.Drives
-		s.Drives, s.Missing = s.Drives[:1:1], nil
+		s.Drives = s.Drives[:1:1]
 		for _, p := range opt.Places {
 			s.place(p, system)
 		}
 		for _, d := range found[1:] {
+			s.Missing = append(s.Missing, d.Letter) // unless the mappings have it
 			if now, ok := s.drive(d.Letter); !ok || now.Volume != d.Volume {
 				s.problem(s.Dir, "drive %c: is volume %d by its %s, but the mappings of offline.xml replace all drives and do not say so", d.Letter, d.Volume.Number, d.How)
 			}
@@ -135,9 +136,31 @@ func (s *System) findDrives(opt Options) {
 	s.Missing = slices.DeleteFunc(s.Missing, func(letter byte) bool { _, ok := s.drive(letter); return ok })
 	slices.Sort(s.Missing)
 	s.Missing = slices.Compact(s.Missing)
+	s.checkNames(system)
 	s.sortMounts()
-	if !opt.Replace {
-		s.findMounts()
+	s.findMounts(opt.Replace)
+}
+
+// checkNames tells of places that are two drives, and sets Conflict when one
+// of them is the drive of the installation itself.
+func (s *System) checkNames(system Drive) {
+	for i, d := range s.Drives {
+		for _, o := range s.Drives[:i] {
+			if o.Volume != d.Volume || !wstr.EqualFold(o.Base, d.Base) {
+				continue
+			}
+			other := d
+			if d.Letter == system.Letter {
+				other = o
+			}
+			if other != d || o.Letter == system.Letter {
+				s.Conflict = fmt.Sprintf("drive %c: is %s, as %s says; but that is the drive of this Windows, which calls it %c:", other.Letter, whereabouts(d.Volume, d.Base), other.How, system.Letter)
+				s.problem(s.Dir, "%s", s.Conflict)
+				continue
+			}
+			s.problem(s.Dir, "the drives %c: (%s) and %c: (%s) are both %s: each file of it is taken once, by the letter that a rule names; what no rule names by its letter is taken as %s",
+				o.Letter, o.How, d.Letter, d.How, whereabouts(d.Volume, d.Base), s.Path(d.Volume, d.Base))
+		}
 	}
 }
 

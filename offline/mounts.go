@@ -93,8 +93,9 @@ func volumeName(target string) (string, bool) {
 }
 
 // findMounts fills Mounts and MissingMounts from the folders on the volumes
-// that have a name so far, and then on those that got one by it.
-func (s *System) findMounts() {
+// that have a name so far, and then on those that got one by it. When the
+// mappings replace what is found, a volume that they leave out is missing.
+func (s *System) findMounts(replace bool) {
 	var walk []*volumes.Volume
 	for _, v := range s.set.Volumes {
 		if winpath.Letter(s.Path(v, "")) != 0 {
@@ -122,7 +123,7 @@ func (s *System) findMounts() {
 				continue // outside of a drive of this Windows, or said by a person
 			}
 			to := s.volumeByName(p.target)
-			if to == nil {
+			if to == nil || replace && winpath.Letter(s.Path(to, "")) == 0 {
 				s.MissingMounts = append(s.MissingMounts, path)
 				continue
 			}

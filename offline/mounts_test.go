@@ -192,9 +192,9 @@ func TestPlaces(t *testing.T) {
 		{"a folder as drive", Options{Places: []Place{{Path: `X:\`, Volume: v(2), Base: "folder", How: "--map"}}, Map: map[byte]int{'Y': 6}},
 			"", "", `C:\Lost`, nil},
 		{"instead of what is found", Options{Replace: true, Places: []Place{{Path: `C:\`, Volume: v(1), How: "offline.xml"}, {Path: `F:\`, Volume: v(3), How: "offline.xml"}, {Path: `C:\Data`, Volume: v(2), How: "offline.xml"}, {Path: `G:\`, How: "offline.xml"}, {Path: `C:\Gone`, How: "offline.xml"}}},
-			"C=1 SystemRoot; F=3 offline.xml", `C:\Data=2`, `G C:\Gone`, []string{"drive D: is volume 3 by its partition GUID, but the mappings of offline.xml replace all drives"}},
+			"C=1 SystemRoot; F=3 offline.xml", `C:\D=3, C:\Data=2, C:\Data\loop=2`, `DG C:\Data\Nested C:\Gone C:\Lost C:\Mount\by name C:\Mount\by signature C:\Zoo\Nested`, []string{"drive D: is volume 3 by its partition GUID, but the mappings of offline.xml replace all drives"}},
 		{"the system drive elsewhere", Options{Replace: true, Places: []Place{{Path: `C:\`, Volume: v(3), Base: "x", How: "offline.xml"}, {Path: `D:\`, Volume: v(3), How: "offline.xml"}}},
-			"C=1 SystemRoot; D=3 offline.xml", ``, ``, []string{`on volume 1; that it is 3:\x, as offline.xml says, is ignored`}},
+			"C=1 SystemRoot; D=3 offline.xml", `C:\D=3`, `C:\Data C:\Lost C:\Mount\by name C:\Mount\by signature C:\Zoo\Nested`, []string{`on volume 1; that it is 3:\x, as offline.xml says, is ignored`}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			systems, _, err := Find(set, tt.opt)

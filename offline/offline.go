@@ -109,6 +109,9 @@ type System struct {
 	MissingMounts []string
 
 	Problems []Problem
+	// Conflict says why the drives cannot be what a person says they are, ""
+	// when they can: nothing shall be read then.
+	Conflict string
 
 	set *volumes.Set
 	own *Env // what Windows itself expands in registry values

@@ -254,6 +254,7 @@ func TestDrives(t *testing.T) {
 		want     string
 		missing  string
 		problems []string
+		conflict string
 	}{
 		{
 			name: "unmatched system volume", on: 2, m: eleven(),
@@ -278,6 +279,21 @@ func TestDrives(t *testing.T) {
 			name: "map overrides", on: 2, opt: Options{Map: map[byte]int{'D': 3, 'C': 4, 'X': 4}},
 			m:    eleven().mounted(hivegen.B(`\DosDevices\D:`, gpt(guid(0x40))), hivegen.B(`\DosDevices\X:`, gpt(guid(0x99)))),
 			want: `C=2 SystemRoot, D=3 --map, X=4 --map`, problems: []string{"on volume 2; that it is volume 4, as --map says, is ignored"},
+		}, {
+			name: "two letters for one volume", on: 2, opt: Options{Map: map[byte]int{'A': 4}},
+			m:        eleven().mounted(hivegen.B(`\DosDevices\D:`, gpt(guid(0x40))), hivegen.B(`\DosDevices\E:`, gpt(guid(0x10))), hivegen.B(`\DosDevices\F:`, gpt(guid(0x10)))),
+			want:     `A=4 --map, C=2 SystemRoot, D=4 partition GUID, E=3 partition GUID, F=3 partition GUID`,
+			problems: []string{"the drives A: (--map) and D: (partition GUID) are both volume 4", "the drives E: (partition GUID) and F: (partition GUID) are both volume 3"},
+		}, {
+			name: "the mappings leave drives out", on: 2,
+			opt:  Options{Replace: true, Places: []Place{{Path: `D:\`, Volume: set.Volumes[2], How: "offline.xml"}}},
+			m:    eleven().mounted(hivegen.B(`\DosDevices\D:`, gpt(guid(0x40))), hivegen.B(`\DosDevices\E:`, gpt(guid(0x10))), hivegen.B(`\DosDevices\F:`, gpt(guid(0x77)))),
+			want: `C=2 SystemRoot, D=3 offline.xml`, missing: "EF",
+			problems: []string{"drive D: is volume 4", "drive E: is volume 3"},
+		}, {
+			name: "the drive of the Windows under another letter", on: 2, opt: Options{Map: map[byte]int{'D': 2}}, conflict: "drive D: is volume 2, as --map says; but that is the drive of this Windows, which calls it C:",
+			m:    eleven(),
+			want: `C=2 SystemRoot, D=2 --map`, problems: []string{"drive D: is volume 2"},
 		}, {
 			name: "no SystemRoot: letter by MountedDevices", on: 4,
 			m:    newMachine().current(hivegen.SZ("CurrentBuildNumber", "7601")).mounted(hivegen.B(`\DosDevices\E:`, gpt(guid(0x40)))),
@@ -317,6 +333,9 @@ func TestDrives(t *testing.T) {
 			}
 			if string(s.Missing) != tt.missing {
 				t.Errorf("missing %q, want %q", s.Missing, tt.missing)
+			}
+			if s.Conflict != tt.conflict {
+				t.Errorf("conflict %q, want %q", s.Conflict, tt.conflict)
 			}
 			checkProblems(t, s.Problems, tt.problems)
 		})
