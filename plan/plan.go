@@ -212,7 +212,8 @@ func Build(ctx context.Context, sys *offline.System, set *volumes.Set, users []*
 	if p.Rules, p.Warnings, err = rules.Compile(docs, ctxs, opt.Rules); err != nil {
 		return nil, err
 	}
-	b := &builder{Plan: p, ctx: ctx, opt: opt, profiles: map[string]int16{}, met: map[string]bool{}, bias: bias(sys)}
+	b := &builder{Plan: p, ctx: ctx, opt: opt, profiles: map[string]int16{}, met: map[string]bool{}, bias: bias(sys),
+		claims: map[*volumes.Volume]map[volumes.Entry]bool{}}
 	for _, m := range sys.Mounts {
 		b.placed = b.placed || !hasVolumeName(m.How)
 	}
@@ -240,8 +241,9 @@ type builder struct {
 	seen     int64
 	names    []string // folders on the way to the current one
 	// claimed are the entries of the volume at hand whose content is planned,
-	// nil when the volume is walked once.
+	// nil when the volume is walked once; claims are those of all volumes.
 	claimed map[volumes.Entry]bool
+	claims  map[*volumes.Volume]map[volumes.Entry]bool
 	// placed says that a person named folders in which volumes are mounted,
 	// which may be plain folders on the disk.
 	placed bool
@@ -249,46 +251,86 @@ type builder struct {
 	bias   time.Duration   // of the source's local time
 }
 
+// name is one name of a volume, or of a folder of it that is a drive.
+type name struct {
+	Volume
+	// spelled: only rules that spell it out reach what it names. The others
+	// do under another name.
+	spelled bool
+}
+
+// names lists the names of v in the order in which they are walked: what was
+// taken under one is not taken under a later one. own is what rules that spell
+// out no name reach it by; of several that are spelled out the own one comes
+// last, so that a drive that a rule names keeps its letter, but the drive of
+// the installation, which is in all its paths, comes first.
+func (b *builder) nameList(v *volumes.Volume) []name {
+	prefix := b.System.VolumePrefix(v)
+	numbered := winpath.Letter(prefix) == 0
+	number := strconv.Itoa(v.Number) + ":"
+	var own, spelled, last []name
+	known := func(base string) bool {
+		return slices.ContainsFunc(own, func(n name) bool { return wstr.EqualFold(n.Base, base) })
+	}
+	for _, d := range b.System.Drives {
+		letter := string(rune(d.Letter)) + ":"
+		if d.Volume != v || letter == prefix {
+			continue
+		}
+		// A volume without a name of its own may have folders that are drives.
+		n := name{Volume{Volume: v, Prefix: letter, Base: d.Base}, !numbered || known(d.Base)}
+		if n.spelled {
+			spelled = append(spelled, n)
+		} else {
+			own = append(own, n)
+		}
+	}
+	for _, m := range b.System.Mounts {
+		n := name{Volume{Volume: v, Prefix: m.Path, Base: m.Base}, true}
+		switch {
+		case m.Volume != v || m.Base == "" && wstr.EqualFold(m.Path, prefix):
+		case m.Base != "" && winpath.Letter(b.System.Path(v, m.Base)) != 0 && wstr.EqualFold(b.System.Path(v, m.Base), m.Path):
+			n.spelled = false
+			own = append(own, n)
+		case b.start(m.Path).Named():
+			last = append(last, n)
+		}
+	}
+	if !numbered {
+		last = append(last, name{Volume{Volume: v, Prefix: number}, true})
+	}
+	// What lies beside a Windows that was put into a folder (the Windows that
+	// came after it), and what machines start from, is taken only when a rule
+	// names the volume.
+	all := name{Volume{Volume: v, Prefix: prefix}, numbered && (len(own) > 0 || v.Starts())}
+	if prefix == b.System.Dir[:2] {
+		return slices.Concat([]name{all}, spelled, own, last)
+	}
+	return slices.Concat(spelled, own, []name{all}, last)
+}
+
 func (b *builder) volumes(set *volumes.Set) error {
 	for _, v := range set.Volumes {
-		// A volume has one name: its drive letter, else the first folder in
-		// which it is mounted, else its number. Beside it there are the
-		// letters of folders of it that are drives to this Windows.
-		prefix := b.System.VolumePrefix(v)
-		roots := []Volume{{Volume: v, Prefix: prefix}}
-		for _, d := range b.System.Drives {
-			if d.Volume == v && d.Base != "" {
-				roots = append(roots, Volume{Volume: v, Prefix: string(rune(d.Letter)) + ":", Base: d.Base})
+		var walks []*rules.Walk
+		var names []name
+		for _, n := range b.nameList(v) {
+			w := b.start(n.Prefix)
+			// Below a folder, rules that begin with a wildcard are obeyed by
+			// whoever names the folder.
+			if n.spelled && len(n.Names()) == 0 {
+				if w = b.Rules.NamedFiles(n.Prefix); w == nil {
+					continue
+				}
 			}
-		}
-		// Under its other names it is walked when a rule spells them out, for
-		// what was not taken before.
-		var again []Volume
-		for _, m := range b.System.Mounts {
-			switch {
-			case m.Volume != v || m.Base == "" && wstr.EqualFold(m.Path, prefix):
-			case m.Base != "" && winpath.Letter(b.System.Path(v, m.Base)) != 0 && wstr.EqualFold(b.System.Path(v, m.Base), m.Path):
-				roots = append(roots, Volume{Volume: v, Prefix: m.Path, Base: m.Base})
-			case b.start(m.Path).Named():
-				again = append(again, Volume{Volume: v, Prefix: m.Path, Base: m.Base})
-			}
-		}
-		if number := strconv.Itoa(v.Number) + ":"; len(prefix) > 2 && b.Rules.Files(number).Named() {
-			again = append(again, Volume{Volume: v, Prefix: number})
+			names, walks = append(names, n), append(walks, w)
 		}
 		b.claimed = nil
-		if len(again) > 0 {
+		if len(names) > 1 || slices.ContainsFunc(b.System.Mounts, func(m offline.Mount) bool { return m.Volume == v }) {
 			b.claimed = map[volumes.Entry]bool{}
+			b.claims[v] = b.claimed
 		}
-		for i, r := range append(roots, again...) {
-			w := b.start(r.Prefix)
-			if winpath.Letter(r.Prefix) == 0 && (i >= len(roots) || i == 0 && (len(roots) > 1 || v.Starts())) {
-				// What lies beside a Windows that was put into a folder (the
-				// Windows that came after it), and what machines start from,
-				// is taken only when a rule names the volume.
-				w = b.Rules.NamedFiles(r.Prefix)
-			}
-			if err := b.volume(r, w); err != nil {
+		for i, n := range names {
+			if err := b.volume(n.Volume, walks[i]); err != nil {
 				return err
 			}
 		}
@@ -408,9 +450,14 @@ func (v *volumeWalk) folder(dir volumes.Entry, w *rules.Walk, owner int16, depth
 			owner = o
 		}
 	}
-	if d := w.Self(); d.Take && (depth == 0 || v.claim(dir)) {
-		v.add(dir, Folder, d, owner)
-		v.streams(dir, "", d, owner)
+	if d := w.Self(); d.Take {
+		first := v.claim(dir)
+		if first || depth == 0 {
+			v.add(dir, Folder, d, owner)
+		}
+		if first {
+			v.streams(dir, "", d, owner)
+		}
 	}
 	children, err := v.fs.Children(dir)
 	if err != nil {
@@ -464,7 +511,7 @@ func (v *volumeWalk) folder(dir volumes.Entry, w *rules.Walk, owner int16, depth
 			}
 		}
 		if winfs.IsNameSurrogate(info.Reparse) {
-			if d := cw.Self(); d.Take {
+			if d := cw.Self(); d.Take && v.claim(e) {
 				v.add(e, Link, d, owner)
 				if info.Streams > 0 {
 					v.streams(e, name, d, owner)

@@ -286,10 +286,18 @@ func (p *probe) Drives(kind string) []string {
 		return nil
 	}
 	var out []string
+	seen := map[string]bool{}
 	for _, d := range p.sys.Drives {
-		if d.Volume != nil {
-			out = append(out, string(rune(d.Letter))+":")
+		// A volume with two letters is one drive, and so is one of which a
+		// folder is another drive.
+		letter := string(rune(d.Letter)) + ":"
+		prefix := p.sys.VolumePrefix(d.Volume)
+		at := fmt.Sprintf("%s%s", prefix, wstr.Upper(d.Base))
+		if winpath.Letter(prefix) != 0 && prefix != letter || seen[at] {
+			continue
 		}
+		seen[at] = true
+		out = append(out, letter)
 	}
 	return out
 }
