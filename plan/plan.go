@@ -62,9 +62,9 @@ type Plan struct {
 	// Refused are objects in scope that have their outcome already: what
 	// could not be listed, what policy forbids, volumes that are missing.
 	Refused []Refused
-	// LinksOnly are folders in scope in which a volume is mounted that is not
-	// among the sources, and that no rule spells out: they are links without
-	// what is behind them.
+	// LinksOnly are places whose volume is not among the sources and that only
+	// rules reach which begin with a wildcard: drives, `E:\`, and folders in
+	// which a volume is mounted, which are links without what is behind them.
 	LinksOnly []string
 	// Membership is who shall be in which local groups of the destination.
 	Membership *Membership
@@ -585,16 +585,43 @@ func (v *volumeWalk) add(e volumes.Entry, kind Kind, d rules.Decision, owner int
 
 func (b *builder) refuse(r Refused) { b.Refused = append(b.Refused, r) }
 
-// missing notes drive letters that this Windows knew, that a rule names, and
-// that no volume answers.
+// missing notes drive letters that a rule spells out, itself or by a variable,
+// and that no volume answers; profiles of users that are on such a drive; and
+// folders in which such a volume is mounted.
 func (b *builder) missing() {
-	for _, letter := range b.System.Missing {
-		vol := string(rune(letter)) + ":"
-		if b.Rules.Files(vol) == nil {
+	for letter := byte('A'); letter <= 'Z'; letter++ {
+		if slices.ContainsFunc(b.System.Drives, func(d offline.Drive) bool { return d.Letter == letter }) {
 			continue
 		}
+		vol := string(rune(letter)) + ":"
+		known := slices.Contains(b.System.Missing, letter)
+		switch w := b.Rules.Files(vol); {
+		case !w.Named():
+			// Rules that begin with a wildcard are about whatever is there.
+			if w != nil && known {
+				b.LinksOnly = append(b.LinksOnly, vol+`\`)
+			}
+			continue
+		}
+		what := "which nothing on the sources answers, and which is no fixed disk of this Windows"
+		if known {
+			what = "which this Windows had on a disk that is not among the sources"
+		}
 		b.refuse(Refused{Path: vol + `\`, Kind: Folder, Outcome: VolumeMissing,
-			Reason: fmt.Sprintf("a rule names drive %s, which this Windows had on a disk that is not among the sources: give that disk as well, or name its volume with --map %c=NUMBER", vol, letter)})
+			Reason: fmt.Sprintf(`%s names drive %s, %s: give that disk as well, name its volume with --map %c=NUMBER, or leave it out with --exclude '%s\* [*]'`, b.whoNames(vol), vol, what, letter, vol)})
+	}
+	told := map[string]bool{}
+	for _, c := range b.Contexts {
+		var lost *offline.VolumeMissingError
+		if c.User == nil || c.User.Dir == "" || told[wstr.Upper(c.User.Dir)] {
+			continue
+		}
+		if _, _, err := b.System.Locate(c.User.Dir); errors.As(err, &lost) {
+			told[wstr.Upper(c.User.Dir)] = true
+			b.refuse(Refused{Path: c.User.Dir, Kind: Folder, Outcome: VolumeMissing, Owner: b.profileOf(c.User.Dir),
+				Reason: fmt.Sprintf("the profile folder of %s is on %s, which is not among the sources: give its disk as well, name its volume with --map '%s=NUMBER', or leave the user out with --not-user '%s'",
+					Label(c.User), lost.Volume, strings.TrimSuffix(lost.Volume, ":"), Label(c.User))})
+		}
 	}
 	// Folders in which a volume is mounted are met on the walk, but for those
 	// that are only said to be one.
@@ -604,6 +631,39 @@ func (b *builder) missing() {
 		}
 		b.refuse(Refused{Path: path, Kind: Folder, Outcome: VolumeMissing, Reason: missingMount(path)})
 	}
+}
+
+// whoNames tells of the first rule that spells out a drive, for people.
+func (b *builder) whoNames(vol string) string {
+	for i := range b.Rules.Rules() {
+		r := b.Rules.Rule(int32(i))
+		if !r.Include || len(r.Text) < len(vol) || !wstr.EqualFold(r.Text[:len(vol)], vol) {
+			continue
+		}
+		if r.Pos.Line > 0 {
+			return fmt.Sprintf("%s:%d: the rule %s", r.Pos.File, r.Pos.Line, r.Text)
+		}
+		return r.Pos.File + " '" + r.Text + "'"
+	}
+	// It is a variable that names it: a folder of a user.
+	var folders []string
+	for _, c := range b.Contexts {
+		if c.User == nil {
+			continue
+		}
+		if len(c.User.Dir) >= len(vol) && wstr.EqualFold(c.User.Dir[:len(vol)], vol) {
+			folders = append(folders, fmt.Sprintf("the profile of %s (%s)", Label(c.User), c.User.Dir))
+		}
+		for _, r := range c.User.Redirected {
+			if len(r.Path) >= len(vol) && wstr.EqualFold(r.Path[:len(vol)], vol) {
+				folders = append(folders, fmt.Sprintf("%s of %s (%s)", r.Folder, Label(c.User), r.Path))
+			}
+		}
+	}
+	if len(folders) > 0 {
+		return "a rule for " + strings.Join(folders, ", ")
+	}
+	return "a rule"
 }
 
 // Path is the logical path of an item: `C:\Users\ann\x`, without its stream.

@@ -98,7 +98,7 @@ func TestPlans(t *testing.T) {
 		},
 		{
 			name: "a letter this Windows knew, one it did not", patterns: []string{`File E:\Data\* [*]`, `File X:\Data\* [*]`},
-			want: []string{`+ folder E:\ = volume-missing`, `- folder X:\ = volume-missing`},
+			want: []string{`+ folder E:\ = volume-missing`, `+ folder X:\ = volume-missing`},
 		},
 		{
 			name: "password hives", patterns: []string{`Registry HKLM\* [*]`, `File C:\Windows\System32\config\* [*]`},

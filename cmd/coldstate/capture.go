@@ -155,6 +155,10 @@ func (c *captureCmd) run(a *app, start time.Time) error {
 		a.message("warning", w)
 	}
 	for _, path := range p.LinksOnly {
+		if len(path) <= len(`E:\`) {
+			a.message("warning", fmt.Sprintf("%s is a drive of this Windows that is not among the sources; rules that are about all drives do not reach it: give its disk as well, or name its volume with --map %c=NUMBER", path[:2], path[0]))
+			continue
+		}
 		a.message("warning", fmt.Sprintf("%s: the volume that is mounted in this folder is not among the sources; the folder is taken as the link that it is, without what is behind it", path))
 	}
 	for _, l := range p.Losses() {
