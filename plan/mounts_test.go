@@ -54,10 +54,18 @@ func TestMounts(t *testing.T) {
 	}{
 		{name: "the folder", include: []string{`C:\Data\* [*]`}, want: data},
 		{name: "a file in it", include: []string{`C:\Data\sub [b.doc]`}, want: []string{`C:\Data\sub\b.doc file`}},
-		{name: "everything on C:", include: []string{`C:\* [*]`}, only: `C:\D`, want: append(slices.Clone(data), `C:\Dee link`, `C:\Documents and Settings link`), links: []string{`C:\Lost`}},
-		{name: "everything on C:, the other folders", include: []string{`C:\* [*]`}, only: `C:\O`, want: []string{`C:\Other link`}, links: []string{`C:\Lost`}},
-		{name: "everything on C:, what is lost", include: []string{`C:\* [*]`}, only: `C:\L`, want: []string{`C:\Lost link`}, links: []string{`C:\Lost`}},
-		{name: "a kind of file anywhere", include: []string{`C:\* [*.doc]`}, want: []string{`C:\Data\sub\b.doc file`}, links: []string{`C:\Lost`}},
+		{name: "everything on C:", include: []string{`C:\* [*]`}, only: `C:\D`, want: append(slices.Clone(data), `C:\Dee folder`, `C:\Dee\d.txt file`, `C:\Dee\e.iso file`, `C:\Documents and Settings link`)},
+		{name: "everything on C: and what is mounted there under its own name", include: []string{`C:\* [*]`, `D:\* [*]`}, only: `C:\De`, want: []string{`C:\Dee link`}},
+		{name: "everything on C: and some under its own name", include: []string{`C:\* [*]`, `D:\* [*.txt]`}, only: `C:\De`, want: []string{`C:\Dee folder`, `C:\Dee\e.iso file`}},
+		{name: "a kind of file on both", include: []string{`C:\* [*.iso]`, `D:\* [*.txt]`}, want: []string{`C:\Lost volume-missing`, `D:\d.txt file`}},
+		{name: "a kind of file on C:", include: []string{`C:\* [*.iso]`}, want: []string{`C:\Dee\e.iso file`, `C:\Lost volume-missing`}},
+		{name: "everything on C:, the other folders", include: []string{`C:\* [*]`}, only: `C:\O`, want: []string{`C:\Other link`}},
+		{name: "everything on C:, what is lost", include: []string{`C:\* [*]`}, only: `C:\L`, want: []string{`C:\Lost volume-missing`}},
+		{name: "everything on C: but what is lost", include: []string{`C:\* [*]`}, exclude: []string{`C:\Lost\* [*]`}, only: `C:\L`},
+		{name: "everything anywhere, what is lost", include: []string{`* [*]`}, only: `C:\L`, want: []string{`C:\Lost link`}, links: []string{`C:\Lost`}},
+		{name: "everything anywhere", include: []string{`* [*]`}, only: `C:\De`, want: []string{`C:\Dee link`}, links: []string{`C:\Lost`}},
+		{name: "a kind of file anywhere on C:", include: []string{`C:\* [*.doc]`}, want: []string{`C:\Data\sub\b.doc file`, `C:\Lost volume-missing`}},
+		{name: "the number of a drive", include: []string{`3:\* [*.txt]`, `D:\* [*.iso]`}, want: []string{`3:\d.txt file`, `D:\e.iso file`}},
 		{name: "an exclude", include: []string{`C:\Data\* [*]`}, exclude: []string{`C:\Data\sub\* [*]`}, want: data[:3]},
 		{name: "another folder of the same volume", include: []string{`C:\Other\* [*.txt]`}, want: []string{`C:\Other\a.txt file`, `C:\Other\a.txt stream s`}},
 		{name: "both folders", include: []string{`C:\Other\* [*]`, `C:\Data\* [*.txt]`}, want: []string{`C:\Data\a.txt file`, `C:\Data\a.txt stream s`, `C:\Other folder`, `C:\Other\sub folder`, `C:\Other\sub\b.doc file`}},
@@ -147,5 +155,26 @@ func TestDetectMounts(t *testing.T) {
 		if got := p.Exists(rules.File, tt.node, tt.leaf, true); got != tt.want {
 			t.Errorf(`%s [%s]: %v`, tt.node, tt.leaf, got)
 		}
+	}
+}
+
+// TestMountsInDocuments: folders of a user in which volumes are mounted, one
+// that is not there, and one that has a letter that no rule reaches.
+func TestMountsInDocuments(t *testing.T) {
+	w := &testimages.Windows{Edition: testimages.Windows10, Computer: "MOUNTS", Devices: map[string][]byte{"D:": testimages.GPTDevice(nameGUID(2))},
+		Users: []testimages.Person{{Name: "anna", Files: []*ntfsgen.Node{ntfsgen.Dir("Documents", ntfsgen.File("l.txt", "l"), ntfsgen.MountPoint("gone", nameGUID(9)), ntfsgen.MountPoint("Data2", nameGUID(2)))}}}}
+	p := planOf(t, namesDisk(t, w, ntfsgen.File(`sub\z.txt`, "z"), ntfsgen.MountPoint("again", nameGUID(2))), nil, []string{`%CSIDL_PERSONAL%\* [*]`}, nil)
+	want := []string{`C:\Users\anna\Documents folder`, `C:\Users\anna\Documents\Data2 folder`, `C:\Users\anna\Documents\Data2\again link`, `C:\Users\anna\Documents\Data2\sub folder`,
+		`C:\Users\anna\Documents\Data2\sub\z.txt file`, `C:\Users\anna\Documents\My Pictures link`, `C:\Users\anna\Documents\gone volume-missing`, `C:\Users\anna\Documents\l.txt file`}
+	if !slices.Equal(p.lines, want) {
+		t.Errorf("\n got %q\nwant %q", p.lines, want)
+	}
+	for i := range p.Items {
+		if o := p.Owners[p.Items[i].Owner]; o != `MOUNTS\anna` {
+			t.Errorf("%s is of %q", p.Path(&p.Items[i]), o)
+		}
+	}
+	if len(p.Refused) != 1 || p.Owners[p.Refused[0].Owner] != `MOUNTS\anna` || !strings.Contains(p.Refused[0].Reason, `--exclude 'C:\Users\anna\Documents\gone\* [*]'`) {
+		t.Errorf("%+v", p.Refused)
 	}
 }

@@ -244,6 +244,7 @@ type builder struct {
 	// nil when the volume is walked once; claims are those of all volumes.
 	claimed map[volumes.Entry]bool
 	claims  map[*volumes.Volume]map[volumes.Entry]bool
+	links   []mountLink // to be looked behind
 	// placed says that a person named folders in which volumes are mounted,
 	// which may be plain folders on the disk.
 	placed bool
@@ -335,7 +336,51 @@ func (b *builder) volumes(set *volumes.Set) error {
 			}
 		}
 	}
+	return b.behind()
+}
+
+// mountLink is a folder in which a volume is mounted that has another name, met
+// on the walk and in the plan as a link, if at all.
+type mountLink struct {
+	path   string
+	to     *volumes.Volume
+	base   string
+	volume uint8 // of the link
+	entry  volumes.Entry
+}
+
+// behind walks the volumes behind the links that rules reach, for what is in
+// the plan under no other name. When there is something, the folder is in the
+// plan as a folder and not as a link.
+func (b *builder) behind() error {
+	instead := map[mountLink]bool{}
+	for i := 0; i < len(b.links); i++ {
+		l := b.links[i]
+		b.claimed = b.claims[l.to]
+		items, vols, refused := len(b.Items), len(b.Volumes), len(b.Refused)
+		if err := b.volume(Volume{Volume: l.to, Prefix: l.path, Base: l.base}, b.named(l.path)); err != nil {
+			return err
+		}
+		if len(b.Items) > items+1 || len(b.Items) == items+1 && b.Items[items].Kind != Folder || len(b.Refused) > refused {
+			instead[mountLink{volume: l.volume, entry: l.entry}] = true
+			continue
+		}
+		b.Items, b.Volumes = b.Items[:items], b.Volumes[:vols]
+	}
+	if len(instead) > 0 {
+		b.Items = slices.DeleteFunc(b.Items, func(it Item) bool { return instead[mountLink{volume: it.Volume, entry: it.Entry}] })
+	}
 	return nil
+}
+
+// named is the state at path of the rules that begin with a drive.
+func (b *builder) named(path string) *rules.Walk {
+	vol, names := winpath.Split(path)
+	w := b.Rules.NamedFiles(vol)
+	for _, name := range names {
+		w = w.Enter(name)
+	}
+	return w
 }
 
 // start is the state of the rules at the root of what has that prefix: a
@@ -506,7 +551,7 @@ func (v *volumeWalk) folder(dir volumes.Entry, w *rules.Walk, owner int16, depth
 			continue
 		}
 		if info.Reparse == winfs.TagMountPoint || v.placed {
-			if done := v.mounted(name, cw, owner); done {
+			if done := v.mounted(name, e, &info, cw, owner); done {
 				continue
 			}
 		}
@@ -535,15 +580,17 @@ func (v *volumeWalk) folder(dir volumes.Entry, w *rules.Walk, owner int16, depth
 func hasVolumeName(how string) bool { return len(how) > 7 && wstr.EqualFold(how[:7], "Volume{") }
 
 func missingMount(path string) string {
-	return fmt.Sprintf("the volume that is mounted in the folder is not among the sources: give its disk as well, or name the volume with --map '%s=NUMBER'", path)
+	return fmt.Sprintf(`the volume that is mounted in the folder is not among the sources: give its disk as well, name the volume with --map '%[1]s=NUMBER', or leave it out with --exclude '%[1]s\* [*]'`, path)
 }
 
 // mounted says whether the junction of that name in the folder at hand is
 // dealt with because a volume is mounted in it: what stands in its place is
 // the root of that volume, which has its own walk. A junction to a volume that
-// has another name, by which it is walked, or that is missing, stays one unless
-// a rule spells it out.
-func (v *volumeWalk) mounted(name string, w *rules.Walk, owner int16) bool {
+// has another name, by which it is walked, stays one, unless a rule spells it
+// out or something is behind it that rules reach only through it. One to a
+// volume that is missing stays one when only rules that begin with a wildcard
+// reach it.
+func (v *volumeWalk) mounted(name string, e volumes.Entry, info *volumes.Info, w *rules.Walk, owner int16) bool {
 	path := winpath.Join(v.path(), name)
 	to, base, known := v.System.MountAt(path)
 	if known {
@@ -552,14 +599,25 @@ func (v *volumeWalk) mounted(name string, w *rules.Walk, owner int16) bool {
 	switch {
 	case !known:
 		return false
-	case to == nil && !w.Named():
+	case to == nil && v.named(path) == nil:
 		v.LinksOnly = append(v.LinksOnly, path)
 		return false
 	case to == nil:
 		v.refuseAt(name, Refused{Kind: Folder, Outcome: VolumeMissing, Reason: missingMount(path), Owner: owner})
 		return true
 	}
-	return wstr.EqualFold(v.System.Path(to, base), path) || w.Named()
+	own := v.System.Path(to, base)
+	if wstr.EqualFold(own, path) || w.Named() {
+		return true
+	}
+	// Neither the volume itself nor that of the installation is ever looked for
+	// in a folder: it would be there with all that rules leave out of it.
+	if info.Reparse == winfs.TagMountPoint && to != v.root.Volume && to != v.System.Volume {
+		if n := v.named(path); n != nil && (n.Self().Take || v.start(own) == nil) {
+			v.links = append(v.links, mountLink{path, to, base, v.vol, e})
+		}
+	}
+	return false
 }
 
 // streams plans the named streams of e; name is its own in the folder at hand,
