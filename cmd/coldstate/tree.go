@@ -617,7 +617,7 @@ func (t *storeTree) scan(root, stream string, deep bool, fn func(*node) error) (
 	// What is shown once though many objects are in it; users have registries
 	// of their own.
 	type place struct{ user, path string }
-	seen := map[place]bool{}
+	seen, guessed := map[place]bool{}, map[place]bool{}
 	once := func(o *store.Object, path, kind string) error {
 		at := place{o.User, wstr.Upper(path)}
 		if seen[at] {
@@ -626,6 +626,8 @@ func (t *storeTree) scan(root, stream string, deep bool, fn func(*node) error) (
 		seen[at] = true
 		return fn(&node{Path: wstr.Text(path), Kind: kind, User: o.User})
 	}
+	// Folders that are no objects themselves show as the folders they are.
+	var implicit []*node
 	var damage error
 	for o, err := range t.s.Objects() {
 		if err != nil {
@@ -662,9 +664,11 @@ func (t *storeTree) scan(root, stream string, deep bool, fn func(*node) error) (
 			head, _, below := strings.Cut(rel, `\`)
 			switch {
 			case below || o.Kind == store.Value:
-				// A folder that is no object itself shows as the folder it is.
-				if err := once(o, strings.TrimSuffix(root, `\`)+`\`+head, implied); err != nil {
-					return true, err
+				// The folder may come later: what is not captured comes first.
+				path := strings.TrimSuffix(root, `\`) + `\` + head
+				if at := (place{o.User, wstr.Upper(path)}); !seen[at] && !guessed[at] {
+					guessed[at] = true
+					implicit = append(implicit, &node{Path: wstr.Text(path), Kind: implied, User: o.User})
 				}
 				continue
 			case o.Kind == store.Stream:
@@ -679,6 +683,14 @@ func (t *storeTree) scan(root, stream string, deep bool, fn func(*node) error) (
 		}
 		n := t.node(o, p)
 		n.exact = root != "" && rel == ""
+		if err := fn(n); err != nil {
+			return true, err
+		}
+	}
+	for _, n := range implicit {
+		if seen[place{n.User, wstr.Upper(string(n.Path))}] {
+			continue
+		}
 		if err := fn(n); err != nil {
 			return true, err
 		}
