@@ -76,8 +76,18 @@ type winDir struct {
 	names  []string
 }
 
+// brokenWindows is the error of a place with a Windows that cannot be used.
+type brokenWindows struct {
+	source string
+	why    error
+}
+
+func (e *brokenWindows) Error() string { return e.why.Error() }
+func (e *brokenWindows) Unwrap() error { return e.why }
+
 // tryWinDir looks whether a path of an offline.xml is a Windows folder, has
-// one in it, or is a disk with one. The error says why it is none.
+// one in it, or is a disk with one. The error says why it is none; it is a
+// *brokenWindows when there is one all the same.
 func tryWinDir(p offline.ConfigPath, opt offline.Options, vopt volumes.Options) (*winDir, error) {
 	path, err := onHost(p.Path)
 	if err != nil {
@@ -96,21 +106,29 @@ func tryWinDir(p offline.ConfigPath, opt offline.Options, vopt volumes.Options) 
 		}
 	}
 	var why []error
+	var broken string
 	for _, source := range tries {
 		names, err := windowsIn(source, opt, vopt)
 		if err == nil {
 			return &winDir{p, source, names}, nil
+		}
+		var b *brokenWindows
+		if broken == "" && (errors.As(err, &b) || isWindowsFolder(source)) {
+			broken = source
 		}
 		if source != path {
 			err = fmt.Errorf("%s: %w", filepath.Base(source), err)
 		}
 		why = append(why, err)
 	}
+	if broken != "" {
+		return nil, &brokenWindows{broken, errors.Join(why...)}
+	}
 	return nil, errors.Join(why...)
 }
 
 // windowsIn names the installations in a source; the error says why there is
-// none.
+// none, or is a *brokenWindows.
 func windowsIn(source string, opt offline.Options, vopt volumes.Options) ([]string, error) {
 	set, err := volumes.Open([]string{source}, vopt)
 	var se *volumes.SourceError
@@ -126,6 +144,12 @@ func windowsIn(source string, opt offline.Options, vopt volumes.Options) ([]stri
 		return nil, err
 	}
 	if len(systems) == 0 {
+		// Problems of installations have a path, those of volumes have not.
+		for _, p := range problems {
+			if vol, _ := winpath.Volume(p.Where); vol != "" {
+				return nil, &brokenWindows{source, errors.New(p.String())}
+			}
+		}
 		if len(problems) > 0 {
 			return nil, errors.New(problems[0].String())
 		}
@@ -148,8 +172,9 @@ func (a *app) openOffline(f sourceFlags, maps []mapping, opt offline.Options, vo
 		return nil, err
 	}
 	at := func(p xmlpos.Pos) string { return fmt.Sprintf("%s:%d:%d", cfg.Name, p.Line, p.Col) }
-	var found []*winDir
-	var failed []string
+	var found, broken []*winDir
+	var failed []func() // tell why an entry is none
+	var reasons []string
 	for _, d := range cfg.Dirs {
 		if len(found) > 0 && !cfg.FailOnMultiple {
 			break
@@ -157,18 +182,31 @@ func (a *app) openOffline(f sourceFlags, maps []mapping, opt offline.Options, vo
 		w, err := tryWinDir(d, opt, vopt)
 		switch {
 		case err != nil:
-			failed = append(failed, fmt.Sprintf("%s: %s: %s", at(d.Pos), d.Path, strings.ReplaceAll(err.Error(), "\n", "; ")))
+			reason := fmt.Sprintf("%s: %s: %s", at(d.Pos), d.Path, strings.ReplaceAll(err.Error(), "\n", "; "))
+			kind := "note"
+			var b *brokenWindows
+			if errors.As(err, &b) {
+				kind = "warning"
+				if w := (&winDir{d, b.source, []string{"cannot be used"}}); !listed(broken, w) {
+					broken = append(broken, w)
+				}
+			}
+			reasons = append(reasons, reason)
+			failed = append(failed, func() { a.message(kind, reason) })
 		case !listed(found, w):
 			found = append(found, w)
 		}
 	}
 	if len(found) == 0 {
-		return nil, fail(statusDecision, fmt.Errorf("%s: none of the paths in <winDir> is a Windows that can be used\n%s", cfg.Name, strings.Join(failed, "\n")),
+		return nil, fail(statusDecision, fmt.Errorf("%s: none of the paths in <winDir> is a Windows that can be used\n%s", cfg.Name, strings.Join(reasons, "\n")),
 			"correct the paths, or give the disk as the source: inspect shows what is on it")
+	}
+	for _, tell := range failed {
+		tell()
 	}
 	if cfg.FailOnMultiple {
 		var list []string
-		for _, w := range found {
+		for _, w := range append(found[:len(found):len(found)], broken...) {
 			for _, name := range w.names {
 				list = append(list, fmt.Sprintf("%s: %s: %s", at(w.Pos), w.Path, name))
 			}

@@ -400,3 +400,39 @@ func TestMountedFolder(t *testing.T) {
 		})
 	}
 }
+
+// TestBrokenWinDir: an entry of an offline.xml that is none is told, and one
+// that is a broken Windows counts when several are not to be.
+func TestBrokenWinDir(t *testing.T) {
+	root := t.TempDir()
+	at := func(name string) string { return filepath.Join(root, filepath.FromSlash(name)) }
+	hostWindows(t, at("good"), "Windows", "GOOD")
+	hostWindows(t, at("bad"), "Windows", "BAD")
+	if err := os.WriteFile(at("bad/Windows/System32/config/SYSTEM"), []byte("no hive"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	writeText(t, at("empty/Windows/System32/config/x"), "")
+	dirs := []string{at("gone"), at("bad/Windows"), at("bad"), at("empty"), at("good")}
+	status, stdout, stderr := tool(t, "inspect", "--json", "--offline", offlineXML(t, dirs, ""))
+	if status != 0 || computers(t, stdout) != "GOOD AMD64" {
+		t.Errorf("status %d: %s", status, stderr)
+	}
+	for _, want := range []string{"note: ", "offline.xml:3:1: " + at("gone") + ": ", "warning: ", "offline.xml:4:1: " + at("bad/Windows") + ": ", "offline.xml:6:1: " + at("empty") + ": "} {
+		if !strings.Contains(stderr, want) {
+			t.Errorf("no %q in %s", want, stderr)
+		}
+	}
+	for _, line := range strings.Split(stderr, "\n") {
+		if strings.Contains(line, at("gone")) != strings.HasPrefix(line, "coldstate: note: ") && strings.Contains(line, "offline.xml:") {
+			t.Errorf("line %s", line)
+		}
+	}
+	const one = "<failOnMultipleWinDir>1</failOnMultipleWinDir>"
+	status, _, stderr = tool(t, "inspect", "--offline", offlineXML(t, dirs, one))
+	if status != 4 || !strings.Contains(stderr, "there are 3 installations") || !strings.Contains(stderr, at("bad/Windows")+": cannot be used") {
+		t.Errorf("status %d: %s", status, stderr)
+	}
+	if status, _, stderr = tool(t, "inspect", "--offline", offlineXML(t, []string{at("gone"), at("good")}, one)); status != 0 {
+		t.Errorf("status %d: %s", status, stderr)
+	}
+}
