@@ -143,6 +143,9 @@ func run(args []string, stdout, stderr io.Writer) (status int) {
 		a.conclude()
 		return statusUsage
 	}
+	if err := checkRepeated(kctx); err != nil {
+		return a.finish(err)
+	}
 	if c.Log != "" {
 		if err := checkLog(c.Log, kctx); err != nil {
 			return a.finish(err)

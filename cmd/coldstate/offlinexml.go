@@ -221,6 +221,9 @@ func (a *app) openOffline(f sourceFlags, maps []mapping, opt offline.Options, vo
 	for _, m := range cfg.Mappings {
 		places = append(places, a.readMapping(m, at(m.Pos)))
 	}
+	if err := checkTwice(places); err != nil {
+		return nil, err
+	}
 	opt.Replace = len(places) > 0
 	places = append(places, maps...) // they come last, and count
 	set, err := volumes.Open(addSources([]string{chosen.source}, places), vopt)
@@ -259,6 +262,10 @@ func (a *app) openOffline(f sourceFlags, maps []mapping, opt offline.Options, vo
 		}
 	}
 	s.systems = chosenSystems
+	if err := s.conflict(); err != nil {
+		s.Close()
+		return nil, err
+	}
 	for _, name := range append(others, a.unlisted(cfg, set.Sources[0], opt)...) {
 		a.message("warning", fmt.Sprintf("%s: there is another Windows, which is not taken: %s", cfg.Name, name))
 	}

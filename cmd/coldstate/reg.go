@@ -71,6 +71,14 @@ func (c *regCmd) run(a *app, p *regPrinter) error {
 		return err
 	}
 	if h != nil {
+		for _, f := range []struct {
+			name  string
+			given bool
+		}{{"--windows", c.Windows != ""}, {"--map", len(c.Map) > 0}, {"--arch", c.Arch != ""}, {"--user", c.User != ""}} {
+			if f.given {
+				return fail(statusUsage, fmt.Errorf("%s is about a Windows, and %s is a hive file", f.name, c.Source), "leave it out, or give the disk or the folder of the Windows as the source")
+			}
+		}
 		p.note(h, c.Source)
 		secret := secretRoot(h)
 		if secret && c.Format == "reg" {

@@ -9,7 +9,10 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/alecthomas/kong"
+
 	"github.com/coldstate/coldstate/internal/winpath"
+	"github.com/coldstate/coldstate/internal/wstr"
 	"github.com/coldstate/coldstate/offline"
 	"github.com/coldstate/coldstate/volumes"
 	"github.com/coldstate/coldstate/winold"
@@ -168,7 +171,19 @@ func (a *app) findWindows(set *volumes.Set, f sourceFlags, places []mapping, opt
 	if err := s.chooseWindows(f.Windows, opt); err != nil {
 		return nil, err
 	}
+	if err := s.conflict(); err != nil {
+		return nil, err
+	}
 	return s, nil
+}
+
+// conflict is the error when the drives of the only installation cannot be
+// what they are said to be.
+func (s *source) conflict() error {
+	if len(s.systems) != 1 || s.systems[0].Conflict == "" {
+		return nil
+	}
+	return fail(statusUsage, errors.New(s.systems[0].Conflict), "leave that drive out, or name the volume that it is; inspect lists the volumes with their numbers")
 }
 
 // chooseWindows looks for older installations and leaves in s.systems those
@@ -254,7 +269,35 @@ func parseMap(flags []string) ([]mapping, error) {
 		p.path = winpath.Join(vol+`\`, names...)
 		out = append(out, p)
 	}
-	return out, nil
+	return out, checkTwice(out)
+}
+
+// checkTwice refuses two mappings of one place.
+func checkTwice(places []mapping) error {
+	for i, p := range places {
+		for _, o := range places[:i] {
+			if wstr.EqualFold(o.path, p.path) {
+				return fail(statusUsage, fmt.Errorf("%s and %s: both say what %s is", o.where, p.where, p.path), "leave one of them out")
+			}
+		}
+	}
+	return nil
+}
+
+// checkRepeated refuses a flag that is given twice and holds one value: the
+// last would count without a word.
+func checkRepeated(kctx *kong.Context) error {
+	seen := map[*kong.Flag]bool{}
+	for _, p := range kctx.Path {
+		if p.Flag == nil || p.Flag.IsCumulative() || p.Flag.IsBool() {
+			continue
+		}
+		if seen[p.Flag] {
+			return fail(statusUsage, fmt.Errorf("--%s is given more than once, and holds one value", p.Flag.Name), "leave the one that counts")
+		}
+		seen[p.Flag] = true
+	}
+	return nil
 }
 
 // addSources adds the sources that only places name.
@@ -411,6 +454,9 @@ func (s *source) system() (*offline.System, error) {
 	case 1:
 		if s.undecided != nil {
 			return nil, s.undecided
+		}
+		if err := s.conflict(); err != nil {
+			return nil, err
 		}
 		if err := s.wrongKeys(); err != nil {
 			return nil, err
