@@ -104,13 +104,15 @@ type Mount struct {
 	Folder wstr.Text `json:"folder"`
 	Volume int       `json:"volume"`
 	How    string    `json:"how"`
+	// Base is the folder of the volume that is mounted, absent for its root.
+	Base wstr.Text `json:"base,omitempty"`
 }
 
 // Mounts describes the folders in which s has volumes mounted.
 func Mounts(s *offline.System) []Mount {
 	var out []Mount
 	for _, m := range s.Mounts {
-		out = append(out, Mount{wstr.Text(m.Path), m.Volume.Number, m.How})
+		out = append(out, Mount{wstr.Text(m.Path), m.Volume.Number, m.How, wstr.Text(m.Base)})
 	}
 	return out
 }

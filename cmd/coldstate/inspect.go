@@ -149,6 +149,8 @@ type windowsDoc struct {
 type mountDoc struct {
 	Folder wstr.Text `json:"folder"`
 	Volume int       `json:"volume,omitempty"` // 0 when it is not on the sources
+	// Base is the folder of the volume that is mounted, absent for its root.
+	Base wstr.Text `json:"base,omitempty"`
 }
 
 type inspectedDoc struct {
@@ -367,7 +369,7 @@ func describeWindows(ctx context.Context, sys *offline.System, old *winold.Old) 
 		w.Missing = append(w.Missing, string(rune(l))+":")
 	}
 	for _, m := range sys.Mounts {
-		w.Mounts = append(w.Mounts, mountDoc{wstr.Text(m.Path), m.Volume.Number})
+		w.Mounts = append(w.Mounts, mountDoc{wstr.Text(m.Path), m.Volume.Number, wstr.Text(m.Base)})
 	}
 	for _, m := range sys.MissingMounts {
 		w.Mounts = append(w.Mounts, mountDoc{Folder: wstr.Text(m)})

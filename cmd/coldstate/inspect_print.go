@@ -12,6 +12,7 @@ import (
 	"github.com/coldstate/coldstate/internal/wstr"
 	"github.com/coldstate/coldstate/inventory"
 	"github.com/coldstate/coldstate/offline"
+	"github.com/coldstate/coldstate/plan"
 	"github.com/coldstate/coldstate/profile"
 	"github.com/coldstate/coldstate/volumes"
 	"github.com/coldstate/coldstate/volumes/bitlocker"
@@ -222,6 +223,14 @@ func describeEncryption(e *volumes.Encryption) string {
 	return s
 }
 
+// place is a volume, or a folder of it.
+func (s *screen) place(volume int, base wstr.Text) string {
+	if base == "" {
+		return fmt.Sprintf("volume %d", volume)
+	}
+	return s.name(wstr.Text(fmt.Sprintf(`%d:\%s`, volume, base)), 40)
+}
+
 func prefixed(prefix, s string) string {
 	if s == "" {
 		return ""
@@ -295,10 +304,11 @@ func (s *screen) windows(in *inspection, w *windowsDoc) {
 	s.line("%s", s.fill(s.name(w.Name, 30)+"  "+title, installed))
 	s.line("  %s", s.facts(w))
 	var places []string
-	for _, d := range w.Drives {
-		// With one Windows the rows of the volumes tell.
-		if s.all || len(in.Windows) > 1 {
-			text := fmt.Sprintf("%s is volume %d", d.Letter, d.Volume)
+	for i, d := range w.Drives {
+		// With one Windows the rows of the volumes tell, one letter each.
+		second := slices.ContainsFunc(w.Drives[:i], func(o plan.Drive) bool { return o.Volume == d.Volume })
+		if s.all || len(in.Windows) > 1 || d.Base != "" || second {
+			text := d.Letter + " is " + s.place(d.Volume, d.Base)
 			if s.all {
 				text += " (" + d.How + ")"
 			}
@@ -307,7 +317,7 @@ func (s *screen) windows(in *inspection, w *windowsDoc) {
 	}
 	for _, m := range w.Mounts {
 		if m.Volume > 0 {
-			places = append(places, fmt.Sprintf("%s is volume %d", s.name(m.Folder, 40), m.Volume))
+			places = append(places, fmt.Sprintf("%s is %s", s.name(m.Folder, 40), s.place(m.Volume, m.Base)))
 		}
 	}
 	if len(places) > 0 {

@@ -316,3 +316,29 @@ func fillText(v reflect.Value, s string, depth int) {
 		}
 	}
 }
+
+// TestInspectFolderDrives: a drive that is a folder of a volume is shown as
+// that.
+func TestInspectFolderDrives(t *testing.T) {
+	disk := sampleDisk(t)
+	for _, args := range [][]string{{"--all"}, nil} {
+		status, stdout, stderr := tool(t, append([]string{"inspect", disk, "--map", `D=3:\Windows`, "--map", `C:\Data=3:\Users`}, args...)...)
+		if status != 0 || !strings.Contains(stdout, `D: is 3:\Windows`) || !strings.Contains(stdout, `C:\Data is 3:\Users`) || strings.Contains(stdout, "D: is volume") {
+			t.Errorf("status %d: %s %s", status, stdout, stderr)
+		}
+	}
+	var in struct {
+		Windows []struct {
+			Drives []struct{ Letter, Base string }
+			Mounts []struct{ Folder, Base string } `json:"mounted_folders"`
+		}
+	}
+	status, stdout, stderr := tool(t, "inspect", disk, "--json", "--map", `D=3:\Windows`, "--map", `C:\Data=3:\Users`)
+	if err := json.Unmarshal([]byte(stdout), &in); status != 0 || err != nil || len(in.Windows) != 1 {
+		t.Fatal(status, err, stderr)
+	}
+	drives, mounts := in.Windows[0].Drives, in.Windows[0].Mounts
+	if len(drives) != 2 || drives[0].Base != "" || drives[1].Letter != "D:" || drives[1].Base != "Windows" || len(mounts) == 0 || mounts[0].Base != "Users" {
+		t.Errorf("%+v %+v", drives, mounts)
+	}
+}
