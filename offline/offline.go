@@ -218,7 +218,7 @@ func candidates(v *volumes.Volume, max int) ([]string, []Problem) {
 	fs, err := v.FS()
 	if err != nil {
 		switch v.Kind {
-		case volumes.NTFS, volumes.BitLocker, volumes.ReFS, volumes.HostFolder:
+		case volumes.NTFS, volumes.BitLocker, volumes.ReFS, volumes.WIMImage, volumes.HostFolder:
 			return nil, []Problem{{What: err.Error()}}
 		}
 		return nil, nil // no Windows lies on the others

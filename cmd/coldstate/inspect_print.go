@@ -266,7 +266,7 @@ func (v *volumeDoc) health() string {
 		return ""
 	case v.Unread != "" && v.Dynamic.lacks():
 		return "lacks a disk"
-	case v.Unread != "" && v.Kind != volumes.NTFS:
+	case v.Unread != "" && v.Kind != volumes.NTFS && v.Kind != volumes.FAT && v.Kind != volumes.WIMImage:
 		return "not readable here"
 	case v.Unread != "":
 		return "cannot be read"
