@@ -210,7 +210,7 @@ const MaxSecretHive = 64 << 20
 // whatever name it lies: people keep copies.
 func SecretHive(b []byte) bool {
 	if len(b) < 512 || string(b[:4]) != "regf" {
-		return false
+		return lostBase(b) && secretNames(b)
 	}
 	// The base block ends its file name with the last part of the path.
 	name := wstr.Upper(wstr.FromUTF16LE(b[48:112]))
@@ -222,12 +222,58 @@ func SecretHive(b []byte) bool {
 	}
 	h, err := hive.Open(b)
 	if err != nil {
-		return false
+		return secretNames(b)
 	}
 	root := h.Root()
 	for _, path := range []string{`SAM\Domains\Account`, `Domains\Account\Users`, `SAM\Domains\Builtin`, `Policy\Secrets`, `Policy\PolSecretEncryptionKey`, `Policy\PolEKList`, `Cache\NL$Control`} {
 		if _, err := root.Key(path); err == nil {
 			return true
+		}
+	}
+	// What these paths go through may be lost.
+	return h.ProblemCount() > 0 && secretNames(b)
+}
+
+// lostBase says whether b is a hive whose first sector was lost to a bad one:
+// zeros, and bins behind it.
+func lostBase(b []byte) bool {
+	const page = 4096
+	for _, c := range b[:min(len(b), 512)] {
+		if c != 0 {
+			return false
+		}
+	}
+	for off := page; off+4 <= len(b) && off <= 16*page; off += page {
+		if string(b[off:off+4]) == "hbin" {
+			return true
+		}
+	}
+	return false
+}
+
+// secretNames looks in the bytes of a hive that does not open for nk cells with
+// names that only SAM and SECURITY have: groups, accounts by their RID, the keys
+// of the policy.
+func secretNames(b []byte) bool {
+	const (
+		nameLength = 72 // from the signature of an nk cell
+		name       = 76
+	)
+	for i := 4; i+name < len(b); i += 8 {
+		if b[i] != 'n' || b[i+1] != 'k' {
+			continue
+		}
+		n := int(b[i+nameLength]) | int(b[i+nameLength+1])<<8
+		if n > len(b)-i-name {
+			continue
+		}
+		switch s := string(b[i+name : i+name+n]); s {
+		case "Aliases", "Builtin", "RXACT", "PolSecretEncryptionKey", "PolEKList", "PolAdtEv", "PolAcDmS", "PolPrDmS", "NL$Control", "NL$KM", "DPAPI_SYSTEM", "CurrVal", "OldVal":
+			return true
+		default:
+			if len(s) == 8 && strings.HasPrefix(s, "0000") && strings.Trim(s, "0123456789ABCDEF") == "" {
+				return true
+			}
 		}
 	}
 	return false
