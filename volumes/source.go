@@ -83,7 +83,11 @@ func imageSource(path string, opt image.Options, sopt sourceOptions) (*Source, i
 		src.Files = append(src.Files, f.Path)
 		id.partOf = append(id.partOf, identity{info: f.Info})
 	}
-	err = src.guard(sopt, medium.Options{})
+	var bad []medium.Range
+	for _, r := range img.Unread {
+		bad = append(bad, medium.Range{Off: r.Off, Len: r.Len})
+	}
+	err = src.guard(sopt, medium.Options{Bad: bad})
 	if err == nil {
 		err = src.detect(path)
 	}

@@ -339,7 +339,7 @@ func (s vhdxSpec) build() []byte {
 	m.le16(10, uint16(items))
 	w.at(vhdxMetaAt, m.b)
 	w.at(vhdxBATAt+1<<20-1, []byte{0})
-	ratio := s.sector << 23 / s.block
+	ratio := int(int64(s.sector) << 23 / int64(s.block))
 	per := s.block / 512
 	for i := range (len(s.disk) + s.block - 1) / s.block {
 		chunk := i / ratio

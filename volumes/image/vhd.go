@@ -42,13 +42,12 @@ type vhdFoot struct {
 	at int64
 }
 
-func (v *vhdFoot) next() uint64    { return binary.BigEndian.Uint64(v.b[16:]) } // of the dynamic header
-func (v *vhdFoot) creator() string { return string(v.b[28:32]) }
-func (v *vhdFoot) size() uint64    { return binary.BigEndian.Uint64(v.b[48:]) }
-func (v *vhdFoot) kind() uint32    { return binary.BigEndian.Uint32(v.b[60:]) }
-func (v *vhdFoot) sum() uint32     { return binary.BigEndian.Uint32(v.b[64:]) }
-func (v *vhdFoot) uuid() string    { return vhdUUID(v.b[68:84]) }
-func (v *vhdFoot) saved() bool     { return v.b[84] != 0 }
+func (v *vhdFoot) next() uint64 { return binary.BigEndian.Uint64(v.b[16:]) } // of the dynamic header
+func (v *vhdFoot) size() uint64 { return binary.BigEndian.Uint64(v.b[48:]) }
+func (v *vhdFoot) kind() uint32 { return binary.BigEndian.Uint32(v.b[60:]) }
+func (v *vhdFoot) sum() uint32  { return binary.BigEndian.Uint32(v.b[64:]) }
+func (v *vhdFoot) uuid() string { return vhdUUID(v.b[68:84]) }
+func (v *vhdFoot) saved() bool  { return v.b[84] != 0 }
 
 // vhdUUID is the text of a UUID that is stored in the order of its text.
 func vhdUUID(b []byte) string {

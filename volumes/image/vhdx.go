@@ -226,6 +226,9 @@ func vhdxItems(f *file, r region) (map[string][]byte, error) {
 		if off < vhdxTableSize || size > vhdxMaxItem || off > r.size || size > r.size-off {
 			return nil, f.damaged("VHDX", r.off+32+32*int64(i), "a metadata item of %d bytes at %d of its region", size, off)
 		}
+		if items[id] != nil {
+			return nil, f.damaged("VHDX", r.off+32+32*int64(i), "the metadata item {%s} is there twice", id)
+		}
 		if items[id], err = f.head("VHDX", r.off+off, int(size)); err != nil {
 			return nil, err
 		}

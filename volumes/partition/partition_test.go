@@ -220,6 +220,28 @@ func TestGPT(t *testing.T) {
 	}
 }
 
+// Where the sector size of the disk is told, the table of that size counts: a
+// disk that was partitioned with the other one keeps its old table.
+func TestToldSectorSize(t *testing.T) {
+	d := &sparse{size: 5 << 30}
+	part := []entry{{basicDisk, guidB, 4096, 8191, "x"}}
+	writeGPT(d, gptOptions{sector: 4096}, part...)
+	writeGPT(d, gptOptions{sector: 512, entries: 16}, part...)
+	for sector, want := range map[int]string{
+		0:    "gpt/512 1:2097152+2097152:basic data",
+		512:  "gpt/512 1:2097152+2097152:basic data",
+		4096: "gpt/4096 1:16777216+16777216:basic data",
+	} {
+		table, err := Read(d, d.size, sector)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := summary(table); got != want {
+			t.Errorf("sectors of %d: got  %s\nwant %s", sector, got, want)
+		}
+	}
+}
+
 func TestGPTForms(t *testing.T) {
 	t.Run("4096-byte sectors", func(t *testing.T) {
 		check(t, windowsDisk(gptOptions{sector: 4096}), "gpt/4096 1:8388608+8388608:EFI system 2:16777216+4079222784:basic data", "")
