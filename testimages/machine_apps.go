@@ -676,6 +676,9 @@ Remote Desktop
 - L\Microsoft\Terminal Server Client\Cache\Cache0000.bin
 
 @
+Public folder
++ C:\Users\Public\Exchange\board.xyz
+- C:\Users\Public\Exchange\Thumbs.db
 Public desktop
 + C:\Users\Public\Desktop\app.lnk
 - C:\Users\Public\Desktop\Thumbs.db
@@ -702,6 +705,7 @@ Documents elsewhere
 + C:\Work\plan.docx
 + D:\Work\2019\list.xlsx
 + D:\safe.kdbx
++ D:\Work\server.rdp
 - D:\Work\~$list.xlsx
 - D:\Work\tool.exe
 - C:\Program Files\App\manual.pdf

@@ -55,6 +55,7 @@ var machine = vars{
 	"CSIDL_COMMON_PICTURES":         `C:\Users\Public\Pictures`,
 	"CSIDL_COMMON_VIDEO":            `C:\Users\Public\Videos`,
 	"FOLDERID_PUBLICDOWNLOADS":      `C:\Users\Public\Downloads`,
+	"PUBLIC":                        `C:\Users\Public`,
 	"CSIDL_PROGRAM_FILES":           `C:\Program Files`,
 	"CSIDL_COMMON_APPDATA":          `C:\ProgramData`,
 	"CSIDL_SYSTEM":                  `C:\Windows\System32`,
