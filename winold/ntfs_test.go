@@ -152,6 +152,9 @@ func TestJunctions(t *testing.T) {
 			t.Errorf("%s is taken twice", path)
 		}
 		kinds[path] = o.Kind
+		if path == `E:\` && o.Outcome == plan.VolumeMissing {
+			continue // of which nothing is taken
+		}
 		if strings.Contains(path, "live.txt") || !strings.HasPrefix(path, `C:\Users`) {
 			t.Errorf("%s is taken", path)
 		}
