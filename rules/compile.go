@@ -13,7 +13,7 @@ import (
 // user multiplies the patterns.
 const (
 	maxDepth    = 64      // of named blocks within each other
-	maxPatterns = 4 << 20 // over all contexts; each has some 150 bytes
+	maxPatterns = 1 << 20 // over all contexts; each keeps some 400 bytes (docs/performance.md)
 	maxBlocks   = 4 << 20 // blocks of rules looked at
 )
 

@@ -103,6 +103,9 @@ func (s *Set) Explain(kind Kind, ctx, node, leaf string, hasLeaf bool, o Object)
 		m := &out[i]
 		p := filtered[i]
 		switch {
+		case !d.Take && m.Rule == d.Rule && m.Context == d.Context && p.action == migxml.Exclude && p.passes(o):
+			// Of excludes that nothing stands against any is as good a reason.
+			m.Wins, m.Why, m.By = true, "", -1
 		case m.Why != "":
 		case m.Rule == d.Rule && m.Context == d.Context:
 			m.Wins = true

@@ -93,6 +93,8 @@ type Walk struct {
 	// and to which no literal part leads. Below the last name of a pattern
 	// that is nearly all of them, so that most folders share one Walk.
 	same *Walk
+	// The leaves of match and never.
+	leaves, neverLeaves leaves
 }
 
 type live struct{ pat, state int32 }
@@ -252,6 +254,17 @@ func (t *tree) enter(f *folder, ls []live, fixed []int32) *Walk {
 	}
 	w.fixed = slices.DeleteFunc(w.fixed, idle)
 	w.live = slices.DeleteFunc(w.live, func(l live) bool { return idle(l.pat) })
+	// What is left of an exclude that matches everything is that it is named
+	// as the reason; for that the most specific one is enough. What comes
+	// further down in its scope is more specific than it.
+	excluded := false
+	w.fixed = slices.DeleteFunc(w.fixed, func(i int32) bool {
+		p := &t.pats[i]
+		all := p.kind == leafAll && p.action == migxml.Exclude && p.filter == nil
+		drop := all && excluded
+		excluded = excluded || all
+		return drop
+	})
 
 	includes := f != nil && f.includes
 	here := func(i int32) {
@@ -286,6 +299,35 @@ func (t *tree) enter(f *folder, ls []live, fixed []int32) *Walk {
 		w.same = t.enter(nil, w.live, w.fixed)
 	}
 	slices.Sort(w.match)
+	// An exclude has a say only where its scope includes something, or would
+	// but for an exclude of everything.
+	var including []int32
+	for _, i := range w.match {
+		if p := &t.pats[i]; p.action == migxml.Include {
+			including = append(including, p.scope)
+		}
+	}
+	slices.Sort(including)
+	w.match = slices.DeleteFunc(w.match, func(i int32) bool {
+		p := &t.pats[i]
+		if p.action == migxml.Include || p.kind == leafAll && p.filter == nil {
+			return false
+		}
+		_, found := slices.BinarySearch(including, p.scope)
+		return !found
+	})
+	// Nobody is asked behind an include that matches everything, and that no
+	// exclude of its scope comes before.
+	var excludes []int32
+	for n, i := range w.match {
+		p := &t.pats[i]
+		if p.action == migxml.Exclude {
+			excludes = append(excludes, p.scope)
+		} else if p.kind == leafAll && p.filter == nil && !slices.Contains(excludes, p.scope) {
+			w.match = w.match[:n+1]
+			break
+		}
+	}
 	return w
 }
 
@@ -294,7 +336,7 @@ func (w *Walk) Self() Decision {
 	if w == nil {
 		return nothing
 	}
-	return w.decide(func(p *compiled) bool { return p.kind <= leafAll && p.passes(nil) })
+	return w.decide(candidates{w.match}, candidates{w.never}, func(p *compiled) bool { return p.kind <= leafAll && p.passes(nil) })
 }
 
 // Leaf decides on a file or value in the folder or key of which nothing but
@@ -313,7 +355,8 @@ func (w *Walk) LeafOf(name string, o Object) Decision {
 	}
 	var buf [512]byte
 	upper := appendUpper(buf[:0], name)
-	return w.decide(func(p *compiled) bool { return p.matchLeaf(upper) && p.passes(o) })
+	matches := func(p *compiled) bool { return p.matchLeaf(upper) && p.passes(o) }
+	return w.decide(w.leaves.candidates(w.tree, w.match, upper), w.neverLeaves.candidates(w.tree, w.never, upper), matches)
 }
 
 func (p *compiled) matchLeaf(upper []byte) bool {
@@ -335,11 +378,11 @@ func (p *compiled) matchLeaf(upper []byte) bool {
 
 // decide applies the rules to an object for which matches tells the patterns
 // that fit, given that their node does.
-func (w *Walk) decide(matches func(*compiled) bool) Decision {
+func (w *Walk) decide(match, never candidates, matches func(*compiled) bool) Decision {
 	d := nothing
 	var buf [16]int32
 	lost := buf[:0] // scopes in which an exclude came first
-	for _, i := range w.match {
+	for i, more := match.next(); more; i, more = match.next() {
 		p := &w.tree.pats[i]
 		if slices.Contains(lost, p.scope) || !matches(p) {
 			continue
@@ -351,7 +394,7 @@ func (w *Walk) decide(matches func(*compiled) bool) Decision {
 			}
 			continue
 		}
-		for _, j := range w.never {
+		for j, more := never.next(); more; j, more = never.next() {
 			if u := &w.tree.pats[j]; matches(u) {
 				return Decision{false, u.rule, u.ctx}
 			}

@@ -73,13 +73,19 @@ func parse(t *testing.T, sets ...string) []*migxml.Document {
 	return docs
 }
 
-// plan says what is taken, without the components that are off.
-func (m *machine) plan(t *testing.T, docs []*migxml.Document, off ...*migxml.ConfigComponent) taken {
+func (m *machine) build(t *testing.T, docs []*migxml.Document, off ...*migxml.ConfigComponent) *plan.Plan {
 	t.Helper()
 	p, err := plan.Build(context.Background(), m.sys, m.set, m.users, docs, plan.Options{Rules: rules.Options{Off: off}})
 	if err != nil {
 		t.Fatal(err)
 	}
+	return p
+}
+
+// plan says what is taken, without the components that are off.
+func (m *machine) plan(t *testing.T, docs []*migxml.Document, off ...*migxml.ConfigComponent) taken {
+	t.Helper()
+	p := m.build(t, docs, off...)
 	for _, w := range p.Warnings {
 		t.Errorf("warning %s", w)
 	}
@@ -233,6 +239,42 @@ func TestEachComponentCounts(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestDecoysBite takes the excludes away: half of what stays is then taken by
+// the component it is listed with, so that it is the excludes that make it stay.
+// The other half are foreign files.
+func TestDecoysBite(t *testing.T) {
+	docs := parse(t, append(builtin.Default(), "machine")...)
+	for _, d := range docs {
+		for _, c := range d.Components {
+			for _, r := range c.Roles {
+				for _, b := range r.Rules {
+					b.Rule = slices.DeleteFunc(b.Rule, func(r *migxml.Rule) bool { return r.Action == migxml.Exclude })
+				}
+			}
+		}
+	}
+	p := open(t, "apps").build(t, docs)
+	got := taken{}
+	for o := range p.Objects {
+		by := p.Rules.Rule(o.Rule).Component
+		got["file "+string(o.Path)] = by
+		got["value "+string(o.Path)+" ["+string(o.Stream)+"]"] = by
+	}
+	decoys, bite := 0, 0
+	for _, a := range testimages.Apps("apps") {
+		for _, path := range a.Stays {
+			decoys++
+			if got["file "+path] == a.Name || got["value "+path] == a.Name {
+				bite++
+			}
+		}
+	}
+	if bite < decoys*4/10 {
+		t.Errorf("%d of %d decoys are taken without excludes", bite, decoys)
+	}
+	t.Logf("%d of %d decoys are taken without excludes", bite, decoys)
 }
 
 // TestWholeProfile: the set profile takes what the others take of profiles, and
