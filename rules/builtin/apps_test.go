@@ -272,9 +272,9 @@ func TestDecoysBite(t *testing.T) {
 		}
 	}
 	if bite < decoys*4/10 {
-		t.Errorf("%d of %d decoys are taken without excludes", bite, decoys)
+		t.Errorf("%d of %d decoys are taken by their components without excludes", bite, decoys)
 	}
-	t.Logf("%d of %d decoys are taken without excludes", bite, decoys)
+	t.Logf("%d of %d decoys are taken by their components without excludes", bite, decoys)
 }
 
 // TestWholeProfile: the set profile takes what the others take of profiles, and
