@@ -46,6 +46,8 @@ type captureCmd struct {
 	Progress     string   `help:"auto, plain, json or none." enum:"auto,plain,json,none" default:"auto"`
 	JSON         bool     `help:"Print the plan (--dry-run) or the result as JSON." name:"json"`
 	Source       []string `arg:"" optional:"" help:"Disk images, devices or folders: the disks of one machine."`
+
+	elsewhere int // users whose files are not in the older Windows that is captured
 }
 
 func (captureCmd) Help() string {
@@ -122,7 +124,7 @@ func (c *captureCmd) run(a *app, start time.Time) error {
 	}
 	tellMaps(a, src.set)
 	tellSystem(a, sys, users, problems)
-	src.tellOlds(a, users)
+	c.elsewhere = src.tellOlds(a, users)
 	if err := c.checkUsers(a, users); err != nil {
 		return err
 	}
@@ -149,6 +151,9 @@ func (c *captureCmd) run(a *app, start time.Time) error {
 		}
 	}
 	for _, w := range p.Warnings {
+		if strings.HasPrefix(w.File, "builtin:") && strings.Contains(w.Msg, " is not defined; it matches nothing") {
+			continue // folders that this Windows or this user does not have
+		}
 		a.message("warning", w.String())
 	}
 	for _, w := range p.Membership.Warnings {
@@ -632,6 +637,9 @@ func (c *captureCmd) report(a *app, p *plan.Plan, res *capture.Result, start tim
 	text := fmt.Sprintf("%d of %d objects, %s, in %s (%s) after %s", stored, p.Count(), size(bytes), c.To, size(folderSize(c.To)), took)
 	if len(also) > 0 {
 		text += "; " + strings.Join(also, ", ")
+	}
+	if c.elsewhere > 0 {
+		text += fmt.Sprintf("; the files of %d of the users are elsewhere (named above)", c.elsewhere)
 	}
 	if incomplete {
 		if res.AllFailures > 0 {
