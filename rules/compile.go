@@ -556,7 +556,8 @@ func (v *evaluation) putScope(pats []compiled, put func(compiled), shared bool, 
 	if shared {
 		var b strings.Builder
 		for _, p := range pats {
-			fmt.Fprintf(&b, "%d|%d|%d|%s|%t|%s|%s\n", kind, p.rule, p.action, p.node, p.hasLeaf, p.leaf, p.filter.key())
+			r := &v.rules[p.rule]
+			fmt.Fprintf(&b, "%d|%d|%s|%t|%s|%s|%s|%t\n", kind, p.action, p.node, p.hasLeaf, p.leaf, p.filter.key(), r.Filter, r.Ini)
 		}
 		if v.seen[b.String()] {
 			return

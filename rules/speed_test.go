@@ -19,7 +19,7 @@ func manyRules(t testing.TB, n int) []*migxml.Document {
 	first := docs
 	for i := 1; i < n; i++ {
 		for _, d := range first {
-			k, _, err := migxml.Parse(d.Pos.File, renamed(d.Data, i))
+			k, _, err := migxml.Parse(fmt.Sprint(d.Pos.File, i), renamed(d.Data, i))
 			if err != nil {
 				t.Fatal(err)
 			}
