@@ -109,12 +109,16 @@ func (s *System) buildEnv() {
 		"FOLDERID_System":    winpath.Join(s.Dir, "System32"),
 		"FOLDERID_Fonts":     winpath.Join(s.Dir, "Fonts"),
 
+		"FOLDERID_SystemX86":   winpath.Join(s.Dir, "System32"),
+		"FOLDERID_ResourceDir": winpath.Join(s.Dir, "Resources"),
+
 		"FOLDERID_UserProfiles": profiles,
 	} {
 		s.env.Set(name, value)
 	}
 	if s.Is64() {
 		s.env.Set("CSIDL_SYSTEMX86", winpath.Join(s.Dir, "SysWOW64"))
+		s.env.Set("FOLDERID_SystemX86", winpath.Join(s.Dir, "SysWOW64"))
 	}
 	for _, alias := range [][2]string{
 		{"CSIDL_PROGRAM_FILES", "ProgramFiles"},
@@ -122,6 +126,7 @@ func (s *System) buildEnv() {
 		{"FOLDERID_ProgramFiles", "ProgramFiles"},
 		{"FOLDERID_ProgramFilesCommon", "CommonProgramFiles"},
 		{"FOLDERID_ProgramFilesX64", "ProgramW6432"},
+		{"FOLDERID_ProgramFilesCommonX64", "CommonProgramW6432"},
 		// A 32-bit Windows has one folder, under both names.
 		{"CSIDL_PROGRAM_FILESX86", "ProgramFiles"},
 		{"CSIDL_PROGRAM_FILESX86", "ProgramFiles(x86)"},
@@ -129,6 +134,8 @@ func (s *System) buildEnv() {
 		{"CSIDL_PROGRAM_FILES_COMMONX86", "CommonProgramFiles(x86)"},
 		{"FOLDERID_ProgramFilesX86", "ProgramFiles"},
 		{"FOLDERID_ProgramFilesX86", "ProgramFiles(x86)"},
+		{"FOLDERID_ProgramFilesCommonX86", "CommonProgramFiles"},
+		{"FOLDERID_ProgramFilesCommonX86", "CommonProgramFiles(x86)"},
 	} {
 		if v, ok := s.own.Lookup(alias[1]); ok {
 			s.env.Set(alias[0], v)
