@@ -24,17 +24,6 @@ func computerNamed(name string) *machine {
 
 func (m *machine) systemHive() []byte { return hivegen.Build(m.system, hivegen.Options{}) }
 
-// softwareHive is a SOFTWARE whose Windows has that edition.
-func softwareHive(edition string) []byte {
-	m := eleven()
-	for i, v := range m.software.At(currentVersion).Values {
-		if v.Name == "EditionID" {
-			m.software.At(currentVersion).Values[i] = hivegen.SZ("EditionID", edition)
-		}
-	}
-	return hivegen.Build(m.software, hivegen.Options{})
-}
-
 const systemPath = "Windows/System32/config/SYSTEM"
 
 // findOne loads the one installation of a folder.

@@ -123,7 +123,8 @@ func checkInstallation(t *testing.T, s *System, in testimages.Installation) {
 	x86, _ := s.Env().Lookup("ProgramFiles(x86)")
 	csidl, _ := s.Env().Lookup("CSIDL_PROGRAM_FILESX86")
 	drive := in.Dir[:2]
-	if in.Arch == "x86" && (x86 != "" || csidl != drive+`\Program Files`) || in.Arch != "x86" && (x86 != drive+`\Program Files (x86)` || csidl != x86) {
+	programs, _ := s.Env().Lookup("ProgramFiles") // on a German XP C:\Programme
+	if in.Arch == "x86" && (x86 != "" || programs == "" || csidl != programs) || in.Arch != "x86" && (x86 != drive+`\Program Files (x86)` || csidl != x86) {
 		t.Errorf("%%ProgramFiles(x86)%% is %q, %%CSIDL_PROGRAM_FILESX86%% %q", x86, csidl)
 	}
 	for _, u := range in.Users {

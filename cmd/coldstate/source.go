@@ -429,7 +429,7 @@ func (p mapping) find(set *volumes.Set) (*volumes.Volume, string, error) {
 func onlyVolume(src *volumes.Source) (*volumes.Volume, error) {
 	var readable []*volumes.Volume
 	for _, v := range src.Volumes {
-		if _, err := v.FS(); err == nil {
+		if _, err := v.FS(); err == nil && !v.Starts() {
 			readable = append(readable, v)
 		}
 	}

@@ -149,7 +149,7 @@ func TestWrongKeyOfPublicVolumes(t *testing.T) {
 		}
 		for _, args := range [][]string{{"inspect", img}, {"capture", img, "--to", filepath.Join(t.TempDir(), "store")}, {"plan", img}, {"ls", img, `1:\`}, {"inspect", img, "--unlock", wrong}, {"plan", img, "--unlock", wrong}} {
 			status, out, stderr := tool(t, args...)
-			if status != statusDecision || !strings.Contains(stderr, "hint: give --unlock the recovery password with the id") {
+			if status != statusDecision || !strings.Contains(stderr, "give --unlock the recovery password with the id") {
 				t.Errorf("%q: status %d: %s%s", args, status, out, stderr)
 			}
 			if given := len(args) > 2 && args[len(args)-1] == wrong; given && !strings.Contains(stderr, "the recovery password given does not open it") {

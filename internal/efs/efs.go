@@ -155,7 +155,7 @@ func readCredential(b []byte) (k Key) {
 	}
 	// Certificate data ([MS-EFSR] 2.2.2.1.4); offsets count from its start.
 	t := part(b, word(16), word(12))
-	if t == nil || len(t) < 20 {
+	if len(t) < 20 {
 		return k
 	}
 	field := func(off int) int64 { return int64(binary.LittleEndian.Uint32(t[off:])) }

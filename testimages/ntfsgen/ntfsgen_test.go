@@ -121,7 +121,7 @@ func TestSameBytes(t *testing.T) {
 		}
 		return sha256.Sum256(b)
 	}
-	if sum() != sum() {
+	if first, second := sum(), sum(); first != second {
 		t.Error("two volumes of the same literals differ")
 	}
 }

@@ -164,7 +164,6 @@ type inode struct {
 	byFold   map[string]*inode // and by upper-cased name
 	names    []*name           // of the node itself
 	entries  []*name           // of the folder
-	security uint32
 
 	path    string
 	records []uint64 // further records

@@ -121,7 +121,8 @@ func build(bits, cluster, clusters int, label string, kids ...*file) *volume {
 		}
 		for _, f := range kids {
 			out = append(out, longEntries(f.long, f.short)...)
-			start, size := uint32(0), len(f.data)
+			var start uint32
+			size := len(f.data)
 			if f.kids != nil {
 				f.attr |= 0x10
 				start, size = next, 0

@@ -1,6 +1,7 @@
 package ntfs
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"strings"
@@ -109,7 +110,7 @@ func logOf(b []byte) (state, version string) {
 	if len(b) < logPage {
 		return unknown, ""
 	}
-	if strings.Trim(string(b[:logPage]), "\xFF") == "" {
+	if len(bytes.TrimLeft(b[:logPage], "\xFF")) == 0 {
 		return winfs.LogClosed, "" // never written since it was formatted or repaired
 	}
 	state = unknown

@@ -74,15 +74,6 @@ func (t *blobTable) find(sum [sha1.Size]byte) (resHeader, bool) {
 	return t.header(t.order[k]), true
 }
 
-// size is the length of a content; false when the file does not hold it.
-func (f *File) contentSize(sum [sha1.Size]byte) (int64, bool) {
-	if sum == ([sha1.Size]byte{}) {
-		return 0, true
-	}
-	h, ok := f.blobs.find(sum)
-	return h.size, ok
-}
-
 // content opens a blob; the hash that is zeros is the empty content.
 func (f *File) content(sum [sha1.Size]byte) (winfs.Stream, error) {
 	if sum == ([sha1.Size]byte{}) {
