@@ -125,7 +125,7 @@ func build(bits, cluster, clusters int, label string, kids ...*file) *volume {
 			size := len(f.data)
 			if f.kids != nil {
 				f.attr |= 0x10
-				start, size = next, 0
+				size = 0
 				// Its entries are written when its files have places: room for
 				// them comes first.
 				room := 64
