@@ -74,17 +74,6 @@ func BenchmarkTenTimes(b *testing.B) {
 	b.ReportMetric(float64(len(set.files.pats)), "patterns")
 }
 
-// BenchmarkPlain is the walk of a small disk that tries every pattern.
-func BenchmarkPlain(b *testing.B) {
-	disk := benchDisk(1000)
-	set := mustCompile(b, builtinRules(b), benchContexts()...)
-	var n int
-	for b.Loop() {
-		_, n = disk.plain(set.files.pats, "C:")
-	}
-	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(n), "ns/object")
-}
-
 // TestTenTimes: rules for programs that are not there change nothing of what
 // is taken.
 func TestTenTimes(t *testing.T) {
