@@ -12,6 +12,10 @@ import (
 
 var _ winfs.Spacer = (*FS)(nil)
 
+// maxCounted bounds the clusters that Free counts; Windows makes volumes of
+// 2^32-1 at most. What a damaged boot sector claims would take hours.
+const maxCounted = 1 << 32
+
 // Free implements winfs.Spacer: it counts the clusters that $Bitmap has no bit
 // set for.
 func (fs *FS) Free() (int64, error) {
@@ -26,6 +30,9 @@ func (fs *FS) Free() (int64, error) {
 	}
 	// Whole clusters: a cut one at the end has no bit.
 	left := fs.geo.bytes / fs.geo.cluster
+	if left > maxCounted {
+		return 0, fmt.Errorf("%s: the boot sector claims %d clusters, more than any volume has", name, left)
+	}
 	if st.Size() < (left+7)/8 {
 		return 0, fmt.Errorf("%s: %d bytes are too few for %d clusters", name, st.Size(), left)
 	}

@@ -5,10 +5,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
-	"math/rand/v2"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/coldstate/coldstate/testimages/ntfsgen"
 	"github.com/coldstate/coldstate/volumes/winfs"
@@ -174,45 +172,6 @@ func FuzzVolume(f *testing.F) {
 		}
 		walk(t, fs)
 	})
-}
-
-// TestMutants changes random bytes of a volume, most of them in its records:
-// each mutant is opened and used, in little time.
-func TestMutants(t *testing.T) {
-	v, _ := testVolume()
-	img := v.bytes()
-	rnd := rand.New(rand.NewPCG(7, 7))
-	opened := 0
-	const mutants = 1500
-	for i := range mutants {
-		b := bytes.Clone(img)
-		for range 1 + rnd.IntN(6) {
-			at := rnd.IntN(len(b))
-			if rnd.IntN(4) > 0 {
-				at = testMFT*testCluster + rnd.IntN(testRecords)*testRecord + rnd.IntN(450)
-			}
-			val, n := byte(rnd.Uint32()), 1
-			if rnd.IntN(3) == 0 {
-				val, n = []byte{0, 0xFF, 0x7F, 0x80}[rnd.IntN(4)], 1<<rnd.IntN(5)
-			}
-			for k := at; k < min(at+n, len(b)); k++ {
-				b[k] = val
-			}
-		}
-		start := time.Now()
-		fs, err := Open(bytes.NewReader(b), int64(len(b)), Options{})
-		if err != nil {
-			continue
-		}
-		opened++
-		walk(t, fs)
-		if d := time.Since(start); d > 10*time.Second {
-			t.Errorf("mutant %d took %v", i, d)
-		}
-	}
-	if opened < mutants/2 {
-		t.Errorf("only %d of %d mutants were opened", opened, mutants)
-	}
 }
 
 // walk uses all of a volume, within limits, and holds it to what winfs

@@ -24,6 +24,9 @@ const (
 	// maxDescriptor is the largest security descriptor.
 	maxDescriptor = 64 << 10
 	maxProblems   = 1000
+	// maxStream bounds a stream in bytes, so that sums with a unit or a
+	// cluster stay in range. Windows stops at 8 PiB.
+	maxStream = 1 << 62
 )
 
 // scanner fills the index from the records of $MFT.
@@ -390,7 +393,7 @@ func (g *geometry) layout(dst []run, exts []attr, size int64) ([]run, int64, err
 	for i := range exts {
 		a := &exts[i]
 		switch {
-		case a.last >= math.MaxInt64/g.cluster-1:
+		case a.last >= maxStream/g.cluster:
 			note(fmt.Errorf("cluster %d of a stream", a.last))
 			continue
 		case a.first < at:
@@ -679,7 +682,7 @@ func (sc *scanner) keep(exts []attr) (mode winfs.Mode, size int64, place uint32,
 	size, init, unit := a.size, a.init, a.unit
 	if a.first != 0 {
 		last := exts[len(exts)-1].last
-		if last >= math.MaxInt64/g.cluster-1 {
+		if last >= maxStream/g.cluster {
 			return 0, 0, noPlace, fmt.Errorf("cluster %d of a stream", last)
 		}
 		size = (last + 1) * g.cluster

@@ -26,6 +26,9 @@ const (
 	// maxSDs bounds the ids that are remembered. Large servers have tens of
 	// thousands.
 	maxSDs = 4 << 20
+	// maxSDS bounds how much of $SDS is read: what it claims may be a hole
+	// larger than any disk.
+	maxSDS = 1 << 30
 )
 
 // secure finds descriptors in $SDS. It is read when the first is asked for.
@@ -74,6 +77,12 @@ func readSDS(s winfs.Stream) (ids map[uint32]sdsPlace, unread error) {
 	ids = map[uint32]sdsPlace{}
 	buf := make([]byte, min(sdsBlock, s.Size()))
 	for base := int64(0); base < s.Size(); base += 2 * sdsBlock {
+		if base >= maxSDS {
+			if unread == nil {
+				unread = fmt.Errorf("$Secure:$SDS claims %d bytes; only the first %d MiB are read", s.Size(), maxSDS>>20)
+			}
+			break
+		}
 		var failed error
 		scan := func(at int64) bool {
 			if at >= s.Size() {

@@ -222,7 +222,11 @@ func (fs *FS) recordOfMFT(lcn int64, worst state) ([]attr, header, error) {
 // records. What $MFT claims is bounded by the medium here.
 func (fs *FS) readable() {
 	rec := fs.geo.record
-	fs.mft.size = min(fs.mft.size, math.MaxUint32*rec)
+	// A record number costs memory whether or not the record is there.
+	if most := min(math.MaxUint32, max(fs.dev.size/8, 1<<20)) * rec; fs.mft.size > most {
+		fs.problem(recordName(0), fmt.Sprintf("$MFT claims %d bytes on a medium of %d; only the first %d are read", fs.mft.size, fs.dev.size, most))
+		fs.mft.size = most
+	}
 	budget := fs.dev.size
 	add := func(off, end int64) {
 		if k := len(fs.mftRanges) - 1; k >= 0 && fs.mftRanges[k].end == off {

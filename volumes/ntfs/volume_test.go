@@ -2,10 +2,13 @@ package ntfs
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
+	"math"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -598,4 +601,82 @@ func TestCaseTwins(t *testing.T) {
 	for _, p := range []string{`$Orphans_\40-1 x`, `$Orphans_\40-1(2) x`, `$Orphans_\41-1`} {
 		lookup(t, fs, p)
 	}
+}
+
+// TestHugeHoles: streams that claim to be holes larger than any disk, and an
+// $MFT that does, cost no more than they hold.
+func TestHugeHoles(t *testing.T) {
+	const most = math.MaxInt64/testCluster - 2 // clusters
+	hole := func(name string, flags uint16, clusters int64) []byte {
+		h := nonres{typ: 0x80, name: name, flags: flags, size: clusters*testCluster - 5, init: clusters*testCluster - 5}
+		if flags&1 != 0 {
+			h.unit = 4
+		}
+		return h.with(-1, clusters)
+	}
+	t.Run("compressed", func(t *testing.T) {
+		for _, clusters := range []int64{most, most - 1, most - 40, 1 << 52} {
+			v, _ := testVolume()
+			v.rec(49, 1, fileFlag, stdInfo(0x20, 0x100), fileName(rootRef, 3, "huge"), hole("", 1, clusters))
+			fs := open(t, v.bytes())
+			e, info := lookup(t, fs, "huge")
+			s, err := fs.Open(e, "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if clusters == 1<<52 && info.Size != clusters*testCluster-5 {
+				t.Errorf("%d bytes", info.Size)
+			}
+			for _, off := range []int64{0, info.Size - 5000} {
+				if n, err := s.ReadAt(make([]byte, 5000), max(off, 0)); info.Size > 0 && (n != 5000 || err != nil && err != io.EOF) {
+					t.Errorf("%d clusters: %d bytes at %d: %v", clusters, n, off, err)
+				}
+			}
+		}
+	})
+	t.Run("$Secure", func(t *testing.T) {
+		v, _ := testVolume()
+		entry := sdsEntry(0x100, 0, testSD)
+		v.rec(9, 9, fileFlag, stdInfo(6, 0), fileName(rootRef, 3, "$Secure"),
+			nonres{typ: 0x80, name: "$SDS", size: 1 << 60, init: 1 << 60}.with(v.place(entry), 1, -1, 1<<50-1))
+		fs := open(t, v.bytes())
+		e, _ := lookup(t, fs, "Hello world.txt")
+		if sd, err := fs.Security(e); err != nil || !bytes.Equal(sd, testSD) {
+			t.Errorf("%x, %v", sd, err)
+		}
+		// The id of this one could stand behind what is read.
+		e, _ = lookup(t, fs, "secret")
+		if _, err := fs.Security(e); err == nil || !strings.Contains(err.Error(), "claims") {
+			t.Errorf("nobody says that $SDS was not read to its end: %v", err)
+		}
+	})
+	t.Run("$Bitmap", func(t *testing.T) {
+		v, _ := testVolume()
+		v.rec(6, 6, fileFlag, stdInfo(6, 0), fileName(rootRef, 3, "$Bitmap"), hole("", 0x8000, 1<<45))
+		binary.LittleEndian.PutUint64(v.b[40:], 1<<53)
+		if free, err := open(t, v.bytes()).Free(); err == nil {
+			t.Errorf("%d bytes are free", free)
+		}
+	})
+	t.Run("$MFT", func(t *testing.T) {
+		const gap = 1<<32 - 3*testRecords // records
+		v, _ := testVolume()
+		again := v.place(make([]byte, testRecord))
+		v.rec(0, 1, fileFlag, stdInfo(6, 0), fileName(rootRef, 3, "$MFT"),
+			data((gap+testRecords+1)*testRecord, testMFT, testRecords, -1, gap, again, 1))
+		binary.LittleEndian.PutUint64(v.b[40:], 1<<40)
+		b := v.bytes()
+		copy(b[again*testCluster:], makeRecord(testRecord, 49, 1, fileFlag, 0, stdInfo(0x20, 0), fileName(rootRef, 3, "far"), res(0x80, "", nil)))
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		fs := open(t, b)
+		runtime.ReadMemStats(&after)
+		if n := after.TotalAlloc - before.TotalAlloc; n > 64<<20 {
+			t.Errorf("%d MiB of memory", n>>20)
+		}
+		lookup(t, fs, "Hello world.txt")
+		if len(fs.Problems()) == 0 {
+			t.Error("no problem is told")
+		}
+	})
 }

@@ -1,0 +1,818 @@
+package ntfs
+
+import (
+	"bufio"
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"math"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"runtime"
+	"runtime/debug"
+	"runtime/metrics"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/coldstate/coldstate/testimages"
+	"github.com/coldstate/coldstate/testimages/ntfsgen"
+	"github.com/coldstate/coldstate/volumes/winfs"
+)
+
+// What a mutant may cost.
+const (
+	mutantMemory = 512 << 20
+	mutantTime   = 30 * time.Second
+	// mutantPiece is how much is read at either end of a stream, mutantRead
+	// how much of a volume, in bytes.
+	mutantPiece = 64 << 10
+	mutantRead  = 4 << 20
+)
+
+// mutantsEnv makes the test binary a child that tries mutants; mutantEnv names
+// the one mutant that TestMutants tries, to repeat a failure.
+const (
+	mutantsEnv = "COLDSTATE_TEST_MUTANTS_CHILD"
+	mutantEnv  = "COLDSTATE_MUTANT"
+)
+
+func TestMain(m *testing.M) {
+	if os.Getenv(mutantsEnv) != "" {
+		var job mutantJob
+		if err := json.NewDecoder(os.Stdin).Decode(&job); err != nil {
+			panic(err)
+		}
+		debug.SetMaxStack(64 << 20)
+		if err := json.NewEncoder(os.Stdout).Encode(job.run()); err != nil {
+			panic(err)
+		}
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+// mutantJob is what a child process does: the mutants First, First+Step, ….
+type mutantJob struct{ First, Step, Count int }
+
+// mutantResult is what came of it.
+type mutantResult struct {
+	Mutants, Opened, Walked int
+	Failures                []string
+	MostMemory              int64 // bytes of the process
+	Bases                   map[string][3]int
+}
+
+// TestMutants damages volumes at random: no panic, no hang, no memory without
+// bounds, and many can still be read. It runs in child processes, as a stack
+// overflow or the end of memory cannot be caught.
+func TestMutants(t *testing.T) {
+	count, children := 400, 2
+	if os.Getenv("COLDSTATE_LONG") != "" {
+		count = 10_000
+	} else {
+		t.Logf("%d mutants; 10,000 with COLDSTATE_LONG=1", count)
+	}
+	first := 0
+	one := os.Getenv(mutantEnv)
+	if one != "" {
+		var err error
+		if first, err = strconv.Atoi(one); err != nil {
+			t.Fatal(err)
+		}
+		count, children = 1, 1
+	}
+	results := make([]mutantResult, children)
+	var wg sync.WaitGroup
+	for i := range children {
+		wg.Go(func() {
+			var err error
+			if results[i], err = runMutants(t.Context(), mutantJob{first + i, children, count / children}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	sum := mutantResult{Bases: map[string][3]int{}}
+	for _, r := range results {
+		sum.Mutants += r.Mutants
+		sum.Opened += r.Opened
+		sum.Walked += r.Walked
+		sum.MostMemory = max(sum.MostMemory, r.MostMemory)
+		sum.Failures = append(sum.Failures, r.Failures...)
+		for name, n := range r.Bases {
+			s := sum.Bases[name]
+			sum.Bases[name] = [3]int{s[0] + n[0], s[1] + n[1], s[2] + n[2]}
+		}
+	}
+	for i, f := range sum.Failures {
+		if i == 10 {
+			t.Errorf("and %d failures more", len(sum.Failures)-i)
+			break
+		}
+		t.Error(f)
+	}
+	t.Logf("%d mutants, %d opened, %d walked to the end, %d MiB of memory at most", sum.Mutants, sum.Opened, sum.Walked, sum.MostMemory>>20)
+	for _, name := range slices.Sorted(maps.Keys(sum.Bases)) {
+		n := sum.Bases[name]
+		t.Logf("%s: %d mutants, %d opened, %d walked", name, n[0], n[1], n[2])
+	}
+	if sum.Mutants != count {
+		t.Errorf("%d mutants are missing", count-sum.Mutants)
+	}
+	if one == "" && sum.Walked < sum.Mutants*3/10 {
+		t.Error("so few of the mutants can be read that they test little")
+	}
+}
+
+// runMutants runs a job in a child process.
+func runMutants(ctx context.Context, job mutantJob) (r mutantResult, err error) {
+	in, err := json.Marshal(job)
+	if err != nil {
+		return r, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Minute)
+	defer cancel()
+	exe, err := os.Executable()
+	if err != nil {
+		return r, err
+	}
+	cmd := exec.CommandContext(ctx, exe)
+	cmd.Env = append(os.Environ(), mutantsEnv+"=1")
+	cmd.Stdin = bytes.NewReader(in)
+	var errs bytes.Buffer
+	cmd.Stderr = &errs
+	out, err := cmd.Output()
+	if err != nil {
+		// The child says on its standard error which mutant it is at.
+		said := errs.String()
+		last := said[strings.LastIndex(said, "\x01")+1:]
+		return r, fmt.Errorf("%w at %.5000s", err, last)
+	}
+	return r, json.Unmarshal(out, &r)
+}
+
+func (job mutantJob) run() mutantResult {
+	r := mutantResult{Bases: map[string][3]int{}}
+	var bases []*mutantBase
+	total := 0
+	for _, b := range mutantVolumes() {
+		b.prepare()
+		bases = append(bases, b)
+		total += b.weight
+	}
+	for i := range job.Count {
+		seed := job.First + i*job.Step
+		fmt.Fprintf(os.Stderr, "\x01mutant %d\n", seed)
+		rnd := rand.New(rand.NewPCG(uint64(seed), 3))
+		var base *mutantBase
+		for k, n := 0, rnd.IntN(total); n >= 0; k++ {
+			base = bases[k]
+			n -= base.weight
+		}
+		m := &mutant{r: base.img, size: base.size}
+		base.mutate(rnd, m)
+		r.try(fmt.Sprintf("mutant %d of %s (repeat it with %s=%d)", seed, base.name, mutantEnv, seed), base, m)
+	}
+	return r
+}
+
+// try opens and reads a mutant, and looks at what it costs.
+func (r *mutantResult) try(name string, base *mutantBase, m *mutant) {
+	watch := time.AfterFunc(mutantTime, func() {
+		buf := make([]byte, 1<<16)
+		fmt.Fprintf(os.Stderr, "%s takes more than %v\n%s", name, mutantTime, buf[:runtime.Stack(buf, true)])
+		os.Exit(3)
+	})
+	defer watch.Stop()
+	n := r.Bases[base.name]
+	opened, walked := false, false
+	func() {
+		defer func() {
+			if v := recover(); v != nil {
+				r.Failures = append(r.Failures, fmt.Sprintf("%s: panic: %v\n%.3000s", name, v, debug.Stack()))
+			}
+		}()
+		fs, err := Open(m, m.size, Options{})
+		if err != nil {
+			var fe *FormatError
+			if !errors.Is(err, ErrNotNTFS) && !errors.As(err, &fe) {
+				r.Failures = append(r.Failures, fmt.Sprintf("%s: %v has no place", name, err))
+			}
+			return
+		}
+		opened = true
+		found, err := useAll(fs)
+		if err != nil {
+			r.Failures = append(r.Failures, fmt.Sprintf("%s: %v", name, err))
+		}
+		walked = err == nil && found >= base.entries/2
+	}()
+	r.Mutants++
+	n[0]++
+	if opened {
+		r.Opened++
+		n[1]++
+	}
+	if walked {
+		r.Walked++
+		n[2]++
+	}
+	r.Bases[base.name] = n
+	used := memoryPeak()
+	if r.MostMemory = max(r.MostMemory, used); used > mutantMemory {
+		r.Failures = append(r.Failures, fmt.Sprintf("%s: %d MiB of memory", name, used>>20))
+		resetMemoryPeak()
+	}
+}
+
+// resetMemoryPeak sets the highest memory of the process back to what it is,
+// where that can be done.
+func resetMemoryPeak() {
+	debug.FreeOSMemory()
+	_ = os.WriteFile("/proc/self/clear_refs", []byte("5"), 0)
+}
+
+// memoryPeak is the highest memory of the process; what the run time of Go
+// holds where the system does not tell.
+func memoryPeak() int64 {
+	if b, err := os.ReadFile("/proc/self/status"); err == nil {
+		for s := bufio.NewScanner(bytes.NewReader(b)); s.Scan(); {
+			if rest, ok := strings.CutPrefix(s.Text(), "VmHWM:"); ok {
+				if n, err := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(rest), " kB"), 10, 64); err == nil {
+					return n << 10
+				}
+			}
+		}
+	}
+	s := []metrics.Sample{{Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/released:bytes"}}
+	metrics.Read(s)
+	return int64(s[0].Value.Uint64() - s[1].Value.Uint64())
+}
+
+// useAll uses all of a volume, the contents within limits, and holds it to
+// what winfs promises. It returns the number of entries it found.
+func useAll(fs *FS) (found int, err error) {
+	_, _ = fs.Free()
+	h := fs.Health()
+	_, _ = h.Notes(), h.Words()
+	_, _ = fs.Problems(), fs.Label()
+	for _, name := range []string{"$MFT", "$MFTMirr", "$LogFile", "$Volume", "$AttrDef", "$Bitmap", "$Boot", "$BadClus", "$Secure", "$UpCase", "$Extend", `$Extend\$UsnJrnl`} {
+		if e, err := fs.Lookup(name); err == nil {
+			budget := int64(2 * mutantPiece)
+			if err := useEntry(fs, e, &budget); err != nil {
+				return 0, err
+			}
+		}
+	}
+	seen := make([]bool, fs.Len())
+	budget := int64(mutantRead)
+	stack := []winfs.Entry{fs.Root()}
+	if err := useEntry(fs, fs.Root(), &budget); err != nil {
+		return 0, err
+	}
+	for len(stack) > 0 {
+		d := stack[len(stack)-1]
+		stack = stack[:len(stack)-1]
+		kids, err := fs.Children(d)
+		if err != nil {
+			return found, fmt.Errorf("%q: %w", winfs.Path(fs, d), err)
+		}
+		for _, e := range kids {
+			if int(e) >= len(seen) || seen[e] {
+				return found, fmt.Errorf("entry %d of %d is listed twice", e, len(seen))
+			}
+			seen[e] = true
+			found++
+			if fs.Parent(e) != d {
+				return found, fmt.Errorf("%q is not in its parent", winfs.Path(fs, e))
+			}
+			if err := useEntry(fs, e, &budget); err != nil {
+				return found, fmt.Errorf("%q: %w", winfs.Path(fs, e), err)
+			}
+			if info, _ := fs.Info(e); info.IsDir() {
+				stack = append(stack, e)
+			}
+		}
+	}
+	return found, nil
+}
+
+func useEntry(fs *FS, e winfs.Entry, budget *int64) error {
+	info, err := fs.Info(e)
+	if err != nil || info.Size < 0 || info.Links < 1 || info.Start < -1 || info.Missing < 0 {
+		return fmt.Errorf("%+v, %w", info, err)
+	}
+	_, _ = fs.Lookup(winfs.Path(fs, e))
+	if short := fs.ShortName(e); short != "" {
+		_, _ = fs.Lookup(short)
+	}
+	if b, err := fs.Security(e); len(b) > maxDescriptor {
+		return fmt.Errorf("a descriptor of %d bytes, %w", len(b), err)
+	}
+	_ = fs.SecurityID(e)
+	b, _ := fs.Reparse(e)
+	_, _ = winfs.LinkTarget(b)
+	_, _ = winfs.Special(b)
+	if winfs.IsCloudTag(info.Reparse) {
+		root, _ := winfs.CloudRoot(fs, e)
+		_, _ = info.WhyNotLocal(winfs.Path(fs, root)), info.Doubtful()
+	}
+	if b, err := fs.EAs(e); err == nil && b != nil {
+		if _, err := winfs.ParseEAs(b); err != nil {
+			return err
+		}
+	}
+	if id, err := fs.ObjectID(e); err == nil && id != nil && (len(id) < 16 || len(id) > maxObjectID) {
+		return fmt.Errorf("an object id of %d bytes", len(id))
+	}
+	list, err := fs.Streams(e)
+	if err != nil || len(list) != info.Streams {
+		return fmt.Errorf("%d streams of %d, %w", len(list), info.Streams, err)
+	}
+	if info.Attr&winfs.AttrEncrypted != 0 {
+		_, _ = fs.EFS(e)
+	}
+	for k := -1; k < len(list); k++ {
+		name, mode := "", info.Mode
+		if k >= 0 {
+			name, mode = list[k].Name, list[k].Mode
+		}
+		if mode&winfs.Encrypted != 0 {
+			if c, err := fs.OpenRaw(e, name); err == nil {
+				if err := useStream(c.Data, budget); err != nil {
+					return fmt.Errorf("ciphertext of stream %q: %w", name, err)
+				}
+			}
+		}
+		s, err := fs.Open(e, name)
+		if err != nil {
+			continue
+		}
+		if err := useStream(s, budget); err != nil {
+			return fmt.Errorf("stream %q: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// mutantBuffer is what streams are read to.
+var mutantBuffer = make([]byte, mutantPiece)
+
+// useStream looks at the places of a stream and reads both of its ends.
+func useStream(s winfs.Stream, budget *int64) error {
+	size := s.Size()
+	if size < 0 {
+		return fmt.Errorf("%d bytes", size)
+	}
+	var at int64
+	extents := s.Extents()
+	for _, x := range extents {
+		if x.Off != at || x.Len <= 0 || x.Pos < -1 {
+			return fmt.Errorf("extent %+v at %d", x, at)
+		}
+		at += x.Len
+	}
+	if extents != nil && at != size {
+		return fmt.Errorf("%d bytes in extents of %d", at, size)
+	}
+	at = 0
+	for _, x := range s.Holes() {
+		if x.Off < at || x.Len <= 0 || x.Off > size-x.Len {
+			return fmt.Errorf("hole %+v of %d bytes", x, size)
+		}
+		at = x.Off + x.Len
+	}
+	offs := []int64{0}
+	if size > mutantPiece {
+		offs = append(offs, size-mutantPiece)
+	}
+	for _, off := range offs {
+		p := mutantBuffer[:min(mutantPiece, max(*budget, 0))]
+		if len(p) == 0 {
+			return nil
+		}
+		n, err := s.ReadAt(p, off)
+		*budget -= int64(n)
+		want := min(int64(len(p)), max(size-off, 0))
+		var re *winfs.ReadError
+		switch {
+		case int64(n) > want, int64(n) < want && !errors.As(err, &re), int64(n) == want && err != nil && err != io.EOF:
+			return fmt.Errorf("ReadAt(%d) of %d bytes = %d, %w", off, size, n, err)
+		case re != nil && (re.Off > off+int64(n) || re.Off+re.Len <= off+int64(n)):
+			return fmt.Errorf("ReadAt(%d) of %d bytes = %d: %+v", off, size, n, re)
+		}
+	}
+	return nil
+}
+
+// mutant is a volume with some sectors written over.
+type mutant struct {
+	r       io.ReaderAt
+	size    int64 // as it is told to Open
+	sectors map[int64][]byte
+	order   []int64 // places of the sectors, sorted
+}
+
+const mutantSector = 512
+
+func (m *mutant) ReadAt(p []byte, off int64) (int, error) {
+	n, err := m.r.ReadAt(p, off)
+	end := off + int64(n)
+	k, _ := slices.BinarySearch(m.order, off-mutantSector+1)
+	for ; k < len(m.order) && m.order[k] < end; k++ {
+		at := m.order[k]
+		b := m.sectors[at]
+		if at >= off {
+			copy(p[at-off:n], b)
+		} else {
+			copy(p[:n], b[off-at:])
+		}
+	}
+	return n, err
+}
+
+// edit changes n bytes at off.
+func (m *mutant) edit(off, n int64, fn func(b []byte)) {
+	first := off / mutantSector * mutantSector
+	end := (off + n + mutantSector - 1) / mutantSector * mutantSector
+	b := make([]byte, end-first)
+	if _, err := m.ReadAt(b, first); err != nil && err != io.EOF {
+		panic(err)
+	}
+	fn(b[off-first:][:n])
+	if m.sectors == nil {
+		m.sectors = map[int64][]byte{}
+	}
+	for at := first; at < end; at += mutantSector {
+		if _, ok := m.sectors[at]; !ok {
+			k, _ := slices.BinarySearch(m.order, at)
+			m.order = slices.Insert(m.order, k, at)
+		}
+		m.sectors[at] = b[at-first:][:mutantSector]
+	}
+}
+
+// mutantBase is a volume to damage.
+type mutantBase struct {
+	name    string
+	weight  int
+	img     io.ReaderAt
+	size    int64
+	record  int64
+	records []int64 // places of MFT records in use
+	places  []place // clusters of attributes, the metadata files' and those that are decoded first
+	entries int
+}
+
+// place is a run of an attribute in the volume.
+type place struct{ off, n int64 }
+
+// prepare finds the places that matter. It uses the reader under test: a
+// place that it does not find is not damaged, no more.
+func (b *mutantBase) prepare() {
+	if v, ok := b.img.(*ntfsgen.Volume); ok && b.size <= 16<<20 {
+		raw := make([]byte, b.size) // a Volume makes its contents at each read
+		if _, err := v.ReadAt(raw, 0); err != nil && err != io.EOF {
+			panic(err)
+		}
+		b.img = bytes.NewReader(raw)
+	}
+	fs, err := Open(b.img, b.size, Options{})
+	if err != nil {
+		panic(b.name + ": " + err.Error())
+	}
+	if b.entries, err = useAll(fs); err != nil {
+		panic(b.name + ": " + err.Error())
+	}
+	b.record = fs.geo.record
+	var rare, plain []place
+	for num := range uint32(fs.mft.size / b.record) {
+		rec, h, err := fs.readRecord(num)
+		if err != nil {
+			continue
+		}
+		b.records = append(b.records, fs.recordPos(num))
+		attrs, _ := parseAttrs(nil, rec, h, num)
+		for _, a := range attrs {
+			if !a.nonResident {
+				continue
+			}
+			runs, _ := appendRuns(nil, a.runs, a.last-a.first+1, fs.geo.clusters)
+			for _, x := range runs[:min(len(runs), 3)] {
+				if x.lcn < 0 {
+					continue
+				}
+				p := place{x.lcn * fs.geo.cluster, x.n * fs.geo.cluster}
+				p.n = min(p.n, b.size-p.off)
+				if a.typ != typeData || num < firstUser || a.flags&attrCompression != 0 || len(a.name) > 0 {
+					rare = append(rare, p)
+				} else {
+					plain = append(plain, p)
+				}
+			}
+		}
+	}
+	b.places = append(rare, plain[:min(len(plain), 3)]...)
+}
+
+// numbers are those that break arithmetic.
+var numbers = []uint64{
+	0, 1, 2, 7, 8, 0x17, 0x18, 0x20, 0x3F, 0x40, 0x7F, 0x80, 0xFF, 0x100, 0x3FF, 0x400, 0x7FFF, 0x8000, 0xFFFF, 0x10000,
+	0x7FFFFFFF, 0x80000000, 0xFFFFFFFE, 0xFFFFFFFF, 1 << 32, 1 << 40, 1 << 48, 1<<62 - 1, 1 << 62, math.MaxInt64 - 1, math.MaxInt64, 1 << 63, math.MaxUint64,
+}
+
+// scribble changes up to eight bytes of b.
+func scribble(rnd *rand.Rand, b []byte) {
+	if len(b) == 0 {
+		return
+	}
+	at := rnd.IntN(len(b))
+	width := 1 << rnd.IntN(4)
+	if rnd.IntN(2) == 0 {
+		at &^= width - 1
+	}
+	width = min(width, len(b)-at)
+	var old, v [8]byte
+	copy(old[:], b[at:at+width])
+	u := binary.LittleEndian.Uint64(old[:])
+	switch rnd.IntN(5) {
+	case 0:
+		u ^= 1 << rnd.IntN(8*width)
+	case 1:
+		u = rnd.Uint64()
+	case 2:
+		u = numbers[rnd.IntN(len(numbers))]
+	case 3:
+		u += uint64(rnd.IntN(17)) - 8
+	case 4:
+		from := rnd.IntN(len(b) - width + 1)
+		copy(old[:], b[from:from+width])
+		u = binary.LittleEndian.Uint64(old[:])
+	}
+	binary.LittleEndian.PutUint64(v[:], u)
+	copy(b[at:at+width], v[:])
+}
+
+// mutate makes a mutant: a few changes, each where the reader looks.
+func (b *mutantBase) mutate(rnd *rand.Rand, m *mutant) {
+	for range 1 + rnd.IntN(1<<rnd.IntN(9)) {
+		switch n := rnd.IntN(100); {
+		case n < 2: // the boot sector, or the copy of it as well
+			field := []struct{ off, n int64 }{{11, 2}, {13, 1}, {40, 8}, {48, 8}, {56, 8}, {64, 1}}[rnd.IntN(6)]
+			seed := rnd.Uint64()
+			for _, at := range []int64{0, b.size - 512}[:1+rnd.IntN(2)] {
+				m.edit(at+field.off, field.n, func(p []byte) { scribble(rand.New(rand.NewPCG(seed, 1)), p) })
+			}
+		case n < 3: // the volume claims to be huge
+			m.edit(40, 8, func(p []byte) { binary.LittleEndian.PutUint64(p, 1<<(30+rnd.IntN(22))) })
+			if rnd.IntN(2) == 0 {
+				continue
+			}
+			num := []int{0, 6, 9}[rnd.IntN(3)] // $MFT, $Bitmap, $Secure
+			m.edit(b.records[min(num, len(b.records)-1)], b.record, func(p []byte) {
+				if fixup(p) != nil {
+					return
+				}
+				offs := attrOffsets(p)
+				if k := slices.IndexFunc(offs, func(off int) bool { return p[off] == typeData && p[off+8] != 0 }); k >= 0 {
+					hugeHole(rnd, grow(p, offs[k], 16))
+				}
+				unfix(p)
+			})
+		case n < 4: // cut by a bad clone
+			m.size = 512 + rnd.Int64N(b.size-512)
+			if rnd.IntN(2) == 0 {
+				m.size = b.size - rnd.Int64N(b.size/8)
+			}
+		case n < 6: // torn, or overwritten
+			m.edit(b.anyRecord(rnd), b.record, func(p []byte) { scribble(rnd, p) })
+		case n < 8: // one record in the place of another
+			rec := make([]byte, b.record)
+			if _, err := m.ReadAt(rec, b.anyRecord(rnd)); err == nil {
+				m.edit(b.anyRecord(rnd), b.record, func(p []byte) { copy(p, rec) })
+			}
+		case n < 40 && len(b.places) > 0:
+			p := b.places[rnd.IntN(len(b.places))]
+			k := min(p.n, 1<<(4+rnd.IntN(10)))
+			if rnd.IntN(4) == 0 {
+				p.off += rnd.Int64N(p.n-k+1) &^ 15
+			}
+			m.edit(p.off, k, func(p []byte) {
+				if rnd.IntN(16) == 0 {
+					clear(p)
+				}
+				for range 1 + rnd.IntN(6) {
+					scribble(rnd, p)
+				}
+			})
+		default: // a record that passes its check
+			m.edit(b.anyRecord(rnd), b.record, func(p []byte) {
+				if fixup(p) != nil {
+					return
+				}
+				mutateRecord(rnd, p)
+				unfix(p)
+			})
+		}
+	}
+}
+
+// anyRecord is the place of a record, often that of a metadata file.
+func (b *mutantBase) anyRecord(rnd *rand.Rand) int64 {
+	if rnd.IntN(8) == 0 {
+		return b.records[rnd.IntN(min(len(b.records), 12))]
+	}
+	return b.records[rnd.IntN(len(b.records))]
+}
+
+// attrOffsets is where the attributes of a record are, as far as their lengths
+// are good.
+func attrOffsets(p []byte) (offs []int) {
+	for off := int(binary.LittleEndian.Uint16(p[20:])); off+24 <= len(p); {
+		n := int64(binary.LittleEndian.Uint32(p[off+4:]))
+		if binary.LittleEndian.Uint32(p[off:]) == typeEnd || n < 24 || n > int64(len(p)-off) {
+			break
+		}
+		offs = append(offs, off)
+		off += int(n)
+	}
+	return offs
+}
+
+// mutateRecord changes an MFT record whose sectors are restored.
+func mutateRecord(rnd *rand.Rand, p []byte) {
+	offs := attrOffsets(p)
+	if len(offs) == 0 || rnd.IntN(12) == 0 {
+		scribble(rnd, p[16:48]) // sequence, flags, used bytes, base record
+		return
+	}
+	// What there is little of, and what is last, is as likely as the rest.
+	off := offs[rnd.IntN(len(offs))]
+	if rnd.IntN(2) == 0 {
+		off = offs[len(offs)-1]
+	}
+	a := p[off:][:binary.LittleEndian.Uint32(p[off+4:])]
+	switch {
+	case rnd.IntN(4) == 0:
+		scribble(rnd, a[:min(24, len(a))]) // type, length, form, name, flags
+	case a[8] != 0 && len(a) >= 72:
+		switch at := int(binary.LittleEndian.Uint16(a[32:])); rnd.IntN(4) {
+		case 0:
+			scribble(rnd, a[16:64]) // clusters, unit, sizes
+		case 1:
+			hugeHole(rnd, grow(p, off, 16))
+		default:
+			scribble(rnd, a[min(at, len(a)-1):])
+		}
+	case a[8] == 0:
+		at := int(binary.LittleEndian.Uint16(a[20:]))
+		scribble(rnd, a[min(at, len(a)-1):])
+		if rnd.IntN(4) == 0 {
+			scribble(rnd, a[16:22]) // length and place of the value
+		}
+	default:
+		scribble(rnd, a)
+	}
+}
+
+// grow makes the attribute at off n bytes longer, where the record has room.
+func grow(p []byte, off, n int) []byte {
+	size := int(binary.LittleEndian.Uint32(p[off+4:]))
+	if used := int(min(binary.LittleEndian.Uint32(p[24:]), maxRecord)); off+size <= used && used+n <= len(p) {
+		copy(p[off+size+n:], p[off+size:used])
+		clear(p[off+size:][:n])
+		size += n
+		binary.LittleEndian.PutUint32(p[off+4:], uint32(size))
+		binary.LittleEndian.PutUint32(p[24:], uint32(used+n))
+	}
+	return p[off : off+size]
+}
+
+// hugeHole makes a non-resident attribute as large as can be, by a hole.
+func hugeHole(rnd *rand.Rand, a []byte) {
+	at := int(binary.LittleEndian.Uint16(a[32:]))
+	if at < 64 || at+12 > len(a) || binary.LittleEndian.Uint64(a[16:]) != 0 {
+		return
+	}
+	shift := 9 + rnd.IntN(13) // of a cluster; sometimes the right one
+	clusters := uint64(1) << (20 + rnd.IntN(34))
+	if rnd.IntN(2) == 0 {
+		clusters = math.MaxInt64>>shift - uint64(rnd.IntN(20))
+	}
+	list, before := a[at:], uint64(0)
+	k := 0
+	if n := int(list[0] & 15); rnd.IntN(2) == 0 && n > 0 && n < 5 && 1+n+int(list[0]>>4)+10 < len(list) {
+		// Its first run stays.
+		for i := range n {
+			before |= uint64(list[1+i]) << (8 * i)
+		}
+		k = 1 + n + int(list[0]>>4)
+	}
+	rest := bytes.Clone(list[k:])
+	list[k] = 8
+	binary.LittleEndian.PutUint64(list[k+1:], clusters)
+	list[k+9] = 0
+	if rnd.IntN(2) == 0 {
+		// The rest of its runs stands behind the hole.
+		copy(list[k+9:], rest)
+		before = binary.LittleEndian.Uint64(a[24:]) + 1
+	}
+	binary.LittleEndian.PutUint64(a[24:], before+clusters-1)
+	size := (before + clusters) << shift
+	if rnd.IntN(2) == 0 {
+		size = min(size, math.MaxInt64)
+	}
+	size -= uint64(rnd.IntN(3000))
+	for _, off := range []int{40, 48, 56} {
+		binary.LittleEndian.PutUint64(a[off:], size)
+	}
+	if rnd.IntN(3) == 0 {
+		binary.LittleEndian.PutUint16(a[12:], 1) // compressed, units of 16 clusters
+		a[34] = 4
+	}
+}
+
+// unfix puts the update sequence number of a record into its sectors.
+func unfix(p []byte) {
+	off := int(binary.LittleEndian.Uint16(p[4:]))
+	for i := 1; i <= len(p)/stride && off+2*i+2 <= len(p); i++ {
+		tail := p[stride*i-2 : stride*i]
+		copy(p[off+2*i:], tail)
+		copy(tail, p[off:off+2])
+	}
+}
+
+// mutantTree is a tree with all that a volume can hold.
+func mutantTree(cluster int) []*ntfsgen.Node {
+	text := strings.Repeat("WOF keeps this text in chunks. ", 700)
+	chunks := func(n int) (all [][]byte) {
+		for i := range n {
+			all = append(all, xpressRun(byte('a'+i), 4096))
+		}
+		return append(all, []byte("the last chunk"))
+	}
+	var ids ntfsgen.ObjectID
+	copy(ids[:], "an object's name")
+	big := bytes.Repeat([]byte("value "), 400)
+	return append(matrixTree(cluster, true),
+		ntfsgen.CompactPacked("xpress4k.exe", 6*4096+14, packWof(4, chunks(6)...), ntfsgen.Xpress4K),
+		ntfsgen.Compact("xpress8k.exe", []byte(text), ntfsgen.Xpress8K),
+		ntfsgen.Compact("xpress16k.exe", []byte(text+text+text), ntfsgen.Xpress16K),
+		ntfsgen.Compact("lzx.exe", []byte(text+text+text), ntfsgen.LZX),
+		ntfsgen.Junction("junction", `C:\many`),
+		ntfsgen.MountPoint("mounted", "01234567-89ab-cdef-0123-456789abcdef"),
+		ntfsgen.Symlink("link", `..\somewhere`), ntfsgen.SymlinkDir("folder link", `C:\many`),
+		ntfsgen.LXSymlink("lx", "/etc/hosts"),
+		ntfsgen.AppExecLink("app.exe", "App_8wekyb3d8bbwe", "App!App", `C:\Program Files\app.exe`),
+		ntfsgen.Dir("OneDrive", ntfsgen.CloudFile,
+			ntfsgen.Placeholder("online.docx", 123_456), ntfsgen.File("here.docx", "here", ntfsgen.CloudFile)),
+		ntfsgen.File("dedup.bin", ntfsgen.Zeros(70_000).Sparse(), ntfsgen.ReparseData(winfs.TagDedup, make([]byte, 100))),
+		ntfsgen.File("secret.doc", ntfsgen.Noise("ciphertext", 5120), func(n *ntfsgen.Node) { n.EFS = bytes.Repeat([]byte("EFS!"), 144) }),
+		ntfsgen.File("attributes.txt", "EAs", ids, ntfsgen.Short("ATTRIB~1.TXT"),
+			ntfsgen.EA{Name: "$LXUID", Value: []byte{1, 2, 3, 4}}, ntfsgen.EA{Name: "$LXMOD", Value: []byte{5, 6, 7, 8}, Need: true}),
+		ntfsgen.File("many attributes.txt", ntfsgen.EA{Name: "LARGE", Value: big}, ntfsgen.Short("MANYAT~1.TXT"), ntfsgen.Link(`many\link to EAs`)),
+		ntfsgen.Dir("cases", func(n *ntfsgen.Node) { n.CaseSensitive = true }, ntfsgen.File("a"), ntfsgen.File("A")),
+		ntfsgen.Dir("deleted folder", func(n *ntfsgen.Node) { n.Deleted = true }, ntfsgen.File("orphan.txt", "orphan")),
+		ntfsgen.Dir(`a\deep\chain\of\folders`, ntfsgen.File("end", "end")),
+	)
+}
+
+// mutantVolumes are the volumes that are damaged.
+func mutantVolumes() []*mutantBase {
+	var out []*mutantBase
+	add := func(name string, weight int, opt ntfsgen.Options, nodes ...*ntfsgen.Node) {
+		v := ntfsgen.Build(opt, nodes...)
+		out = append(out, &mutantBase{name: name, weight: weight, img: v, size: v.Size()})
+	}
+	add("clusters of 4 KiB", 20, ntfsgen.Options{MFTRuns: 5, Log: ntfsgen.LogClean}, mutantTree(4096)...)
+	add("clusters of 512 bytes", 12, ntfsgen.Options{Cluster: 512, MFTRuns: 40, Log: ntfsgen.LogOpen}, mutantTree(512)...)
+	add("sectors of 4 KiB", 12, ntfsgen.Options{Sector: 4096}, mutantTree(4096)...)
+	add("clusters of 64 KiB", 8, ntfsgen.Options{Cluster: 64 << 10, Record: 4096}, mutantTree(64<<10)...)
+	add("clusters of 2 MiB", 2, ntfsgen.Options{Cluster: 2 << 20}, damageTree()...)
+	add("NT 4", 6, ntfsgen.Options{Version: 0x102}, damageTree()...)
+	add("attribute lists", 14, ntfsgen.Options{MFTRuns: 200, Cluster: 1024}, damageTree()...)
+	var many []*ntfsgen.Node
+	for i := range 1500 {
+		many = append(many, ntfsgen.File(fmt.Sprintf("file number %d in a large folder.txt", i)))
+	}
+	add("a large index", 1, ntfsgen.Options{}, ntfsgen.Dir("large", many))
+	small, _ := testVolume()
+	img := small.bytes()
+	out = append(out, &mutantBase{name: "the small volume", weight: 15, img: bytes.NewReader(img), size: int64(len(img))})
+	disk, size := testimages.Disk()
+	const first, length = 26624 * 512, 65536 * 512 // of the partition
+	out = append(out, &mutantBase{name: "the sample disk", weight: 4, img: io.NewSectionReader(disk, first, min(length, size-first)), size: min(length, size-first)})
+	slices.SortStableFunc(out, func(a, b *mutantBase) int { return cmp.Compare(b.weight, a.weight) })
+	return out
+}
