@@ -43,6 +43,10 @@ type Options struct {
 	// StoreFolder is the host folder of the store: it is out of every rule's
 	// scope when it lies in a source that is a folder. "" for none.
 	StoreFolder string
+	// Only, when not nil, are paths of files, folders and registry keys: no
+	// more is looked at than is at these and on the way to them, and the plan
+	// has nothing else. Explain needs it no wider.
+	Only []string
 	// Progress is called now and then with the number of entries seen.
 	Progress func(entries int64)
 }
@@ -70,6 +74,8 @@ type Plan struct {
 	Membership *Membership
 	// Owners names the owners that Item.Owner counts: 0 is the machine.
 	Owners []string
+
+	bias time.Duration // of the source's local time
 }
 
 // Label is what a user is called towards people: DOMAIN\name, or the ID.
@@ -212,8 +218,12 @@ func Build(ctx context.Context, sys *offline.System, set *volumes.Set, users []*
 	if p.Rules, p.Warnings, err = rules.Compile(docs, ctxs, opt.Rules); err != nil {
 		return nil, err
 	}
-	b := &builder{Plan: p, ctx: ctx, opt: opt, profiles: map[string]int16{}, met: map[string]bool{}, bias: bias(sys),
+	b := &builder{Plan: p, ctx: ctx, opt: opt, profiles: map[string]int16{}, met: map[string]bool{},
 		claims: map[*volumes.Volume]map[volumes.Entry]bool{}}
+	p.bias = bias(sys)
+	if opt.Only != nil {
+		b.only = onlyPaths(sys, opt.Only)
+	}
 	for _, m := range sys.Mounts {
 		b.placed = b.placed || !hasVolumeName(m.How)
 	}
@@ -249,7 +259,19 @@ type builder struct {
 	// which may be plain folders on the disk.
 	placed bool
 	met    map[string]bool // the folders of that kind that were walked to
-	bias   time.Duration   // of the source's local time
+	// only are the paths of Options.Only in upper case, nil for everything.
+	only []string
+}
+
+// onTheWay says whether path is one of those that are looked at, or above one.
+func (b *builder) onTheWay(path string) bool {
+	if b.only == nil {
+		return true
+	}
+	up := wstr.Upper(path)
+	return slices.ContainsFunc(b.only, func(o string) bool {
+		return strings.HasPrefix(o, up) && (len(o) == len(up) || o[len(up)] == '\\')
+	})
 }
 
 // name is one name of a volume, or of a folder of it that is a drive.
@@ -514,6 +536,9 @@ func (v *volumeWalk) folder(dir volumes.Entry, w *rules.Walk, owner int16, depth
 			v.opt.Progress(v.seen)
 		}
 		name := v.fs.Name(e)
+		if v.only != nil && !v.onTheWay(winpath.Join(v.path(), name)) {
+			continue
+		}
 		info, err := v.fs.Info(e)
 		if err != nil {
 			if d := w.Leaf(name); d.Take {

@@ -207,7 +207,7 @@ func (b *builder) lost(h *hive.Hive, at *KeyPath, owner int16, first int) {
 }
 
 func (b *builder) key(k hive.Key, w *rules.Walk, at *KeyPath, owner int16, classes *hive.Hive, depth int, seen map[keyID]bool) error {
-	if w == nil {
+	if w == nil || !b.onTheWay(at.Path) {
 		return nil
 	}
 	if err := b.ctx.Err(); err != nil {

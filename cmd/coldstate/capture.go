@@ -139,23 +139,14 @@ func (c *captureCmd) run(a *app, start time.Time) error {
 	})
 	pr.done()
 	if err != nil {
-		var unsupported *migxml.UnsupportedError
-		if errors.As(err, &unsupported) || errors.Is(err, context.Canceled) {
-			return err
-		}
-		return fail(statusUsage, err, "")
+		return buildError(err)
 	}
 	for _, v := range p.VolumeDocs() {
 		for _, note := range v.Notes {
 			a.message("warning", v.Name+" "+note)
 		}
 	}
-	for _, w := range p.Warnings {
-		if strings.HasPrefix(w.File, "builtin:") && strings.Contains(w.Msg, " is not defined; it matches nothing") {
-			continue // folders that this Windows or this user does not have
-		}
-		a.message("warning", w.String())
-	}
+	a.tellRules(p)
 	for _, w := range p.Membership.Warnings {
 		a.message("warning", w)
 	}
@@ -303,6 +294,25 @@ func checkTarget(to string, sources []string) error {
 		what = "holds a store already"
 	}
 	return fail(statusUsage, fmt.Errorf("--to %s: the folder %s; a store is never written over or into other files", to, what), "name a new folder")
+}
+
+// buildError gives an error of a plan its status.
+func buildError(err error) error {
+	var unsupported *migxml.UnsupportedError
+	if errors.As(err, &unsupported) || errors.Is(err, context.Canceled) {
+		return err
+	}
+	return fail(statusUsage, err, "")
+}
+
+// tellRules tells the warnings about the rules of a plan.
+func (a *app) tellRules(p *plan.Plan) {
+	for _, w := range p.Warnings {
+		if strings.HasPrefix(w.File, "builtin:") && strings.Contains(w.Msg, " is not defined; it matches nothing") {
+			continue // folders that this Windows or this user does not have
+		}
+		a.message("warning", w.String())
+	}
 }
 
 // loadRules parses the rule files that were named, or the built-in ones.

@@ -54,6 +54,7 @@ type cli struct {
 	Extract extractCmd `cmd:"" help:"Take files out of a store or a source into a folder."`
 	Verify  verifyCmd  `cmd:"" help:"Check a store: every byte of it."`
 	Plan    planCmd    `cmd:"" help:"Show the local groups that each user was in, and shall be in."`
+	Explain explainCmd `cmd:"" help:"Say whether a path would be taken, by which rule, or why not; of a store, what happened to it."`
 	Reg     regCmd     `cmd:"" help:"Print registry keys of an offline Windows, or of a hive file."`
 	Rules   rulesCmd   `cmd:"" help:"List, show and check rule files."`
 	Demo    demoCmd    `cmd:"" help:"Run the main job on a small Windows disk that is built into the program."`

@@ -1,0 +1,390 @@
+package main
+
+import (
+	"bufio"
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/coldstate/coldstate/internal/winpath"
+	"github.com/coldstate/coldstate/internal/wstr"
+	"github.com/coldstate/coldstate/plan"
+	"github.com/coldstate/coldstate/profile"
+	"github.com/coldstate/coldstate/rules"
+	"github.com/coldstate/coldstate/store"
+)
+
+type explainCmd struct {
+	sourceFlags
+	Rules   []string `help:"A MigXML file, builtin, or builtin:NAME; repeatable. Without it the built-in rules." placeholder:"FILE" sep:"none"`
+	Include []string `help:"Take this as well: a MigXML pattern such as 'D:\\Data\\* [*]'." placeholder:"PATTERN" sep:"none"`
+	Exclude []string `help:"Never take this: a MigXML pattern such as 'C:\\* [*.iso]'." placeholder:"PATTERN" sep:"none"`
+	Config  string   `help:"A Config.xml: components that are off." placeholder:"FILE"`
+	User    []string `help:"Only users that fit: name, SID, DOMAIN\\name, with * and ?; repeatable." placeholder:"PATTERN" sep:"none"`
+	NotUser []string `help:"No users that fit." placeholder:"PATTERN" sep:"none"`
+	JSON    bool     `help:"Print JSON." name:"json"`
+	Source  string   `arg:"" optional:"" help:"A store, or a source: disk image, device, folder."`
+	Path    []string `arg:"" optional:"" help:"What to explain: a file, folder, FILE:STREAM, registry key, or 'KEY [VALUE]'."`
+}
+
+func (explainCmd) Help() string {
+	return `With the same flags as capture: what it would do with each path, the rule that
+decides, and the rules that fit as well and why they lost. Of a store: what
+happened to it. Status 0 when every path was explained, whatever the answer.
+
+Example:
+  coldstate explain disk.img 'C:\Users\anna\Documents\letter.docx'
+  coldstate explain disk.img 'HKCU\Control Panel\Desktop [Wallpaper]' --rules our.xml
+  coldstate explain store 'C:\Users\anna\Downloads\setup.exe:Zone.Identifier'`
+}
+
+func (c *explainCmd) Run(a *app) error {
+	source, paths, err := c.shift(c.Source, c.Path...)
+	if err != nil {
+		return err
+	}
+	if len(paths) == 0 {
+		return fail(statusUsage, errors.New("which path?"), "it stands behind the source; --help has an example")
+	}
+	places := make([]plan.Place, len(paths))
+	for i, path := range paths {
+		if places[i], err = plan.ParsePlace(path); err != nil {
+			return fail(statusUsage, err, "")
+		}
+	}
+	if source != "" && isStore(source) {
+		return c.store(a, source, places)
+	}
+	docs, err := a.loadRules(c.Rules)
+	if err != nil {
+		return err
+	}
+	cfg, err := a.loadConfig(c.Config)
+	if err != nil {
+		return err
+	}
+	choice := rules.Options{Include: c.Include, Exclude: c.Exclude}
+	if cfg != nil {
+		choice.Off = cfg.Off()
+	}
+	src, err := a.openSource(sources(source), c.sourceFlags)
+	if err != nil {
+		return err
+	}
+	defer src.Close()
+	sys, err := src.system()
+	if err != nil {
+		return err
+	}
+	users, _, err := profile.Users(sys)
+	if err != nil {
+		return err
+	}
+	who := captureCmd{User: c.User, NotUser: c.NotUser}
+	if err := who.checkUsers(a, users); err != nil {
+		return err
+	}
+	p, err := plan.Build(a.ctx, sys, src.set, users, docs, plan.Options{Selected: who.selected, Rules: choice, Config: cfg, Only: paths})
+	if err != nil {
+		return buildError(err)
+	}
+	a.tellRules(p)
+	list := []plan.Explained{}
+	for _, at := range places {
+		more, err := p.Explain(at)
+		if err != nil {
+			return fail(statusUsage, err, "")
+		}
+		list = append(list, more...)
+	}
+	if c.JSON {
+		return printJSON(a.stdout, list)
+	}
+	w := bufio.NewWriter(a.stdout)
+	for i := range list {
+		if i > 0 {
+			fmt.Fprintln(w)
+		}
+		printExplained(w, &list[i])
+	}
+	return w.Flush()
+}
+
+func printJSON(out io.Writer, v any) error {
+	e := json.NewEncoder(out)
+	e.SetIndent("", " ")
+	return e.Encode(v)
+}
+
+// placeName is a place as people write it.
+func placeName(path, kind, stream string) string {
+	switch kind {
+	case "stream":
+		return path + ":" + stream
+	case "value":
+		return path + " [" + stream + "]"
+	}
+	return path
+}
+
+// told writes text in lines of at most 80 characters, indented.
+func told(w io.Writer, indent int, text string) {
+	for _, line := range fold(printable(text), 80-indent) {
+		fmt.Fprintf(w, "%*s%s\n", indent, "", line)
+	}
+}
+
+// decisions in words; the outcomes of a plan stand for themselves.
+var decisions = map[string]string{
+	plan.Taken:         "taken",
+	plan.WouldBeTaken:  "it would be taken if it were there",
+	plan.NotTaken:      "not taken",
+	plan.Policy:        "NOT taken: excluded by policy",
+	plan.Unreadable:    "in scope, but UNREADABLE",
+	plan.Damaged:       "in scope, but DAMAGED",
+	plan.VolumeMissing: "in scope, but its VOLUME IS MISSING",
+	plan.Unsupported:   "in scope, but NOT SUPPORTED",
+}
+
+// shownRules is how many rules are printed of one place: every exclude of every
+// component may fit.
+const shownRules = 6
+
+func printExplained(w io.Writer, x *plan.Explained) {
+	told(w, 0, placeName(string(x.Path), x.Kind, string(x.Stream)))
+	what := x.Kind
+	if x.Owner != "" {
+		what += " of " + x.Owner
+	}
+	if !x.Exists {
+		what += "; " + string(x.Missing)
+		if x.Missing == "" {
+			what += "not there"
+		}
+	}
+	told(w, 2, what)
+	decision := decisions[x.Decision]
+	if x.Reason != "" {
+		decision += ": " + string(x.Reason)
+	}
+	if x.TakenAs != "" {
+		decision += ", as " + string(x.TakenAs)
+	}
+	won := len(x.Rules) > 0 && x.Rules[0].Wins
+	if len(x.Rules) == 0 {
+		decision += "; no rule fits it"
+	}
+	told(w, 2, decision)
+	if x.Below && x.Decision != plan.Taken {
+		told(w, 2, "rules can take what is in it")
+	}
+	for i := range x.Rules {
+		r := &x.Rules[i]
+		if more := len(x.Rules) - i; i >= shownRules && more > 1 {
+			told(w, 2, fmt.Sprintf("and %d rules more that fit; --json has them", more))
+			break
+		}
+		switch {
+		case r.Wins:
+			told(w, 2, "the rule that decides:")
+		case i == 0, i == 1 && won:
+			told(w, 2, "rules that fit as well:")
+		}
+		printRule(w, &r.RuleDoc, r.Action, r.Context)
+		if !strings.EqualFold(string(r.As), string(r.Pattern)) {
+			told(w, 6, "that is "+string(r.As))
+		}
+		if r.Why != "" {
+			by := ""
+			if r.ByFile != "" {
+				by = " (" + ruleAt(r.ByFile, r.ByLine) + ")"
+			}
+			told(w, 6, "lost: "+r.Why+by)
+		}
+	}
+}
+
+func ruleAt(file string, line int) string {
+	if line > 0 {
+		return fmt.Sprintf("%s:%d", file, line)
+	}
+	return file
+}
+
+// printRule prints where a rule stands, and its text.
+func printRule(w io.Writer, r *plan.RuleDoc, action, who string) {
+	at := ruleAt(r.File, r.Line)
+	if r.Component != "" && r.Component != r.File {
+		at += "  " + r.Component
+	}
+	if who != "" {
+		at += ", for " + who
+	}
+	told(w, 4, at)
+	text := string(r.Pattern)
+	if action != "" {
+		text = action + " " + text
+	}
+	told(w, 6, text)
+	if r.Filter != "" {
+		told(w, 6, "filter "+r.Filter)
+	}
+}
+
+// happened is what a store says of a place.
+type happened struct {
+	Path     wstr.Text     `json:"path"`
+	Stream   wstr.Text     `json:"stream,omitempty"`
+	Kind     string        `json:"kind,omitempty"`
+	User     string        `json:"user,omitempty"`
+	InScope  bool          `json:"in_scope"`
+	Outcome  store.Outcome `json:"outcome,omitempty"`
+	Reason   wstr.Text     `json:"reason,omitempty"`
+	Ranges   []store.Range `json:"ranges,omitempty"`
+	Size     int64         `json:"size"`
+	SharesBy wstr.Text     `json:"content_of,omitempty"` // of further names and duplicates
+	In       wstr.Text     `json:"in,omitempty"`         // the .reg file that holds a key or value
+	Segment  int           `json:"segment,omitempty"`
+	Frame    int64         `json:"frame,omitempty"`
+	Offset   int64         `json:"offset,omitempty"`
+	// Below counts the objects in a folder or key that is not in scope itself.
+	Below int           `json:"below,omitempty"`
+	Rule  *plan.RuleDoc `json:"rule,omitempty"`
+}
+
+// store tells what happened to places.
+func (c *explainCmd) store(a *app, name string, places []plan.Place) error {
+	if len(c.Rules)+len(c.Include)+len(c.Exclude) > 0 || c.Config != "" {
+		return fail(statusUsage, fmt.Errorf("%s is a store: what happened to its objects was decided when it was made", name), "without --rules, --include, --exclude and --config it says by which rule; give the source to try others")
+	}
+	t, err := a.openTree(name, c.sourceFlags)
+	if err != nil {
+		return err
+	}
+	defer t.Close()
+	s := t.(*storeTree).s
+	var doc plan.Document
+	data, err := s.ReadFile("plan.json")
+	if err == nil {
+		err = json.Unmarshal(data, &doc)
+	}
+	if err != nil {
+		a.message("warning", fmt.Sprintf("plan.json of the store cannot be read, so that rules cannot be named: %v", err))
+	}
+	found := make([][]happened, len(places))
+	below := make([]int, len(places))
+	var damage error
+	for o, err := range s.Objects() {
+		if err != nil {
+			damage = err
+			continue
+		}
+		if a.ctx.Err() != nil {
+			return a.ctx.Err()
+		}
+		for i, at := range places {
+			rel, ok := winpath.Rel(at.Path, objectPath(o))
+			if !ok && string(o.Path) != objectPath(o) {
+				rel, ok = winpath.Rel(at.Path, string(o.Path))
+			}
+			if !ok || o.Kind == store.Part {
+				continue
+			}
+			exact := rel == "" && at.IsValue == (o.Kind == store.Value) && (at.Stream != "") == (o.Kind == store.Stream)
+			if at.IsValue {
+				exact = exact && wstr.EqualFold(string(o.Stream), at.Value)
+			} else if at.Stream != "" {
+				exact = exact && wstr.EqualFold(string(o.Stream), at.Stream)
+			}
+			if !exact {
+				below[i]++
+				continue
+			}
+			h := happened{
+				Path: o.Path, Stream: o.Stream, Kind: string(o.Kind), User: o.User, InScope: true, Outcome: o.Outcome, Reason: wstr.Text(o.Reason),
+				Ranges: o.Ranges, Size: o.Size, SharesBy: o.LinkTo, In: o.In, Segment: o.Segment, Frame: o.Frame, Offset: o.Offset,
+			}
+			if o.Rule > 0 && o.Rule <= len(doc.Rules) {
+				h.Rule = &doc.Rules[o.Rule-1]
+			}
+			found[i] = append(found[i], h)
+		}
+	}
+	if damage != nil {
+		return fail(statusFailed, fmt.Errorf("the catalog of the store is damaged, and what is not found in it may have been there: %w", damage), "coldstate verify tells what is damaged")
+	}
+	all := []happened{}
+	for i, at := range places {
+		if len(found[i]) == 0 {
+			h := happened{Path: wstr.Text(at.Path), Stream: wstr.Text(cmp.Or(at.Stream, at.Value))}
+			if !at.IsValue && at.Stream == "" {
+				h.Below = below[i]
+			}
+			switch {
+			case at.IsValue:
+				h.Kind = "value"
+			case at.Stream != "":
+				h.Kind = "stream"
+			}
+			found[i] = []happened{h}
+		}
+		all = append(all, found[i]...)
+	}
+	if c.JSON {
+		return printJSON(a.stdout, all)
+	}
+	w := bufio.NewWriter(a.stdout)
+	for i := range all {
+		if i > 0 {
+			fmt.Fprintln(w)
+		}
+		printHappened(w, &all[i])
+	}
+	return w.Flush()
+}
+
+func printHappened(w io.Writer, h *happened) {
+	told(w, 0, placeName(string(h.Path), h.Kind, string(h.Stream)))
+	if !h.InScope {
+		told(w, 2, "not in scope: no rule of the capture took it, or it was not there")
+		if h.Below > 0 {
+			told(w, 2, fmt.Sprintf("%d objects in it are in the store", h.Below))
+		}
+		return
+	}
+	what := h.Kind
+	if h.User != "" {
+		what += " of " + h.User
+	}
+	if h.Kind == "file" || h.Kind == "stream" || h.Kind == "value" {
+		what += fmt.Sprintf(", %d bytes", h.Size)
+	}
+	told(w, 2, what)
+	outcome := string(h.Outcome)
+	if h.Reason != "" {
+		outcome += ": " + string(h.Reason)
+	}
+	told(w, 2, outcome)
+	for i, r := range h.Ranges {
+		if i == 10 {
+			told(w, 4, fmt.Sprintf("and %d ranges more; --json has them", len(h.Ranges)-i))
+			break
+		}
+		told(w, 4, fmt.Sprintf("%d bytes at %d read as zeros", r.Len, r.Off))
+	}
+	switch {
+	case h.SharesBy != "":
+		told(w, 2, "its content is that of "+string(h.SharesBy))
+	case h.In != "":
+		told(w, 2, "it lies in "+string(h.In))
+	case h.Segment > 0:
+		told(w, 2, fmt.Sprintf("it lies in segment %d, frame at %d, at byte %d of the frame", h.Segment, h.Frame, h.Offset))
+	}
+	if h.Rule != nil {
+		told(w, 2, "by the rule:")
+		printRule(w, h.Rule, "", "")
+	}
+}
