@@ -2,7 +2,9 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -11,6 +13,7 @@ import (
 	"github.com/coldstate/coldstate/internal/pe"
 	"github.com/coldstate/coldstate/internal/xmlpos"
 	"github.com/coldstate/coldstate/migxml"
+	"github.com/coldstate/coldstate/offline"
 	"github.com/coldstate/coldstate/rules"
 	"github.com/coldstate/coldstate/rules/builtin"
 )
@@ -143,46 +146,118 @@ func builtinComponentFile(name string) ([]byte, error) {
 }
 
 type rulesCheckCmd struct {
-	File []string `arg:"" help:"MigXML or Config.xml files."`
+	JSON bool     `help:"Print JSON." name:"json"`
+	File []string `arg:"" help:"MigXML or Config.xml files; MigXML files are looked at together, as a capture uses them."`
 }
 
 func (rulesCheckCmd) Help() string {
-	return "Status 0 when every file can be used (warnings are printed), else 2.\n\nExample:\n  coldstate rules check our.xml"
+	return `Status 0 when every file can be used, else 2. Warnings tell where and what is
+better: excludes that do nothing, rules that take nothing, patterns that miss
+what they seem to name, wildcards that are none, variables that no Windows has.
+
+Example:
+  coldstate rules check our.xml`
+}
+
+// checked is what rules check says of a file.
+type checked struct {
+	File     string    `json:"file"`
+	Kind     string    `json:"kind"` // MigXML, Config.xml
+	Usable   bool      `json:"usable"`
+	Error    *finding  `json:"error,omitempty"`
+	Warnings []finding `json:"warnings"`
+
+	err error
+}
+
+type finding struct {
+	Line    int    `json:"line,omitempty"`
+	Column  int    `json:"column,omitempty"`
+	Message string `json:"message"`
 }
 
 func (c *rulesCheckCmd) Run(a *app) error {
-	var last error
+	var list []*checked
+	var docs []*migxml.Document
+	warnings := map[*checked][]migxml.Warning{}
+	of := map[*migxml.Document]*checked{}
 	for _, name := range c.File {
 		data, err := readRuleFile(name)
 		if err != nil {
 			return err
 		}
-		doc, warnings, err := (*migxml.Document)(nil), []migxml.Warning(nil), error(nil)
+		k := &checked{File: name, Kind: "MigXML"}
+		list = append(list, k)
 		if isConfig(name, data) {
+			k.Kind = "Config.xml"
 			var cfg *migxml.Config
-			if cfg, warnings, err = migxml.ParseConfig(name, data); err == nil {
-				warnings = append(warnings, configWithoutEffect(cfg)...)
+			if cfg, warnings[k], k.err = migxml.ParseConfig(name, data); k.err == nil {
+				warnings[k] = append(warnings[k], configWithoutEffect(cfg)...)
 			}
-		} else if doc, warnings, err = migxml.Parse(name, data); err == nil {
-			var more []migxml.Warning
-			_, more, err = rules.Compile([]*migxml.Document{doc}, []rules.Context{
-				{Name: "System", Env: anyEnv{}, Probe: anyProbe{}}, {Name: "a user", User: true, Env: anyEnv{}, Probe: anyProbe{}},
-			}, rules.Options{})
-			warnings = append(warnings, more...)
+			continue
 		}
-		for _, w := range warnings {
-			a.message("warning", w.String())
+		doc, ws, err := migxml.Parse(name, data)
+		if warnings[k], k.err = ws, err; err != nil {
+			continue
 		}
-		if err != nil {
+		docs, of[doc] = append(docs, doc), k
+		_, ws, k.err = rules.Compile([]*migxml.Document{doc}, []rules.Context{
+			{Name: "System", Env: anyEnv{}, Probe: anyProbe{}}, {Name: "a user", User: true, Env: anyEnv{}, Probe: anyProbe{}},
+		}, rules.Options{})
+		warnings[k] = append(warnings[k], ws...)
+	}
+	for _, w := range rules.Lint(docs, offline.IsVariable) {
+		for doc, k := range of {
+			if doc.Pos.File == w.File {
+				warnings[k] = append(warnings[k], w)
+				break
+			}
+		}
+	}
+	var last error
+	for _, k := range list {
+		k.Usable = k.err == nil
+		slices.SortStableFunc(warnings[k], func(x, y migxml.Warning) int {
+			return cmp.Or(cmp.Compare(x.Line, y.Line), cmp.Compare(x.Col, y.Col))
+		})
+		warnings[k] = slices.Compact(warnings[k])
+		k.Warnings = []finding{}
+		for _, w := range warnings[k] {
+			k.Warnings = append(k.Warnings, finding{w.Line, w.Col, w.Msg})
+			if !c.JSON {
+				a.message("warning", w.String())
+			}
+		}
+		if k.err != nil {
+			k.Error = findingOf(k.err)
 			if last != nil {
 				a.message("error", last.Error())
 			}
-			last = fail(statusUsage, err, "")
+			last = fail(statusUsage, k.err, "")
 			continue
 		}
-		fmt.Fprintf(a.stdout, "%s: can be used\n", name)
+		if !c.JSON {
+			fmt.Fprintf(a.stdout, "%s: can be used\n", k.File)
+		}
+	}
+	if c.JSON {
+		if err := printJSON(a.stdout, list); err != nil {
+			return err
+		}
 	}
 	return last
+}
+
+func findingOf(err error) *finding {
+	var e *migxml.Error
+	var u *migxml.UnsupportedError
+	switch {
+	case errors.As(err, &e):
+		return &finding{e.Line, e.Col, e.Msg}
+	case errors.As(err, &u):
+		return &finding{u.Line, u.Col, strings.TrimPrefix(u.Error(), u.Pos.String()+": ")}
+	}
+	return &finding{Message: err.Error()}
 }
 
 // isConfig says whether a file is a Config.xml by its root element.
