@@ -254,7 +254,8 @@ type builder struct {
 	// nil when the volume is walked once; claims are those of all volumes.
 	claimed map[volumes.Entry]bool
 	claims  map[*volumes.Volume]map[volumes.Entry]bool
-	links   []mountLink // to be looked behind
+	hurt    map[*volumes.Volume]bool // those that lostFiles has told of
+	links   []mountLink              // to be looked behind
 	// placed says that a person named folders in which volumes are mounted,
 	// which may be plain folders on the disk.
 	placed bool
@@ -432,7 +433,9 @@ func (b *builder) volume(v Volume, w *rules.Walk) error {
 	if err != nil {
 		// A volume that no rule names, and that holds no file system of
 		// Windows (EFI, reserved, Linux), is nobody's loss.
-		if w != nil && winpath.Letter(v.Prefix+`\`) != 0 {
+		// What is encrypted is somebody's.
+		locked := errors.Is(err, volumes.ErrLocked) && !b.refused(v.Path(""))
+		if locked || w != nil && winpath.Letter(v.Prefix+`\`) != 0 {
 			outcome := Unreadable
 			if errors.Is(err, volumes.ErrUnsupported) {
 				outcome = Unsupported
@@ -448,6 +451,7 @@ func (b *builder) volume(v Volume, w *rules.Walk) error {
 		return errors.New("more than 255 volumes with a file system: give fewer sources")
 	}
 	v.FS = fs
+	b.lostFiles(v, w)
 	root, err := fs.Lookup(v.Base)
 	if err != nil {
 		b.refuse(Refused{Path: v.Path(""), Kind: Folder, Outcome: Unreadable, Reason: err.Error()})
@@ -667,6 +671,32 @@ func (v *volumeWalk) add(e volumes.Entry, kind Kind, d rules.Decision, owner int
 }
 
 func (b *builder) refuse(r Refused) { b.Refused = append(b.Refused, r) }
+
+// refused says whether the object at path has its outcome already.
+func (b *builder) refused(path string) bool {
+	return slices.ContainsFunc(b.Refused, func(r Refused) bool { return r.Path == path })
+}
+
+// lostFiles gives an outcome to what the volume has lost the names or the
+// folders of: nobody can say whether a rule would have taken it.
+func (b *builder) lostFiles(v Volume, w *rules.Walk) {
+	c, ok := v.FS.(winfs.Checker)
+	if !ok || b.hurt[v.Volume] {
+		return
+	}
+	if b.hurt == nil {
+		b.hurt = map[*volumes.Volume]bool{}
+	}
+	b.hurt[v.Volume] = true
+	h := c.Health()
+	if text := h.LostText(); text != "" {
+		b.refuse(Refused{Path: v.Path("$MFT"), Kind: File, Outcome: Damaged, Reason: text})
+	}
+	// A rule for the whole volume has the folder of the orphans.
+	if text := h.OrphansText(); text != "" && !w.Enter("$Orphans").Self().Take {
+		b.refuse(Refused{Path: v.Path("$Orphans"), Kind: Folder, Outcome: Damaged, Reason: text})
+	}
+}
 
 // missing notes drive letters that a rule spells out, itself or by a variable,
 // and that no volume answers; profiles of users that are on such a drive; and

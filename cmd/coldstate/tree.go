@@ -423,6 +423,12 @@ func (w *sourceWalk) walk(e volumes.Entry, path string, depth int) error {
 			return err
 		}
 	}
+	if c, ok := w.fs.(winfs.Checker); ok && e == w.fs.Root() {
+		h := c.Health()
+		if text := h.LostText(); text != "" {
+			return w.fn(&node{Path: wstr.Text(shownPath(path, "$MFT")), Kind: "file", Outcome: store.Unreadable, Reason: wstr.Text(text), gap: true})
+		}
+	}
 	return nil
 }
 

@@ -25,6 +25,8 @@ type FS struct {
 	mft       *plain
 	mftBitmap *plain // nil when it is not known
 	mftRanges []byteRange
+	lost      int // records of files that are in use and cannot be read
+	orphans   int // names of files whose folder is gone
 	cache     mftCache
 	x         index
 	tree      tree

@@ -36,6 +36,8 @@ func (fs *FS) Health() winfs.Health {
 		Dirty:   fs.flags&volumeDirty != 0,
 		Chkdsk:  fs.flags&volumeChkdsk != 0,
 		Missing: max(0, fs.geo.bytes-fs.dev.size),
+		Lost:    fs.lost,
+		Orphans: fs.orphans,
 	}
 	h.Log, h.LogVersion = fs.logState()
 	h.Hibernation = fs.hibernation()

@@ -51,7 +51,8 @@ func TestDamage(t *testing.T) {
 		{name: "mirror gone", v: v.Patch(v.MirrorOffset(), zeros)},
 		{name: "record torn", v: v.Patch(record("torn.txt", 1022), []byte{0xAA, 0xAA}), damaged: []string{"torn.txt"}, problem: true},
 		{name: "record given up", v: v.Patch(record("torn.txt", 0), []byte("BAAD")), damaged: []string{"torn.txt"}, problem: true},
-		{name: "record gone", v: v.Patch(record("torn.txt", 0), zeros), gone: []string{"torn.txt"}},
+		{name: "record gone", v: v.Patch(record("torn.txt", 0), zeros), gone: []string{"torn.txt"}, problem: true},
+		{name: "record garbled", v: v.Patch(record("torn.txt", 0), bytes.Repeat([]byte{0xFF}, 1024)), gone: []string{"torn.txt"}, problem: true},
 		{name: "further record torn", v: v.Patch(v.RecordOffset(v.File(`folder\in pieces.bin`).Further[0])+1022, []byte{0xAA, 0xAA}),
 			damaged: []string{`folder\in pieces.bin`}, problem: true},
 	} {
@@ -66,6 +67,9 @@ func TestDamage(t *testing.T) {
 			// The orphan is always told.
 			if got := len(fs.Problems()) > 1; got != tt.problem {
 				t.Errorf("problems %v", fs.Problems())
+			}
+			if h := fs.Health(); h.Lost != len(tt.gone) || h.Orphans != 1 || (h.LostText() != "") != (h.Lost > 0) || h.OrphansText() == "" {
+				t.Errorf("%+v", h)
 			}
 			for _, f := range v.Files() {
 				path := f.Paths[0]

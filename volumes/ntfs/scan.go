@@ -106,7 +106,9 @@ func (sc *scanner) scan() {
 		for _, bad := range b.bad {
 			sc.fs.problem(recordRange(bad.first, bad.n), "cannot be read: "+bad.err.Error())
 			for i := range bad.n {
-				sc.unreadable(bad.first + i)
+				if num := bad.first + i; !sc.unreadable(num) && sc.allocated(num) {
+					sc.lose(num)
+				}
 			}
 		}
 		for i := int64(0); i < int64(len(b.buf)); i += size {
@@ -123,11 +125,20 @@ func recordRange(first, n uint32) string {
 	return fmt.Sprintf("MFT records %d to %d", first, first+n-1)
 }
 
-// unreadable takes a record that could not be read from $MFTMirr, when that
-// has it.
-func (sc *scanner) unreadable(num uint32) {
-	if raw := sc.fs.readMirror(num); raw != nil {
+// unreadable takes a record that could not be read from $MFTMirr; false when
+// that does not have it.
+func (sc *scanner) unreadable(num uint32) bool {
+	raw := sc.fs.readMirror(num)
+	if raw != nil {
 		sc.record(num, raw)
+	}
+	return raw != nil
+}
+
+// lose counts a record that is in use and lost: of its file nothing is known.
+func (sc *scanner) lose(num uint32) {
+	if num >= firstUser {
+		sc.fs.lost++
 	}
 }
 
@@ -144,10 +155,16 @@ func (sc *scanner) record(num uint32, raw []byte) {
 	}
 	switch st {
 	case stateUnused:
+		// Programs that copy failing disks put zeros where they could not read.
+		if num >= firstUser && binary.LittleEndian.Uint32(raw) == 0 && sc.inBitmap(num) {
+			sc.fs.problem(recordName(num), "is in use, and all zeros")
+			sc.lose(num)
+		}
 		return
 	case stateBad:
 		if sc.allocated(num) {
 			sc.fs.problem(recordName(num), err.Error())
+			sc.lose(num)
 		}
 		return
 	case stateDamaged:
@@ -233,20 +250,28 @@ func savedHeader(rec []byte) header {
 // allocated asks $MFT:$BITMAP whether a record is in use; yes, when that
 // cannot be read.
 func (sc *scanner) allocated(num uint32) bool {
-	if !sc.haveBitmap {
-		sc.haveBitmap = true
-		want := sc.fs.mft.size/sc.fs.geo.record/8 + 1
-		if s := sc.fs.mftBitmap; s != nil {
-			b := make([]byte, min(want, s.Size()))
-			if n, _ := s.ReadAt(b, 0); n == len(b) {
-				sc.bitmap = b
-			}
+	sc.readBitmap()
+	return int64(num/8) >= int64(len(sc.bitmap)) || sc.inBitmap(num)
+}
+
+// inBitmap says whether a record is in use as far as the bitmap can be read.
+func (sc *scanner) inBitmap(num uint32) bool {
+	sc.readBitmap()
+	return int64(num/8) < int64(len(sc.bitmap)) && sc.bitmap[num/8]>>(num%8)&1 != 0
+}
+
+func (sc *scanner) readBitmap() {
+	if sc.haveBitmap {
+		return
+	}
+	sc.haveBitmap = true
+	want := sc.fs.mft.size/sc.fs.geo.record/8 + 1
+	if s := sc.fs.mftBitmap; s != nil {
+		b := make([]byte, min(want, s.Size()))
+		if n, _ := s.ReadAt(b, 0); n == len(b) {
+			sc.bitmap = b
 		}
 	}
-	if int64(num/8) >= int64(len(sc.bitmap)) {
-		return true
-	}
-	return sc.bitmap[num/8]>>(num%8)&1 != 0
 }
 
 // merge takes in the files whose attributes lie in several records.

@@ -269,6 +269,7 @@ func (fs *FS) adopt() {
 			l, f = x.links.at(e), x.files.at(l.file)
 		}
 		seen[l.file]++
+		fs.orphans++
 		name := fmt.Sprintf("%d-%d", f.num, f.seq)
 		if k := seen[l.file]; k > 1 {
 			name = fmt.Sprintf("%s(%d)", name, k)

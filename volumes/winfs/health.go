@@ -40,6 +40,10 @@ type Health struct {
 	// first of them.
 	Damaged int    `json:"damaged,omitempty"`
 	Damage  string `json:"damage,omitempty"`
+	// Lost is the number of files of which not even the name is known, as
+	// their MFT records are lost; Orphans that of names whose folder is lost.
+	Lost    int `json:"lost_files,omitempty"`
+	Orphans int `json:"orphans,omitempty"`
 	// Missing is how many bytes at the end of the volume the medium does not
 	// have.
 	Missing int64 `json:"missing,omitempty"`
@@ -66,6 +70,9 @@ func (h *Health) Words() string {
 	if h.Damaged > 0 {
 		w = append(w, fmt.Sprintf("%d damaged", h.Damaged))
 	}
+	if h.Lost > 0 {
+		w = append(w, fmt.Sprintf("%d files lost", h.Lost))
+	}
 	return strings.Join(w, ", ")
 }
 
@@ -88,7 +95,13 @@ func (h *Health) Notes() []string {
 		if h.Damaged > 1 {
 			more = fmt.Sprintf(" and %d more places", h.Damaged-1)
 		}
-		add("the file system is damaged (%s%s): files it concerns are named, others are whole; files whose MFT record is lost cannot be listed at all", h.Damage, more)
+		add("the file system is damaged (%s%s): files it concerns are named, others are whole", h.Damage, more)
+	}
+	if text := h.LostText(); text != "" {
+		add("%s", text)
+	}
+	if text := h.OrphansText(); text != "" {
+		add("%s", text)
 	}
 	switch {
 	case h.Chkdsk:
@@ -103,4 +116,20 @@ func (h *Health) Notes() []string {
 		add("$LogFile cannot be read: whether the volume was closed is not known")
 	}
 	return out
+}
+
+// LostText says what Lost means, "" for nothing.
+func (h *Health) LostText() string {
+	if h.Lost == 0 {
+		return ""
+	}
+	return fmt.Sprintf("the MFT records of %d files or folders are lost: they are not listed anywhere, and cannot be captured", h.Lost)
+}
+
+// OrphansText says what Orphans means, "" for nothing.
+func (h *Health) OrphansText() string {
+	if h.Orphans == 0 {
+		return ""
+	}
+	return fmt.Sprintf("the folders of %d files or folders are lost: they are in $Orphans, where only rules for the whole volume reach them; extract SOURCE '…\\$Orphans' gives them", h.Orphans)
 }
