@@ -144,7 +144,7 @@ func TestReparsePoints(t *testing.T) {
 	}{
 		`OneDrive - Contoso`:                             {kind: store.Folder, outcome: store.Captured},
 		`OneDrive - Contoso\Documents\local.txt`:         {kind: store.File, outcome: store.Captured, size: 5, content: "local"},
-		`OneDrive - Contoso\Documents\called remote.txt`: {kind: store.File, outcome: store.Captured, size: 13, reason: "all of it is on this disk", content: "called remote"},
+		`OneDrive - Contoso\Documents\called remote.txt`: {kind: store.File, outcome: store.Captured, size: 13, reason: "all of it is here", content: "called remote"},
 		`OneDrive - Contoso\Documents\online.doc`:        {kind: store.File, outcome: store.Placeholder, size: 123_456, reason: "only in the cloud, synchronised with " + account},
 		`OneDrive - Contoso\second name.doc`:             {kind: store.File, outcome: store.Placeholder, size: 123_456, reason: "only in the cloud, synchronised with " + account},
 		`OneDrive - Contoso\Documents\half.bin`:          {kind: store.File, outcome: store.Placeholder, size: int64(len(half)), reason: "only 131072 of its 303104 bytes are on this disk"},

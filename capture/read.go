@@ -249,7 +249,7 @@ func (r *reader) item(it *plan.Item) error {
 			return r.add(p)
 		}
 		if info.Doubtful() {
-			o.Reason = "its attributes say that the content is only in the cloud, but all of it is on this disk"
+			o.Reason = "its attributes say that the content is only in the cloud, but all of it is here"
 		}
 		if what, target := winfs.Special(o.Reparse); what != "" {
 			o.Reason, o.Target = what, wstr.Text(target)

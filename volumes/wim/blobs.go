@@ -158,3 +158,29 @@ func (f *File) Integrity(ctx context.Context) (bad []winfs.Extent, ok bool, err 
 }
 
 var byteOrder = binary.LittleEndian
+
+// maxZeros bounds the contents that are compared with zeros, 5 seconds of
+// hashing.
+const maxZeros = 8 << 30
+
+// isZeros says whether a content of size bytes is nothing but zeros.
+func (f *File) isZeros(sum [sha1.Size]byte, size int64) bool {
+	if size == 0 || size > maxZeros {
+		return false
+	}
+	f.zerosMu.Lock()
+	defer f.zerosMu.Unlock()
+	of, ok := f.zeros[size]
+	if !ok {
+		h, block := sha1.New(), make([]byte, 64<<10)
+		for n := size; n > 0; n -= int64(len(block)) {
+			h.Write(block[:min(n, int64(len(block)))])
+		}
+		of = [sha1.Size]byte(h.Sum(nil))
+		if f.zeros == nil || len(f.zeros) > 10_000 {
+			f.zeros = map[int64][sha1.Size]byte{}
+		}
+		f.zeros[size] = of
+	}
+	return of == sum
+}

@@ -145,6 +145,10 @@ func (fs *FS) Info(e winfs.Entry) (winfs.Info, error) {
 	}
 	if h, ok := fs.f.blobs.find(c.data); ok {
 		i.Size, i.Start = h.size, h.off
+		// Whoever made the image read zeros where the content was elsewhere.
+		if winfs.IsCloudTag(i.Reparse) && i.Attr&(winfs.AttrOffline|winfs.AttrRecallOnDataAccess|winfs.AttrRecallOnOpen) != 0 && fs.f.isZeros(c.data, h.size) {
+			i.Missing = i.Size
+		}
 	} else if c.hasData {
 		i.Damage = missing(c.data).Error()
 	}

@@ -119,6 +119,9 @@ type File struct {
 	problems []string
 
 	decoders sync.Pool // of *decoder
+
+	zerosMu sync.Mutex
+	zeros   map[int64][sha1.Size]byte // by size: the sum of so many zeros
 }
 
 // Image is what a WIM file says of an image in it.

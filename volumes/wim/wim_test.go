@@ -40,6 +40,9 @@ func sample() []img {
 			{name: "no link", attr: 0x20, sec: -1, group: 7, data: []byte("its group lies")},
 			{name: "junction", attr: 0x410, sec: -1, tag: winfs.TagMountPoint, reparse: link},
 			{name: "cloud", attr: 0x420, sec: -1, tag: 0x9000001A, reparse: []byte{1, 2, 3, 4}, data: []byte("local content")},
+			{name: "cloud only", attr: 0x401420, sec: -1, tag: 0x9000001A, reparse: []byte{1, 2, 3, 4}, data: make([]byte, 100_000)},
+			{name: "cloud zeros", attr: 0x420, sec: -1, tag: 0x9000001A, reparse: []byte{1, 2, 3, 4}, data: make([]byte, 1000)},
+			{name: "cloud doubtful", attr: 0x401420, sec: -1, tag: 0x9000001A, reparse: []byte{1, 2, 3, 4}, data: []byte("content")},
 			{name: "packed", attr: 0x420, sec: -1, tag: winfs.TagDedup, reparse: []byte{1, 2, 3, 4}},
 			{name: "secret", attr: 0x4020, sec: -1, data: []byte("\x00\x01\x00\x00R\x00O\x00B\x00S\x00raw export")},
 			{name: "empty folder", sec: -1, kids: []*ent{}},
@@ -126,7 +129,7 @@ func TestTree(t *testing.T) {
 			t.Errorf("%s: parent %d", fs.Name(e), fs.Parent(e))
 		}
 	}
-	want := "alpha,cloud,empty folder,junction,name one,name two,no link,odd name,packed,secret,streams,Zoë.txt"
+	want := "alpha,cloud,cloud doubtful,cloud only,cloud zeros,empty folder,junction,name one,name two,no link,odd name,packed,secret,streams,Zoë.txt"
 	if got := strings.Join(names, ","); got != want {
 		t.Errorf("names\n%s, want\n%s", got, want)
 	}
@@ -220,6 +223,11 @@ func TestReparse(t *testing.T) {
 	}
 	if i, _ := fs.Info(e); i.Reparse != winfs.TagMountPoint || !i.IsDir() {
 		t.Errorf("%+v", i)
+	}
+	for name, missing := range map[string]int64{"cloud": 0, "cloud only": 100_000, "cloud zeros": 0, "cloud doubtful": 0, "alpha": 0} {
+		if i, err := fs.Info(lookup(t, fs, name)); err != nil || i.Missing != missing || i.NotLocal() != (missing > 0) || i.Doubtful() != (name == "cloud doubtful") {
+			t.Errorf("%s: %+v, %v", name, i, err)
+		}
 	}
 	if b, err := fs.Reparse(lookup(t, fs, "cloud")); err != nil || string(b) != "\x1a\x00\x00\x90\x04\x00\x00\x00\x01\x02\x03\x04" {
 		t.Errorf("cloud: % x, %v", b, err)
