@@ -169,7 +169,7 @@ func (x *extraction) put(n *node) error {
 		}
 		// What Windows takes back with WriteEncryptedFileRaw.
 		n.Path += rawSuffix
-		n.open, n.linkTo = n.raw, ""
+		n.open, n.fill, n.linkTo = n.raw, nil, ""
 		x.raw++
 		p = string(n.Path)
 	}
@@ -209,7 +209,21 @@ func (x *extraction) put(n *node) error {
 // place writes the content of n.
 func (x *extraction) place(n *node) error {
 	p := string(n.Path)
+	var f *filled
+	if n.fill != nil {
+		n.open = func() (io.ReadCloser, error) {
+			var err error
+			if f, err = n.fill(); err != nil {
+				return nil, err
+			}
+			return f, nil
+		}
+	}
 	r, secret, err := n.content()
+	if err == nil && !secret && n.guarded && f != nil && f.lost > 0 {
+		// A hive with passwords that lacks its beginning looks like none.
+		err = errors.Join(errors.New("what it is cannot be told, as "+f.says()+"; extract it by its exact path"), r.Close())
+	}
 	if secret {
 		x.secret++
 		return nil
@@ -218,12 +232,24 @@ func (x *extraction) place(n *node) error {
 		return x.check(p, err)
 	}
 	defer r.Close()
+	told := func(path string) {
+		if f != nil && f.lost > 0 {
+			x.damaged++
+			x.a.message("note", printable(path)+": damaged: "+f.says())
+		}
+	}
 	if n.Kind == "stream" {
-		return x.check(p+":"+string(n.Stream), x.tg.Stream(p, string(n.Stream), &ctxReader{x.a, r}))
+		path := p + ":" + string(n.Stream)
+		err := x.tg.Stream(p, string(n.Stream), &ctxReader{x.a, r})
+		if err == nil {
+			told(path)
+		}
+		return x.check(path, err)
 	}
 	if err := x.tg.File(p, &ctxReader{x.a, r}, n.modified); err != nil {
 		return x.check(p, err)
 	}
+	told(p)
 	x.done[maphash.String(x.seed, p)] = struct{}{}
 	return nil
 }

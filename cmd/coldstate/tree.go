@@ -56,6 +56,9 @@ type node struct {
 
 	// open opens the content; nil when there is none.
 	open func() (io.ReadCloser, error)
+	// fill opens the content of a source for reading it to its end, whatever
+	// cannot be read of it.
+	fill func() (*filled, error)
 	// raw opens the raw form of an encrypted content; nil for others.
 	raw func() (io.ReadCloser, error)
 	// secret marks files that are only given out under their exact path;
@@ -500,6 +503,7 @@ func (w *sourceWalk) node(e volumes.Entry, path string) *node {
 		w.encrypted(n, e, "")
 	default:
 		n.open = func() (io.ReadCloser, error) { return w.open(e, "") }
+		n.fill = func() (*filled, error) { return w.fill(e, "") }
 		if !n.exact {
 			_, folders := winpath.Split(winpath.Dir(path))
 			n.secret, n.guarded = plan.SecretFile(folders, w.fs.Name(e), w.fs, e, &info), true
@@ -551,6 +555,7 @@ func (w *sourceWalk) streamNode(e volumes.Entry, path string, s *volumes.StreamI
 	}
 	n.guarded = !n.exact
 	n.open = func() (io.ReadCloser, error) { return w.open(e, s.Name) }
+	n.fill = func() (*filled, error) { return w.fill(e, s.Name) }
 	return n
 }
 
@@ -574,6 +579,14 @@ func (w *sourceWalk) open(e volumes.Entry, stream string) (io.ReadCloser, error)
 	}
 	c, _ := s.(io.Closer)
 	return &streamReader{Reader: io.NewSectionReader(s, 0, s.Size()), c: c}, nil
+}
+
+func (w *sourceWalk) fill(e volumes.Entry, stream string) (*filled, error) {
+	s, err := w.fs.Open(e, stream)
+	if err != nil {
+		return nil, err
+	}
+	return &filled{s: s}, nil
 }
 
 type streamReader struct {
