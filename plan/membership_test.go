@@ -495,7 +495,7 @@ func TestGolden(t *testing.T) {
 // FuzzGroupsCmd: whatever accounts and groups are called, groups.cmd has it as
 // text between quotation marks or not at all, and the Config.xml can be read.
 func FuzzGroupsCmd(f *testing.F) {
-	for _, s := range []string{"ann", "R&D 100% ^!", `a" & del *.*`, "x\r\ny", "日本", "%PATH%", `\`, "--", "]]>", "<&>", "\xff", ""} {
+	for _, s := range []string{"ann", "R&D 100% ^!", `a" & del *.*`, "x\r\ny", "日本", "%PATH%", `\`, "--", "--- ", "]]>", "<&>", "\xff", ""} {
 		f.Add(s, s, "Users")
 		f.Add("PC", "ann", s)
 	}

@@ -385,4 +385,9 @@ func xmlText(s string) string {
 }
 
 // xmlComment is s within a comment, which two hyphens would end.
-func xmlComment(s string) string { return strings.ReplaceAll(s, "--", "- -") }
+func xmlComment(s string) string {
+	for strings.Contains(s, "--") {
+		s = strings.ReplaceAll(s, "--", "- -")
+	}
+	return s
+}
