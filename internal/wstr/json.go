@@ -8,7 +8,7 @@ import (
 )
 
 // Text is a WTF-8 string that keeps its lone surrogates in JSON: they are
-// written \udXXX, where encoding/json writes U+FFFD for a plain string.
+// written \ud83d, where encoding/json writes U+FFFD for a plain string.
 type Text string
 
 // MarshalJSON implements json.Marshaler.
@@ -22,7 +22,7 @@ func (t *Text) UnmarshalJSON(b []byte) error {
 }
 
 // AppendJSON appends s as a JSON string to dst. Lone surrogates become
-// \udXXX, other broken bytes U+FFFD; the result is ASCII-safe where JSON
+// \ud83d, other broken bytes U+FFFD; the result is ASCII-safe where JSON
 // needs it and otherwise UTF-8.
 func AppendJSON(dst []byte, s string) []byte {
 	const hex = "0123456789abcdef"
@@ -106,7 +106,7 @@ func fromJSON(b []byte) (string, error) {
 	return string(out), nil
 }
 
-// unitEscape decodes \uXXXX at the start of b.
+// unitEscape decodes \u0041 and its like at the start of b.
 func unitEscape(b []byte) (uint16, bool) {
 	if len(b) < 6 || b[0] != '\\' || b[1] != 'u' {
 		return 0, false

@@ -101,11 +101,11 @@ func TestHealthOfDamage(t *testing.T) {
 	log := v.File("$LogFile")
 	at := log.Extents("")[0].Pos
 	// The first page is damaged, the second says the same; then both.
-	one := v.Patch(at, []byte("XXXX"))
+	one := v.Patch(at, []byte("JUNK"))
 	if h := open(one, v.Size()); h.Log != winfs.LogClosed {
 		t.Errorf("one page of the journal: %+v", h)
 	}
-	if h := open(one.Patch(at+4096, []byte("XXXX")), v.Size()); h.Log != winfs.LogUnreadable || len(h.Notes()) != 1 {
+	if h := open(one.Patch(at+4096, []byte("JUNK")), v.Size()); h.Log != winfs.LogUnreadable || len(h.Notes()) != 1 {
 		t.Errorf("no page of the journal: %+v", h)
 	}
 	// The older page says open, the newer closed.
