@@ -30,13 +30,12 @@ import (
 
 type captureCmd struct {
 	sourceFlags
+	userFlags
 	To           string   `help:"The folder of the store; it must be new or empty." placeholder:"STORE"`
 	Rules        []string `help:"A MigXML file, builtin, or builtin:NAME; repeatable. Without it the built-in rules." placeholder:"FILE" sep:"none"`
 	Include      []string `help:"Take this as well: a MigXML pattern such as 'D:\\Data\\* [*]'." placeholder:"PATTERN" sep:"none"`
 	Exclude      []string `help:"Never take this: a MigXML pattern such as 'C:\\* [*.iso]'." placeholder:"PATTERN" sep:"none"`
 	Config       string   `help:"A Config.xml: components that are off, and its ProfileControl for the group-membership plan." placeholder:"FILE"`
-	User         []string `help:"Only users that fit: name, SID, DOMAIN\\name, with * and ?; repeatable." placeholder:"PATTERN" sep:"none"`
-	NotUser      []string `help:"No users that fit." placeholder:"PATTERN" sep:"none"`
 	EFS          string   `help:"Files that are encrypted with EFS: raw keeps them as ciphertext with who can decrypt them, skip leaves them out (status 3), abort captures nothing when there are any." name:"efs" enum:"abort,skip,raw" default:"raw"`
 	DryRun       bool     `help:"Say what would be taken, and write nothing."`
 	Strict       bool     `help:"Files whose content is only in the cloud make the status 3."`
@@ -236,41 +235,6 @@ func (c *captureCmd) limitMemory() (window int, room int64, err error) {
 	// may double before it is swept would be mostly waste.
 	debug.SetGCPercent(25)
 	return int(min(windowRoom, limit/16)), min(storeRoom, limit/4), nil
-}
-
-func (c *captureCmd) selected(u *profile.User) bool {
-	fits := func(ps []string) bool {
-		return slices.ContainsFunc(ps, func(p string) bool { return profile.Match(u, p) })
-	}
-	return u.Person() && (len(c.User) == 0 || fits(c.User)) && !fits(c.NotUser)
-}
-
-// checkUsers refuses a --user that fits nobody: whoever mistyped it would have
-// a store without that person.
-func (c *captureCmd) checkUsers(a *app, users []*profile.User) error {
-	fits := func(pattern string) bool {
-		return slices.ContainsFunc(users, func(u *profile.User) bool { return u.Person() && profile.Match(u, pattern) })
-	}
-	names := func() string {
-		var list []string
-		for _, u := range users {
-			if u.Person() {
-				list = append(list, plan.Label(u))
-			}
-		}
-		return strings.Join(list, ", ")
-	}
-	for _, p := range c.User {
-		if !fits(p) {
-			return fail(statusUsage, fmt.Errorf("--user %s fits nobody on this Windows", p), "the users are "+names())
-		}
-	}
-	for _, p := range c.NotUser {
-		if !fits(p) {
-			a.message("warning", fmt.Sprintf("--not-user %s fits nobody on this Windows; the users are %s", p, names()))
-		}
-	}
-	return nil
 }
 
 // checkTarget refuses a destination before the work of looking is done.

@@ -19,12 +19,11 @@ import (
 
 type explainCmd struct {
 	sourceFlags
+	userFlags
 	Rules   []string `help:"A MigXML file, builtin, or builtin:NAME; repeatable. Without it the built-in rules." placeholder:"FILE" sep:"none"`
 	Include []string `help:"Take this as well: a MigXML pattern such as 'D:\\Data\\* [*]'." placeholder:"PATTERN" sep:"none"`
 	Exclude []string `help:"Never take this: a MigXML pattern such as 'C:\\* [*.iso]'." placeholder:"PATTERN" sep:"none"`
 	Config  string   `help:"A Config.xml: components that are off." placeholder:"FILE"`
-	User    []string `help:"Only users that fit: name, SID, DOMAIN\\name, with * and ?; repeatable." placeholder:"PATTERN" sep:"none"`
-	NotUser []string `help:"No users that fit." placeholder:"PATTERN" sep:"none"`
 	JSON    bool     `help:"Print JSON." name:"json"`
 	Source  string   `arg:"" optional:"" help:"A store, or a source: disk image, device, folder."`
 	Path    []string `arg:"" optional:"" help:"What to explain: a file, folder, FILE:STREAM, registry key, or 'KEY [VALUE]'."`
@@ -83,11 +82,10 @@ func (c *explainCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	who := captureCmd{User: c.User, NotUser: c.NotUser}
-	if err := who.checkUsers(a, users); err != nil {
+	if err := c.checkUsers(a, users); err != nil {
 		return err
 	}
-	p, err := plan.Build(a.ctx, sys, src.set, users, docs, plan.Options{Selected: who.selected, Rules: choice, Config: cfg, Only: paths})
+	p, err := plan.Build(a.ctx, sys, src.set, users, docs, plan.Options{Selected: c.selected, Rules: choice, Config: cfg, Only: paths})
 	if err != nil {
 		return buildError(err)
 	}

@@ -15,9 +15,8 @@ import (
 
 type planCmd struct {
 	sourceFlags
+	userFlags
 	Config    string   `help:"A Config.xml, whose ProfileControl changes the groups." placeholder:"FILE"`
-	User      []string `help:"Only users that fit: name, SID, DOMAIN\\name, with * and ?; repeatable." placeholder:"PATTERN" sep:"none"`
-	NotUser   []string `help:"No users that fit." placeholder:"PATTERN" sep:"none"`
 	JSON      bool     `help:"Print JSON." name:"json" xor:"form"`
 	Cmd       bool     `help:"Print a batch file of \"net localgroup\" lines for the destination." xor:"form"`
 	ConfigXML bool     `help:"Print a Config.xml that LoadState makes the same of." name:"config-xml" xor:"form"`
@@ -57,11 +56,10 @@ func (c *planCmd) Run(a *app) error {
 	for _, p := range append(slices.Clone(sys.Problems), problems...) {
 		a.message("note", p.String())
 	}
-	choice := captureCmd{User: c.User, NotUser: c.NotUser}
-	if err := choice.checkUsers(a, users); err != nil {
+	if err := c.checkUsers(a, users); err != nil {
 		return err
 	}
-	m := plan.Members(sys, a.accounts(sys), users, cfg, choice.selected)
+	m := plan.Members(sys, a.accounts(sys), users, cfg, c.selected)
 	for _, w := range m.Warnings {
 		a.message("warning", w)
 	}
