@@ -31,7 +31,7 @@
 //
 //	cmd/coldstate/  flags, printing, exit codes: the only place that talks to people
 //	internal/       small formats and strings used by several of the above;
-//	                publicdata/ is for tests
+//	                publicdata/ and testwin/ are for tests
 //	testimages/     Windows disks for tests, and what builds them: hivegen/ registry
 //	                files, ntfsgen/ volumes, lockgen/ BitLocker, diskgen/ partition
 //	                tables, mktree/ the sample

@@ -11,13 +11,11 @@ import (
 	"testing"
 
 	"github.com/coldstate/coldstate/capture"
+	"github.com/coldstate/coldstate/internal/testwin"
 	"github.com/coldstate/coldstate/migxml"
-	"github.com/coldstate/coldstate/offline"
 	"github.com/coldstate/coldstate/plan"
-	"github.com/coldstate/coldstate/profile"
 	"github.com/coldstate/coldstate/store"
 	"github.com/coldstate/coldstate/testimages"
-	"github.com/coldstate/coldstate/volumes"
 )
 
 const everything = `<migration urlid="http://example.org/all"><component type="Documents"><displayName>All</displayName><role role="Data"><rules>
@@ -27,24 +25,12 @@ const everything = `<migration urlid="http://example.org/all"><component type="D
 // planOf plans everything on an image or in a folder.
 func planOf(t *testing.T, path string) *plan.Plan {
 	t.Helper()
-	set, err := volumes.Open([]string{path}, volumes.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { set.Close() })
-	systems, _, err := offline.Find(set, offline.Options{})
-	if err != nil || len(systems) != 1 {
-		t.Fatalf("%d systems, %v", len(systems), err)
-	}
-	users, _, err := profile.Users(systems[0])
-	if err != nil {
-		t.Fatal(err)
-	}
+	w := testwin.Open(t, testwin.Options{}, path)
 	d, _, err := migxml.Parse("all.xml", []byte(everything))
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := plan.Build(context.Background(), systems[0], set, users, []*migxml.Document{d}, plan.Options{})
+	p, err := plan.Build(context.Background(), w.System, w.Set, w.Users, []*migxml.Document{d}, plan.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,10 +7,9 @@ import (
 	"testing"
 
 	"github.com/coldstate/coldstate/capture"
+	"github.com/coldstate/coldstate/internal/testwin"
 	"github.com/coldstate/coldstate/migxml"
-	"github.com/coldstate/coldstate/offline"
 	"github.com/coldstate/coldstate/plan"
-	"github.com/coldstate/coldstate/profile"
 	"github.com/coldstate/coldstate/rules/builtin"
 	"github.com/coldstate/coldstate/store"
 	"github.com/coldstate/coldstate/testimages"
@@ -23,23 +22,11 @@ import (
 func readOrder(t testing.TB, image string, docs []*migxml.Document) (planned, all testimages.Count) {
 	t.Helper()
 	var disk *testimages.Faulty
-	set, err := volumes.Open([]string{image}, volumes.Options{Medium: func(_ string, r io.ReaderAt, size int64, _ *medium.Options) io.ReaderAt {
+	win := testwin.Open(t, testwin.Options{Volumes: volumes.Options{Medium: func(_ string, r io.ReaderAt, size int64, _ *medium.Options) io.ReaderAt {
 		disk = &testimages.Faulty{R: r, Size: size}
 		return disk
-	}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer set.Close()
-	systems, _, err := offline.Find(set, offline.Options{})
-	if err != nil || len(systems) != 1 {
-		t.Fatalf("%d systems, %v", len(systems), err)
-	}
-	users, _, err := profile.Users(systems[0])
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := plan.Build(context.Background(), systems[0], set, users, docs, plan.Options{})
+	}}}, image)
+	p, err := plan.Build(context.Background(), win.System, win.Set, win.Users, docs, plan.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

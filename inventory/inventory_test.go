@@ -12,12 +12,12 @@ import (
 	"testing"
 
 	"github.com/coldstate/coldstate/hive"
+	"github.com/coldstate/coldstate/internal/testwin"
 	"github.com/coldstate/coldstate/internal/wstr"
 	"github.com/coldstate/coldstate/offline"
 	"github.com/coldstate/coldstate/profile"
 	"github.com/coldstate/coldstate/testimages/hivegen"
 	"github.com/coldstate/coldstate/testimages/ntfsgen"
-	"github.com/coldstate/coldstate/volumes"
 )
 
 const (
@@ -88,20 +88,11 @@ func (m *machine) read(t *testing.T) *Inventory {
 
 func readFolder(t *testing.T, root string) *Inventory {
 	t.Helper()
-	set, err := volumes.Open([]string{root}, volumes.Options{})
-	if err != nil {
-		t.Fatal(err)
+	w := testwin.Open(t, testwin.Options{}, root)
+	if len(w.Problems) != 0 {
+		t.Fatal(w.Problems)
 	}
-	defer set.Close()
-	systems, problems, err := offline.Find(set, offline.Options{})
-	if err != nil || len(systems) != 1 || len(problems) != 0 {
-		t.Fatalf("%d systems, problems %v, error %v", len(systems), problems, err)
-	}
-	users, _, err := profile.Users(systems[0])
-	if err != nil {
-		t.Fatal(err)
-	}
-	return Read(systems[0], users)
+	return Read(w.System, w.Users)
 }
 
 func wlan(name, extra string) []byte {

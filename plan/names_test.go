@@ -8,9 +8,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/coldstate/coldstate/internal/testwin"
 	"github.com/coldstate/coldstate/migxml"
 	"github.com/coldstate/coldstate/offline"
-	"github.com/coldstate/coldstate/profile"
 	"github.com/coldstate/coldstate/rules"
 	"github.com/coldstate/coldstate/testimages"
 	"github.com/coldstate/coldstate/testimages/diskgen"
@@ -52,28 +52,15 @@ type planned struct {
 // planOf plans a disk. place makes Options of the open set.
 func planOf(t *testing.T, disk string, docs []*migxml.Document, include []string, place func(*volumes.Set) offline.Options) planned {
 	t.Helper()
-	set, err := volumes.Open([]string{disk}, volumes.Options{})
+	w := testwin.Open(t, testwin.Options{Offline: place}, disk)
+	if len(w.Problems) != 0 {
+		t.Fatal(w.Problems)
+	}
+	p, err := Build(context.Background(), w.System, w.Set, w.Users, docs, Options{Rules: rules.Options{Include: include}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { set.Close() })
-	var opt offline.Options
-	if place != nil {
-		opt = place(set)
-	}
-	systems, problems, err := offline.Find(set, opt)
-	if err != nil || len(systems) != 1 || len(problems) != 0 {
-		t.Fatal(systems, problems, err)
-	}
-	users, _, err := profile.Users(systems[0])
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := Build(context.Background(), systems[0], set, users, docs, Options{Rules: rules.Options{Include: include}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	out := planned{Plan: p, sys: systems[0]}
+	out := planned{Plan: p, sys: w.System}
 	for o := range p.Objects {
 		switch {
 		case o.Outcome != "":

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/coldstate/coldstate/internal/testwin"
 	"github.com/coldstate/coldstate/migxml"
 	"github.com/coldstate/coldstate/offline"
 	"github.com/coldstate/coldstate/plan"
@@ -27,20 +28,8 @@ func sample(t *testing.T, paths ...string) (*offline.System, *volumes.Set, []*pr
 		}
 		paths = []string{name}
 	}
-	set, err := volumes.Open(paths, volumes.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { set.Close() })
-	systems, problems, err := offline.Find(set, offline.Options{})
-	if err != nil || len(systems) != 1 {
-		t.Fatalf("%d systems, %v, %v", len(systems), problems, err)
-	}
-	users, _, err := profile.Users(systems[0])
-	if err != nil {
-		t.Fatal(err)
-	}
-	return systems[0], set, users
+	w := testwin.Open(t, testwin.Options{}, paths...)
+	return w.System, w.Set, w.Users
 }
 
 // rulesOf makes a rule file of includes: "File PATTERN" or "Registry PATTERN".

@@ -10,14 +10,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/coldstate/coldstate/internal/testwin"
 	"github.com/coldstate/coldstate/migxml"
-	"github.com/coldstate/coldstate/offline"
 	"github.com/coldstate/coldstate/plan"
-	"github.com/coldstate/coldstate/profile"
 	"github.com/coldstate/coldstate/rules"
 	"github.com/coldstate/coldstate/rules/builtin"
 	"github.com/coldstate/coldstate/testimages"
-	"github.com/coldstate/coldstate/volumes"
 )
 
 var update = flag.Bool("update", false, "write the golden lists of testdata anew")
@@ -28,32 +26,15 @@ var update = flag.Bool("update", false, "write the golden lists of testdata anew
 type taken map[string]string
 
 // machine is a test machine with its users.
-type machine struct {
-	sys   *offline.System
-	set   *volumes.Set
-	users []*profile.User
-}
+type machine struct{ *testwin.Windows }
 
-func open(t *testing.T, name string) *machine {
+func open(t *testing.T, name string) machine {
 	t.Helper()
 	paths, err := testimages.Machine(name).WriteTo(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
-	set, err := volumes.Open(paths, volumes.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { set.Close() })
-	systems, problems, err := offline.Find(set, offline.Options{})
-	if err != nil || len(systems) != 1 {
-		t.Fatalf("%d systems, %v, %v", len(systems), problems, err)
-	}
-	users, _, err := profile.Users(systems[0])
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &machine{systems[0], set, users}
+	return machine{testwin.Open(t, testwin.Options{}, paths...)}
 }
 
 func parse(t *testing.T, sets ...string) []*migxml.Document {
@@ -73,9 +54,9 @@ func parse(t *testing.T, sets ...string) []*migxml.Document {
 	return docs
 }
 
-func (m *machine) build(t *testing.T, docs []*migxml.Document, off ...*migxml.ConfigComponent) *plan.Plan {
+func (m machine) build(t *testing.T, docs []*migxml.Document, off ...*migxml.ConfigComponent) *plan.Plan {
 	t.Helper()
-	p, err := plan.Build(context.Background(), m.sys, m.set, m.users, docs, plan.Options{Rules: rules.Options{Off: off}})
+	p, err := plan.Build(context.Background(), m.System, m.Set, m.Users, docs, plan.Options{Rules: rules.Options{Off: off}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,14 +64,14 @@ func (m *machine) build(t *testing.T, docs []*migxml.Document, off ...*migxml.Co
 }
 
 // plan says what is taken, without the components that are off.
-func (m *machine) plan(t *testing.T, docs []*migxml.Document, off ...*migxml.ConfigComponent) taken {
+func (m machine) plan(t *testing.T, docs []*migxml.Document, off ...*migxml.ConfigComponent) taken {
 	t.Helper()
 	p := m.build(t, docs, off...)
 	for _, w := range p.Warnings {
 		t.Errorf("warning %s", w)
 	}
 	names := map[string]string{}
-	for _, u := range m.users {
+	for _, u := range m.Users {
 		names[u.ID] = u.Name + " "
 	}
 	out := taken{}
