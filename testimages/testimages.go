@@ -6,12 +6,13 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
-	"os"
 	"strconv"
 	"strings"
 	"sync"
 
 	"github.com/klauspost/compress/zstd"
+
+	"github.com/coldstate/coldstate/testimages/diskgen"
 )
 
 //go:embed disk.img.zst
@@ -163,35 +164,10 @@ func WriteDisk(path string) error {
 	return WriteImage(path, r, size)
 }
 
-// WriteImage writes an image as a sparse file; runs of zeros become holes
-// where the host has them.
-func WriteImage(path string, r io.ReaderAt, size int64) (err error) {
-	f, err := os.Create(path)
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if e := f.Close(); err == nil {
-			err = e
-		}
-	}()
-	if err := f.Truncate(size); err != nil {
-		return err
-	}
-	page, zero := make([]byte, pageSize), make([]byte, pageSize)
-	for off := int64(0); off < size; off += pageSize {
-		n := min(pageSize, size-off)
-		if err := readPage(r, page[:n], off); err != nil {
-			return err
-		}
-		if bytes.Equal(page[:n], zero[:n]) {
-			continue
-		}
-		if _, err := f.WriteAt(page[:n], off); err != nil {
-			return err
-		}
-	}
-	return nil
+// WriteImage writes an image as a sparse file; zeros become holes where the
+// host has them.
+func WriteImage(path string, r io.ReaderAt, size int64) error {
+	return diskgen.WriteFile(path, r, size)
 }
 
 // A Row is one object on the sample disk.
