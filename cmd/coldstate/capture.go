@@ -22,8 +22,6 @@ import (
 	"github.com/coldstate/coldstate/offline"
 	"github.com/coldstate/coldstate/plan"
 	"github.com/coldstate/coldstate/profile"
-	"github.com/coldstate/coldstate/rules"
-	"github.com/coldstate/coldstate/rules/builtin"
 	"github.com/coldstate/coldstate/store"
 	"github.com/coldstate/coldstate/volumes"
 )
@@ -31,11 +29,8 @@ import (
 type captureCmd struct {
 	sourceFlags
 	userFlags
+	ruleFlags
 	To           string   `help:"The folder of the store; it must be new or empty." placeholder:"STORE"`
-	Rules        []string `help:"A MigXML file, builtin, or builtin:NAME; repeatable. Without it the built-in rules." placeholder:"FILE" sep:"none"`
-	Include      []string `help:"Take this as well: a MigXML pattern such as 'D:\\Data\\* [*]'." placeholder:"PATTERN" sep:"none"`
-	Exclude      []string `help:"Never take this: a MigXML pattern such as 'C:\\* [*.iso]'." placeholder:"PATTERN" sep:"none"`
-	Config       string   `help:"A Config.xml: components that are off, and its ProfileControl for the group-membership plan." placeholder:"FILE"`
 	EFS          string   `help:"Files that are encrypted with EFS: raw keeps them as ciphertext with who can decrypt them, skip leaves them out (status 3), abort captures nothing when there are any." name:"efs" enum:"abort,skip,raw" default:"raw"`
 	DryRun       bool     `help:"Say what would be taken, and write nothing."`
 	Strict       bool     `help:"Files whose content is only in the cloud make the status 3."`
@@ -93,20 +88,12 @@ func (c *captureCmd) run(a *app, start time.Time) error {
 			return err
 		}
 	}
-	docs, err := a.loadRules(c.Rules)
+	chosen, err := c.ruleFlags.load(a)
 	if err != nil {
 		return err
 	}
-	cfg, err := a.loadConfig(c.Config)
-	if err != nil {
-		return err
-	}
-	choice := rules.Options{Include: c.Include, Exclude: c.Exclude}
-	if cfg != nil {
-		choice.Off = cfg.Off()
-		for _, w := range configWithoutEffect(cfg) {
-			a.message("warning", w.String())
-		}
+	for _, w := range configWithoutEffect(chosen.config) {
+		a.message("warning", w.String())
 	}
 	src, err := a.openSource(c.Source, c.sourceFlags)
 	if err != nil {
@@ -128,11 +115,11 @@ func (c *captureCmd) run(a *app, start time.Time) error {
 		return err
 	}
 	pr := a.newProgress(c.Progress)
-	p, err := plan.Build(a.ctx, sys, src.set, users, docs, plan.Options{
+	p, err := plan.Build(a.ctx, sys, src.set, users, chosen.docs, plan.Options{
 		Selected:    c.selected,
-		Rules:       choice,
+		Rules:       chosen.options,
 		Accounts:    a.accounts(sys),
-		Config:      cfg,
+		Config:      chosen.config,
 		StoreFolder: c.To,
 		Progress:    func(n int64) { pr.update(progressLine{Doing: "looking", Objects: n}) },
 	})
@@ -267,81 +254,6 @@ func buildError(err error) error {
 		return err
 	}
 	return fail(statusUsage, err, "")
-}
-
-// tellRules tells the warnings about the rules of a plan.
-func (a *app) tellRules(p *plan.Plan) {
-	for _, w := range p.Warnings {
-		if strings.HasPrefix(w.File, "builtin:") && strings.Contains(w.Msg, " is not defined; it matches nothing") {
-			continue // folders that this Windows or this user does not have
-		}
-		a.message("warning", w.String())
-	}
-}
-
-// loadRules parses the rule files that were named, or the built-in ones.
-func (a *app) loadRules(names []string) ([]*migxml.Document, error) {
-	if len(names) == 0 {
-		names = []string{"builtin"}
-	}
-	var docs []*migxml.Document
-	add := func(name string, data []byte) error {
-		d, warnings, err := migxml.Parse(name, data)
-		for _, w := range warnings {
-			a.message("warning", w.String())
-		}
-		if err != nil {
-			return fail(statusUsage, err, "correct the rule file; nothing was captured")
-		}
-		docs = append(docs, d)
-		return nil
-	}
-	for _, n := range names {
-		var sets []string
-		if n == "builtin" {
-			sets = builtin.Default()
-		} else if set, ok := strings.CutPrefix(n, "builtin:"); ok {
-			sets = []string{set}
-		} else {
-			data, err := readRuleFile(n)
-			if err != nil {
-				return nil, err
-			}
-			if err := add(n, data); err != nil {
-				return nil, err
-			}
-			continue
-		}
-		for _, s := range sets {
-			data, err := builtin.File(s)
-			if err != nil {
-				return nil, fail(statusUsage, fmt.Errorf("--rules %s: %w", n, err), "the built-in sets are "+strings.Join(builtin.Names(), ", "))
-			}
-			if err := add("builtin:"+s, data); err != nil {
-				return nil, err
-			}
-		}
-	}
-	return docs, nil
-}
-
-// maxRuleFile is far above any rule file: the largest seen has 1 MB.
-const maxRuleFile = 16 << 20
-
-func readRuleFile(name string) ([]byte, error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, fail(statusUsage, fmt.Errorf("--rules: %w", err), "check the path; built-in rules are named builtin or builtin:NAME")
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxRuleFile+1))
-	if err != nil {
-		return nil, fail(statusUsage, fmt.Errorf("--rules: %w", err), "")
-	}
-	if len(data) > maxRuleFile {
-		return nil, fail(statusUsage, fmt.Errorf("--rules %s: the file is larger than %s", name, size(maxRuleFile)), "is this really a MigXML file?")
-	}
-	return data, nil
 }
 
 // dryRun says what a capture would take.

@@ -11,18 +11,23 @@ import (
 	"github.com/coldstate/coldstate/profile"
 )
 
-// loadConfig reads the Config.xml that --config names; nil when it names none.
-// Its warnings are told.
-func (a *app) loadConfig(name string) (*migxml.Config, error) {
+// configFlag names a Config.xml.
+type configFlag struct {
+	Config string `help:"A Config.xml: components that are off, which errors end a capture, and the groups of the accounts." placeholder:"FILE"`
+}
+
+// load reads the Config.xml; nil without one. Its warnings are told.
+func (f *configFlag) load(a *app) (*migxml.Config, error) {
+	name := f.Config
 	if name == "" {
 		return nil, nil
 	}
-	f, err := os.Open(name)
+	file, err := os.Open(name)
 	if err != nil {
 		return nil, fail(statusUsage, fmt.Errorf("--config: %w", err), "check the path")
 	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, xmlpos.MaxSize+1))
+	defer file.Close()
+	data, err := io.ReadAll(io.LimitReader(file, xmlpos.MaxSize+1))
 	if err != nil {
 		return nil, fail(statusUsage, fmt.Errorf("--config: %w", err), "")
 	}
@@ -38,6 +43,9 @@ func (a *app) loadConfig(name string) (*migxml.Config, error) {
 
 // configWithoutEffect lists what of a Config.xml a capture does not act on.
 func configWithoutEffect(c *migxml.Config) []migxml.Warning {
+	if c == nil {
+		return nil
+	}
 	var out []migxml.Warning
 	for _, r := range append(c.FileErrors[:len(c.FileErrors):len(c.FileErrors)], c.RegistryErrors...) {
 		name := "nonFatal"

@@ -13,20 +13,16 @@ import (
 	"github.com/coldstate/coldstate/internal/wstr"
 	"github.com/coldstate/coldstate/plan"
 	"github.com/coldstate/coldstate/profile"
-	"github.com/coldstate/coldstate/rules"
 	"github.com/coldstate/coldstate/store"
 )
 
 type explainCmd struct {
 	sourceFlags
 	userFlags
-	Rules   []string `help:"A MigXML file, builtin, or builtin:NAME; repeatable. Without it the built-in rules." placeholder:"FILE" sep:"none"`
-	Include []string `help:"Take this as well: a MigXML pattern such as 'D:\\Data\\* [*]'." placeholder:"PATTERN" sep:"none"`
-	Exclude []string `help:"Never take this: a MigXML pattern such as 'C:\\* [*.iso]'." placeholder:"PATTERN" sep:"none"`
-	Config  string   `help:"A Config.xml: components that are off." placeholder:"FILE"`
-	JSON    bool     `help:"Print JSON." name:"json"`
-	Source  string   `arg:"" optional:"" help:"A store, or a source: disk image, device, folder."`
-	Path    []string `arg:"" optional:"" help:"What to explain: a file, folder, FILE:STREAM, registry key, or 'KEY [VALUE]'."`
+	ruleFlags
+	JSON   bool     `help:"Print JSON." name:"json"`
+	Source string   `arg:"" optional:"" help:"A store, or a source: disk image, device, folder."`
+	Path   []string `arg:"" optional:"" help:"What to explain: a file, folder, FILE:STREAM, registry key, or 'KEY [VALUE]'."`
 }
 
 func (explainCmd) Help() string {
@@ -57,17 +53,9 @@ func (c *explainCmd) Run(a *app) error {
 	if source != "" && isStore(source) {
 		return c.store(a, source, places)
 	}
-	docs, err := a.loadRules(c.Rules)
+	chosen, err := c.ruleFlags.load(a)
 	if err != nil {
 		return err
-	}
-	cfg, err := a.loadConfig(c.Config)
-	if err != nil {
-		return err
-	}
-	choice := rules.Options{Include: c.Include, Exclude: c.Exclude}
-	if cfg != nil {
-		choice.Off = cfg.Off()
 	}
 	src, err := a.openSource(sources(source), c.sourceFlags)
 	if err != nil {
@@ -85,7 +73,7 @@ func (c *explainCmd) Run(a *app) error {
 	if err := c.checkUsers(a, users); err != nil {
 		return err
 	}
-	p, err := plan.Build(a.ctx, sys, src.set, users, docs, plan.Options{Selected: c.selected, Rules: choice, Config: cfg, Only: paths})
+	p, err := plan.Build(a.ctx, sys, src.set, users, chosen.docs, plan.Options{Selected: c.selected, Rules: chosen.options, Config: chosen.config, Only: paths})
 	if err != nil {
 		return buildError(err)
 	}
@@ -255,7 +243,7 @@ type happened struct {
 
 // store tells what happened to places.
 func (c *explainCmd) store(a *app, name string, places []plan.Place) error {
-	if len(c.Rules)+len(c.Include)+len(c.Exclude) > 0 || c.Config != "" {
+	if c.ruleFlags.any() {
 		return fail(statusUsage, fmt.Errorf("%s is a store: what happened to its objects was decided when it was made", name), "without --rules, --include, --exclude and --config it says by which rule; give the source to try others")
 	}
 	t, err := a.openTree(name, c.sourceFlags)

@@ -16,7 +16,7 @@ import (
 type planCmd struct {
 	sourceFlags
 	userFlags
-	Config    string   `help:"A Config.xml, whose ProfileControl changes the groups." placeholder:"FILE"`
+	configFlag
 	JSON      bool     `help:"Print JSON." name:"json" xor:"form"`
 	Cmd       bool     `help:"Print a batch file of \"net localgroup\" lines for the destination." xor:"form"`
 	ConfigXML bool     `help:"Print a Config.xml that LoadState makes the same of." name:"config-xml" xor:"form"`
@@ -36,7 +36,7 @@ Example:
 }
 
 func (c *planCmd) Run(a *app) error {
-	cfg, err := a.loadConfig(c.Config)
+	cfg, err := c.configFlag.load(a)
 	if err != nil {
 		return err
 	}
