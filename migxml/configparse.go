@@ -80,7 +80,7 @@ func ParseConfig(name string, data []byte) (*Config, []Warning, error) {
 	slices.SortStableFunc(p.warnings, func(a, b Warning) int { return cmp.Or(a.Line-b.Line, a.Col-b.Col) })
 	slices.SortStableFunc(p.wrong, func(a, b *Error) int { return cmp.Or(a.Line-b.Line, a.Col-b.Col) })
 	if p.left > 0 {
-		p.warnings = append(p.warnings, Warning{Pos{File: name}, fmt.Sprintf("%d more warnings are left out", p.left)})
+		p.warnings = append(p.warnings, Warning{Pos: Pos{File: name}, Msg: fmt.Sprintf("%d more warnings are left out", p.left)})
 	}
 	if len(p.wrong) > 0 {
 		errs := make([]error, len(p.wrong))
@@ -109,7 +109,7 @@ func (p *configParser) warn(e *etree.Element, format string, args ...any) {
 		p.left++
 		return
 	}
-	p.warnings = append(p.warnings, Warning{p.pos(e), fmt.Sprintf(format, args...)})
+	p.warnings = append(p.warnings, Warning{Pos: p.pos(e), Msg: fmt.Sprintf(format, args...)})
 }
 
 func (p *configParser) fail(e *etree.Element, format string, args ...any) {

@@ -32,6 +32,9 @@ func (p Pos) String() string {
 type Warning struct {
 	Pos
 	Msg string
+	// Undefined is the variable that a pattern names and the source does not
+	// have, so that it matches nothing; "" for every other warning.
+	Undefined string
 }
 
 func (w Warning) String() string { return w.Pos.String() + ": " + w.Msg }

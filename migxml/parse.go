@@ -105,7 +105,7 @@ func Parse(name string, data []byte) (*Document, []Warning, error) {
 	p.resolve()
 	slices.SortStableFunc(p.warnings, func(a, b Warning) int { return cmp.Or(a.Line-b.Line, a.Col-b.Col) })
 	if p.left > 0 {
-		p.warnings = append(p.warnings, Warning{Pos{File: name}, fmt.Sprintf("%d more warnings are left out", p.left)})
+		p.warnings = append(p.warnings, Warning{Pos: Pos{File: name}, Msg: fmt.Sprintf("%d more warnings are left out", p.left)})
 	}
 	return doc, p.warnings, nil
 }
@@ -148,7 +148,7 @@ func (p *parser) warn(e *etree.Element, format string, args ...any) {
 		p.left++
 		return
 	}
-	p.warnings = append(p.warnings, Warning{p.pos(e), fmt.Sprintf(format, args...)})
+	p.warnings = append(p.warnings, Warning{Pos: p.pos(e), Msg: fmt.Sprintf(format, args...)})
 }
 
 // children checks the attributes of e and returns its child elements that the

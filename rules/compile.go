@@ -114,7 +114,10 @@ type ruleKey struct {
 }
 
 func (c *compiler) warn(pos migxml.Pos, format string, args ...any) {
-	w := migxml.Warning{Pos: pos, Msg: fmt.Sprintf(format, args...)}
+	c.tell(migxml.Warning{Pos: pos, Msg: fmt.Sprintf(format, args...)})
+}
+
+func (c *compiler) tell(w migxml.Warning) {
 	if !c.warned[w] {
 		c.warned[w] = true
 		c.warnings = append(c.warnings, w)
@@ -131,21 +134,34 @@ func (c *compiler) fail(err error) {
 // unusable collects the contexts in which a pattern has no meaning, to tell
 // of it once.
 type unusable struct {
-	why   string
-	who   map[string]bool
-	names []string // the first of them
+	why string
+	// undefined is the variable that is not defined, "" when it is something
+	// else.
+	undefined string
+	who       map[string]bool
+	names     []string // the first of them
 }
 
 // cannot notes that the pattern at key has no meaning for who. A rule that is
 // evaluated for users as well may well have none for the system.
 func (v *evaluation) cannot(key ruleKey, who *Context, why string) {
+	v.unusableFor(key, who, unusable{why: why})
+}
+
+// undefined notes that the pattern at key names a variable that who lacks.
+func (v *evaluation) undefined(key ruleKey, who *Context, name string) {
+	v.unusableFor(key, who, unusable{why: "%" + name + "% is not defined", undefined: name})
+}
+
+func (v *evaluation) unusableFor(key ruleKey, who *Context, first unusable) {
 	if !who.User && v.mask&migxml.User != 0 {
 		return
 	}
 	c := v.compiler
 	u := c.unusable[key]
 	if u == nil {
-		u = &unusable{why: why, who: map[string]bool{}}
+		first.who = map[string]bool{}
+		u = &first
 		c.unusable[key] = u
 		c.order = append(c.order, key)
 	}
@@ -164,7 +180,7 @@ func (c *compiler) tellUnusable() {
 		if more := len(u.who) - len(u.names); more > 0 {
 			who += fmt.Sprintf(" and %d more", more)
 		}
-		c.warn(key.pos, "%s: %s; it matches nothing for %s", key.text, u.why, who)
+		c.tell(migxml.Warning{Pos: key.pos, Msg: fmt.Sprintf("%s: %s; it matches nothing for %s", key.text, u.why, who), Undefined: u.undefined})
 	}
 }
 
@@ -394,7 +410,7 @@ func (v *evaluation) script(c *migxml.Call, a migxml.Action) {
 			}
 			text, undefined := expand(c.Arg(1), nil, u.Env)
 			if undefined != "" {
-				v.cannot(ruleKey{pos: c.Pos, text: c.Text}, u, "%"+undefined+"% is not defined")
+				v.undefined(ruleKey{pos: c.Pos, text: c.Text}, u, undefined)
 				continue
 			}
 			if kind == Registry && u.Name != v.ctx.Name {
@@ -436,7 +452,7 @@ func (v *evaluation) pattern(pos migxml.Pos, written string, kind Kind, text str
 	if undefined != "" {
 		// Excludes from what is not included anyway are no news.
 		if a != migxml.Exclude || !slices.Contains(v.scope.undefined, undefined) {
-			v.cannot(ruleKey{pos: pos, text: written}, v.ctx, "%"+undefined+"% is not defined")
+			v.undefined(ruleKey{pos: pos, text: written}, v.ctx, undefined)
 		}
 		v.scope.undefined = append(v.scope.undefined, undefined)
 		return false

@@ -65,7 +65,7 @@ func (v *evaluation) newFilter(c *migxml.Call, a migxml.Action) (f *filter, ok b
 	case "CompareStringContent":
 		want, undefined := expandPlain(c.Arg(0), v.vars, v.ctx.Env)
 		if undefined != "" {
-			v.cannot(ruleKey{pos: c.Pos, text: c.Text}, v.ctx, "%"+undefined+"% is not defined")
+			v.undefined(ruleKey{pos: c.Pos, text: c.Text}, v.ctx, undefined)
 			return nil, false
 		}
 		equal := c.Is(1, "Equal")

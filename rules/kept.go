@@ -154,7 +154,7 @@ func (v *evaluation) keepObjects(a *migxml.AddObjects) {
 		}
 		text, undefined := expand(o.Location, v.vars, v.ctx.Env)
 		if undefined != "" {
-			v.cannot(ruleKey{pos: o.Pos, text: o.Location}, v.ctx, "%"+undefined+"% is not defined")
+			v.undefined(ruleKey{pos: o.Pos, text: o.Location}, v.ctx, undefined)
 			continue
 		}
 		l, err := parseLocation(kind, text)

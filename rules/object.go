@@ -234,7 +234,7 @@ func (v *evaluation) iniFile(c *migxml.Call, l location) *ini.File {
 func (v *evaluation) iniPattern(p migxml.Pattern, a migxml.Action) {
 	text, undefined := expand(p.Text, v.vars, v.ctx.Env)
 	if undefined != "" {
-		v.cannot(ruleKey{pos: p.Pos, text: p.Text}, v.ctx, "%"+undefined+"% is not defined")
+		v.undefined(ruleKey{pos: p.Pos, text: p.Text}, v.ctx, undefined)
 		return
 	}
 	o := v.setting(p.Text)

@@ -52,7 +52,7 @@ func (f *ruleFlags) any() bool {
 // tellRules tells the warnings about the rules of a plan.
 func (a *app) tellRules(p *plan.Plan) {
 	for _, w := range p.Warnings {
-		if strings.HasPrefix(w.File, "builtin:") && strings.Contains(w.Msg, " is not defined; it matches nothing") {
+		if strings.HasPrefix(w.File, "builtin:") && w.Undefined != "" {
 			continue // folders that this Windows or this user does not have
 		}
 		a.message("warning", w.String())

@@ -1,0 +1,35 @@
+package rules
+
+import (
+	"testing"
+
+	"github.com/coldstate/coldstate/migxml"
+)
+
+// Whoever ships rules for every Windows can tell a variable that one does not
+// have from mistakes.
+func TestWarningOfAnUndefinedVariable(t *testing.T) {
+	d, _, err := migxml.Parse("t.xml", []byte(`<migration urlid="urn:t"><component type="Documents" context="UserAndSystem"><displayName>T</displayName><role role="Data"><rules><include><objectSet>
+<pattern type="File">%NOSUCH%\* [*]</pattern>
+<pattern type="File">C:\a[b\* [*]</pattern>
+</objectSet></include></rules></role></component><component type="System" context="System"><displayName>S</displayName><role role="Data"><rules><include><objectSet>
+<pattern type="Registry">HKCU\Software\* [*]</pattern>
+</objectSet></include></rules></role></component></migration>`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, ws, err := Compile([]*migxml.Document{d}, []Context{{Name: "System"}, {Name: "S-1", User: true}}, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[int]string{2: "NOSUCH", 3: "", 5: ""} // by line
+	for _, w := range ws {
+		if name, ok := want[w.Line]; !ok || name != w.Undefined {
+			t.Errorf("%s: Undefined is %q, want %q", w, w.Undefined, name)
+		}
+		delete(want, w.Line)
+	}
+	if len(want) > 0 {
+		t.Errorf("no warnings in the lines of %v", want)
+	}
+}
