@@ -383,8 +383,13 @@ func (r *reader) modified(path string) wstr.Filetime {
 // place finds the entry at path.
 func (r *reader) place(path string) (place, bool) { return placeOf(r.sys, path) }
 
-// why is the text of err without path, which the sentence around it names.
+// why is the text of err without path, which the sentence around it names, and
+// without advice: the outcome of what is lost gives it.
 func why(err error, path string) string {
+	fe, broken := errors.AsType[*hive.FormatError](err)
+	if _, unread := errors.AsType[*volumes.ReadError](err); broken && !unread {
+		return fmt.Sprintf("offset %#x: %s", fe.Offset, fe.What)
+	}
 	return strings.TrimPrefix(err.Error(), path+": ")
 }
 

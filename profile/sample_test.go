@@ -95,7 +95,7 @@ func TestSampleDisk(t *testing.T) {
 		if u.ID == testimages.BobSID && u.KeyName != u.SID+".bak" {
 			t.Errorf("bob's key is %s", u.KeyName)
 		}
-		if u.ID == testimages.ZoeSID && (u.HiveError == nil || !strings.Contains(fmt.Sprint(u.Problems), `C:\Users\zoë\NTUSER.DAT: cannot be used (hive: `)) {
+		if u.ID == testimages.ZoeSID && (u.HiveError == nil || !strings.Contains(fmt.Sprint(u.Problems), `C:\Users\zoë\NTUSER.DAT: cannot be used (offset 0x24: `)) {
 			t.Errorf("zoë: %v %v", u.HiveError, u.Problems)
 		}
 	}

@@ -46,18 +46,7 @@ func (c *catCmd) Run(a *app) error {
 			return errNoContent(c.Path, n.Kind)
 		}
 		done = true
-		r, err := n.open()
-		if err != nil {
-			return at(c.Path, err)
-		}
-		defer r.Close()
-		if _, err := io.Copy(a.stdout, &ctxReader{a, r}); err != nil {
-			return at(c.Path, err)
-		}
-		if n.damaged() {
-			return fail(statusIncomplete, fmt.Errorf("%s: %s: %s", c.Path, n.Outcome, n.Reason), "")
-		}
-		return errStop
+		return c.print(a, n)
 	})
 	if err == errStop {
 		return nil
@@ -69,6 +58,37 @@ func (c *catCmd) Run(a *app) error {
 		return notFound(c.Path)
 	}
 	return err
+}
+
+// print gives the content of n out; what cannot be read of a source is zeros,
+// as whoever takes the rest has to know where it stands.
+func (c *catCmd) print(a *app, n *node) (err error) {
+	var r io.ReadCloser
+	var f *filled
+	if n.fill != nil {
+		f, err = n.fill()
+		r = f
+	} else {
+		r, err = n.open()
+	}
+	if err != nil {
+		return at(c.Path, err)
+	}
+	defer r.Close()
+	if _, err := io.Copy(a.stdout, &ctxReader{a, r}); err != nil {
+		return at(c.Path, err)
+	}
+	lost := f != nil && f.lost > 0
+	if lost {
+		a.message("note", c.Path+": damaged: "+f.says(maxSaidRanges))
+	}
+	switch {
+	case n.damaged():
+		return fail(statusIncomplete, fmt.Errorf("%s: %s: %s", c.Path, n.Outcome, n.Reason), "")
+	case lost:
+		return fail(statusIncomplete, fmt.Errorf("%s: %d of %d bytes are zeros, as they cannot be read", c.Path, f.lost, n.Size), "")
+	}
+	return errStop
 }
 
 func errNoContent(path, kind string) error {

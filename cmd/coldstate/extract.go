@@ -68,7 +68,7 @@ func (c *extractCmd) Run(a *app) error {
 		if errors.As(err, &f) && f.status == statusIncomplete {
 			// The catalog has lost lines; everything else is placed.
 			x.failed++
-			a.message("error", err.Error())
+			a.errors(err)
 			a.message("hint", f.hint)
 			err = nil
 		}
@@ -222,7 +222,7 @@ func (x *extraction) place(n *node) error {
 	r, secret, err := n.content()
 	if err == nil && !secret && n.guarded && f != nil && f.lost > 0 {
 		// A hive with passwords that lacks its beginning looks like none.
-		err = errors.Join(errors.New("what it is cannot be told, as "+f.says()+"; extract it by its exact path"), r.Close())
+		err = errors.Join(errors.New("what it is cannot be told, as "+f.says(1)+"; extract it by its exact path"), r.Close())
 	}
 	if secret {
 		x.secret++
@@ -235,7 +235,7 @@ func (x *extraction) place(n *node) error {
 	told := func(path string) {
 		if f != nil && f.lost > 0 {
 			x.damaged++
-			x.a.message("note", printable(path)+": damaged: "+f.says())
+			x.a.message("note", printable(path)+": damaged: "+f.says(4))
 		}
 	}
 	if n.Kind == "stream" {
@@ -306,7 +306,7 @@ func (x *extraction) check(path string, err error) error {
 		return fail(statusFailed, at(path, err), "the destination is full: free room there, or extract fewer paths")
 	}
 	x.failed++
-	x.a.message("error", at(path, err).Error())
+	x.a.errors(at(path, err))
 	return nil
 }
 

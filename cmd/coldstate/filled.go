@@ -4,20 +4,27 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
+	"github.com/coldstate/coldstate/store"
 	"github.com/coldstate/coldstate/volumes"
 )
 
 // filled reads a stream of a source to its end, with zeros in the place of
 // what cannot be read.
 type filled struct {
-	s     volumes.Stream
-	off   int64
-	fill  int64 // zeros that are still to be given
-	lost  int64 // bytes
-	first int64 // of them
-	err   error // of the first of them
+	s      volumes.Stream
+	off    int64
+	fill   int64         // zeros that are still to be given
+	lost   int64         // bytes
+	ranges []store.Range // of them, the first maxSaidRanges
+	more   int64         // ranges behind those
+	end    int64         // of the last one
+	err    error         // of the first of them
 }
+
+// maxSaidRanges bounds the ranges of a file that are named one by one.
+const maxSaidRanges = 1000
 
 // sector is the smallest piece that a medium loses.
 const sector = 512
@@ -57,10 +64,7 @@ func (f *filled) Read(p []byte) (int, error) {
 			f.fill = min(f.fill, sector-re.Pos%sector)
 		}
 		f.fill = min(f.fill, f.s.Size()-f.off)
-		if f.lost == 0 {
-			f.first, f.err = f.off, re.Err
-		}
-		f.lost += f.fill
+		f.lose(re.Err)
 		if n > 0 {
 			return n, nil
 		}
@@ -74,7 +78,33 @@ func (f *filled) Close() error {
 	return nil
 }
 
-// says tells what is lost.
-func (f *filled) says() string {
-	return fmt.Sprintf("%d bytes cannot be read, the first at %d: %v; they are zeros", f.lost, f.first, f.err)
+// lose notes that the next fill bytes are zeros.
+func (f *filled) lose(err error) {
+	k := len(f.ranges)
+	switch {
+	case f.lost == 0:
+		f.err = err
+		f.ranges = append(f.ranges, store.Range{Off: f.off, Len: f.fill})
+	case f.end == f.off && f.more == 0:
+		f.ranges[k-1].Len += f.fill
+	case f.end == f.off:
+	case k < maxSaidRanges:
+		f.ranges = append(f.ranges, store.Range{Off: f.off, Len: f.fill})
+	default:
+		f.more++
+	}
+	f.lost += f.fill
+	f.end = f.off + f.fill
+}
+
+// says tells what is lost, with the first n ranges of it.
+func (f *filled) says(n int) string {
+	list := make([]string, 0, min(n, len(f.ranges))+1)
+	for _, r := range f.ranges[:min(n, len(f.ranges))] {
+		list = append(list, fmt.Sprintf("%d at %d", r.Len, r.Off))
+	}
+	if more := int64(len(f.ranges)-len(list)) + f.more; more > 0 {
+		list = append(list, fmt.Sprintf("and %d places more", more))
+	}
+	return fmt.Sprintf("%d bytes cannot be read and are zeros: %s (%v)", f.lost, strings.Join(list, ", "), f.err)
 }

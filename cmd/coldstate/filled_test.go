@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -13,8 +14,8 @@ import (
 	"github.com/coldstate/coldstate/testimages/ntfsgen"
 )
 
-// TestExtractDamaged: of a file that cannot be read whole, extract gives what
-// there is, with zeros in its place where there is nothing, and says so.
+// TestExtractDamaged: of a file that cannot be read whole, extract and cat give
+// what there is, with zeros where there is nothing, and say so.
 func TestExtractDamaged(t *testing.T) {
 	plain, packed := ntfsgen.Noise("plain", 100_000), ntfsgen.Words("packed", 300_000).Compress()
 	v := ntfsgen.Build(ntfsgen.Options{}, ntfsgen.File("plain.bin", plain), ntfsgen.File("packed.txt", packed), ntfsgen.File("whole.txt", ntfsgen.Noise("whole", 5000)),
@@ -71,7 +72,7 @@ func TestExtractDamaged(t *testing.T) {
 	if !bytes.Equal(read("plain.bin"), want) {
 		t.Error("plain.bin is not what it was, with two sectors of zeros")
 	}
-	if !strings.Contains(stderr, `1:\plain.bin: damaged: 1024 bytes cannot be read, the first at 1024: `) {
+	if !strings.Contains(stderr, `1:\plain.bin: damaged: 1024 bytes cannot be read and are zeros: 512 at 1024, 512 at 50176 (`) {
 		t.Error(stderr)
 	}
 	want = bytes.Clone(packed.All())
@@ -82,8 +83,41 @@ func TestExtractDamaged(t *testing.T) {
 	if len(read("whole.txt")) != 5000 {
 		t.Error("a whole file is not there")
 	}
+	// cat gives the same, and says the same; its status is that of extract.
+	for name, want := range map[string][]byte{"plain.bin": read("plain.bin"), "packed.txt": read("packed.txt")} {
+		status, stdout, stderr := tool(t, "cat", disk, `1:\`+name)
+		if status != statusIncomplete || stdout != string(want) || !strings.Contains(stderr, " cannot be read and are zeros: ") {
+			t.Errorf("cat %s: status %d, %d bytes: %s", name, status, len(stdout), stderr)
+		}
+	}
+	status, stdout, said := tool(t, "cat", disk, `1:\hive.bin`)
+	if status != statusIncomplete || stdout[:512] != string(make([]byte, 512)) || !strings.Contains(said, "512 at 0 (byte ") {
+		t.Errorf("cat hive.bin: status %d, %d bytes: %s", status, len(stdout), said)
+	}
+	if status, stdout, stderr := tool(t, "cat", disk, `1:\whole.txt`); status != statusOK || len(stdout) != 5000 || stderr != "" {
+		t.Errorf("cat whole.txt: status %d, %d bytes: %s", status, len(stdout), stderr)
+	}
 	// Whether it is a hive with passwords cannot be told.
 	if _, err := os.Stat(filepath.Join(out, "1", "hive.bin")); err == nil || !strings.Contains(stderr, `1:\hive.bin: what it is cannot be told`) {
 		t.Errorf("a file without its beginning: %v, %s", err, stderr)
+	}
+}
+
+// Ranges that meet are one, and there is an end to what is said.
+func TestFilledSays(t *testing.T) {
+	f := &filled{}
+	for i := range int64(2 * maxSaidRanges) {
+		f.off, f.fill = i*1024, 512
+		f.lose(io.ErrUnexpectedEOF)
+		if i == 0 {
+			f.off = 512
+			f.lose(io.EOF)
+		}
+	}
+	if got, want := f.says(2), "1024512 bytes cannot be read and are zeros: 1536 at 0, 512 at 2048, and 1997 places more (unexpected EOF)"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	if len(f.ranges) != maxSaidRanges {
+		t.Errorf("%d ranges are kept", len(f.ranges))
 	}
 }

@@ -285,7 +285,7 @@ func (a *app) finish(err error) int {
 		hint = "raw disks and other people's files need the rights of an administrator (root)"
 	}
 	if err.Error() != "" {
-		a.message("error", err.Error())
+		a.errors(err)
 	}
 	if hint != "" {
 		a.message("hint", hint)
@@ -296,14 +296,47 @@ func (a *app) finish(err error) int {
 	return status
 }
 
-// message prints a line for people: "coldstate: error: …". A text of several
-// lines, as joined errors are, becomes as many messages.
+// message prints a line for people: "coldstate: error: …". Whatever is in text,
+// names from a disk too, it is one line.
 func (a *app) message(kind, text string) {
-	for text := range strings.SplitSeq(text, "\n") {
-		line := "coldstate: " + kind + ": " + printable(text)
-		fmt.Fprintln(a.stderr, line)
-		a.logLine(line)
+	line := "coldstate: " + kind + ": " + printable(text)
+	fmt.Fprintln(a.stderr, line)
+	a.logLine(line)
+}
+
+// errors prints err, a message for each error that was joined to it.
+func (a *app) errors(err error) {
+	for _, text := range errorLines(err) {
+		a.message("error", text)
 	}
+}
+
+// errorLines is the text of err, a line for each error that was joined to it.
+// What breaks a line otherwise is a part of a name.
+func errorLines(err error) []string {
+	text := err.Error()
+	switch e := err.(type) {
+	case interface{ Unwrap() []error }:
+		var parts, lines []string
+		for _, err := range e.Unwrap() {
+			parts = append(parts, err.Error())
+			lines = append(lines, errorLines(err)...)
+		}
+		if strings.Join(parts, "\n") == text {
+			return lines
+		}
+	case interface{ Unwrap() error }:
+		inner := e.Unwrap()
+		if inner == nil {
+			break
+		}
+		if before, ok := strings.CutSuffix(text, inner.Error()); ok {
+			lines := errorLines(inner)
+			lines[0] = before + lines[0]
+			return lines
+		}
+	}
+	return []string{text}
 }
 
 // result sets the last line of a job; conclude prints it.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -44,16 +45,21 @@ func TestPrintable(t *testing.T) {
 	}
 }
 
-// A name with line feeds in it forges no line of the program, and an error of
-// several lines is as many messages.
+// A name with line feeds in it forges no line of the program, and joined errors
+// are a message each.
 func TestMessageLines(t *testing.T) {
 	var b bytes.Buffer
 	a := &app{ctx: t.Context(), stdout: &b, stderr: &b}
-	if status := a.finish(errors.Join(errors.New("one"), errors.New("two\tx\nRESULT: complete"))); status != statusFailed {
+	if status := a.finish(fail(statusFailed, fmt.Errorf("a\nb: %w", errors.Join(errors.New("one"), at("C:\\x\r\ny", errors.New("two\tx\nRESULT: complete")))), "")); status != statusFailed {
 		t.Errorf("status %d", status)
 	}
-	want := "coldstate: error: one\ncoldstate: error: two\\x09x\ncoldstate: error: RESULT: complete\nRESULT: failed with status 1\n"
+	want := "coldstate: error: a\\x0ab: one\ncoldstate: error: C:\\x\\x0d\\x0ay: two\\x09x\\x0aRESULT: complete\nRESULT: failed with status 1\n"
 	if b.String() != want {
+		t.Errorf("printed %q, want %q", b.String(), want)
+	}
+	b.Reset()
+	a.message("note", "C:\\odd\r\nRESULT: complete: damaged")
+	if want := "coldstate: note: C:\\odd\\x0d\\x0aRESULT: complete: damaged\n"; b.String() != want {
 		t.Errorf("printed %q, want %q", b.String(), want)
 	}
 	b.Reset()

@@ -215,8 +215,11 @@ func (c *regCmd) openHiveFile(a *app) (*hive.Hive, error) {
 		}
 		h, err = hive.OpenWithLogs(b, logs)
 	}
+	if fe, ok := errors.AsType[*hive.FormatError](err); ok {
+		return nil, fail(statusFailed, fmt.Errorf("%s: this is no hive that can be read: offset %#x: %s", path, fe.Offset, fe.What), fe.Advice)
+	}
 	if err != nil {
-		return nil, fail(statusFailed, fmt.Errorf("%s: %w", path, err), "a copy may be in Windows\\System32\\config\\RegBack")
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return h, nil
 }

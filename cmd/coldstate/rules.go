@@ -231,13 +231,13 @@ func (c *rulesCheckCmd) Run(a *app) error {
 		if k.err != nil {
 			k.Error = findingOf(k.err)
 			if last != nil {
-				a.message("error", last.Error())
+				a.errors(last)
 			}
 			last = fail(statusUsage, k.err, "")
 			continue
 		}
 		if !c.JSON {
-			fmt.Fprintf(a.stdout, "%s: can be used\n", k.File)
+			fmt.Fprintf(a.stdout, "%s: can be used\n", printable(k.File))
 		}
 	}
 	if c.JSON {
