@@ -106,6 +106,8 @@ type Source struct {
 	// Volumes are those that begin on the source.
 	Volumes  []*Volume
 	Problems []string
+	// Notes says which parents of an image are read.
+	Notes []string
 	// Dynamic is set for a disk of a group of dynamic disks, nil for others.
 	Dynamic *DynamicDisk
 	// Map is the path of the map file of an image, "" when there is none, and

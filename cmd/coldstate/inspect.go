@@ -56,6 +56,7 @@ type sourceDoc struct {
 	MapFile  wstr.Text   `json:"map_file,omitempty"`
 	Unread   int64       `json:"never_read_bytes,omitempty"`
 	Volumes  []volumeDoc `json:"volumes"`
+	Notes    []string    `json:"notes,omitempty"`
 	Problems []string    `json:"problems,omitempty"`
 }
 
@@ -247,7 +248,7 @@ func inspect(ctx context.Context, src *source) (*inspection, error) {
 		in.Problems = append(in.Problems, p.String())
 	}
 	for _, s := range src.set.Sources {
-		d := sourceDoc{Path: wstr.Text(s.Path), Kind: s.Kind, Size: s.Size, MapFile: wstr.Text(s.Map), Unread: s.Unread, Problems: s.Problems, Volumes: []volumeDoc{}}
+		d := sourceDoc{Path: wstr.Text(s.Path), Kind: s.Kind, Size: s.Size, MapFile: wstr.Text(s.Map), Unread: s.Unread, Notes: s.Notes, Problems: s.Problems, Volumes: []volumeDoc{}}
 		if s.Err != nil {
 			d.Problems = append(d.Problems, s.Err.Error())
 		}

@@ -128,6 +128,7 @@ func (s *screen) source(src sourceDoc, first bool) {
 	for _, v := range src.Volumes {
 		s.volume(v)
 	}
+	s.notes("  ", src.Notes)
 	s.notes("  ", src.Problems)
 }
 

@@ -72,17 +72,34 @@ type MissingError struct {
 	// Found is a file at its place that is another one, "" when there is
 	// none; FoundID is its ID.
 	Found, FoundID string
+	// Tried are the places at which a parent was looked for.
+	Tried []Tried
 }
+
+// Tried is a place at which a file is not, and why what is there is not it.
+type Tried struct{ Path, Why string }
 
 func (e *MissingError) Error() string {
 	id := ""
 	if e.ID != "" {
 		id = " (" + e.ID + ")"
 	}
+	s := fmt.Sprintf("%s: its %s %s%s is not there", e.Path, e.Role, e.Name, id)
 	if e.Found != "" {
-		return fmt.Sprintf("%s: its %s %s%s is needed, but %s is another image (%s), or was changed since", e.Path, e.Role, e.Name, id, e.Found, e.FoundID)
+		s = fmt.Sprintf("%s: its %s %s%s is needed, but %s is another image (%s), or was changed since", e.Path, e.Role, e.Name, id, e.Found, e.FoundID)
 	}
-	return fmt.Sprintf("%s: its %s %s%s is not there", e.Path, e.Role, e.Name, id)
+	for i, t := range e.Tried {
+		if i == 0 {
+			s += "; looked for as "
+		} else {
+			s += ", "
+		}
+		s += t.Path
+		if t.Why != notThere && t.Path != e.Found {
+			s += " (" + t.Why + ")"
+		}
+	}
+	return s
 }
 
 // ReadError says which bytes of a disk cannot be read, and why.

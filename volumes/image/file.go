@@ -9,7 +9,6 @@ import (
 	"math/bits"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/coldstate/coldstate/internal/wstr"
 )
@@ -44,6 +43,7 @@ type opener struct {
 	files []*file
 	chain []*file // the image and its parents, as far as they are open
 	depth int
+	tries int // parents that were opened, the right one or not
 }
 
 func newOpener(opt Options) *opener {
@@ -74,15 +74,33 @@ func openHost(path string) (File, error) {
 		return nil, err
 	}
 	if !fi.Mode().IsRegular() {
-		return nil, &fs.PathError{Op: "open", Path: path, Err: errors.New("not a regular file")}
+		return nil, &fs.PathError{Op: "open", Path: path, Err: errNotRegular}
 	}
-	return os.Open(path)
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	// What is open counts, not what was there a moment before.
+	if fi, err = f.Stat(); err == nil && !fi.Mode().IsRegular() {
+		err = &fs.PathError{Op: "open", Path: path, Err: errNotRegular}
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
 }
 
-func (o *opener) close() {
-	for _, f := range o.files {
+var errNotRegular = errors.New("not a regular file")
+
+func (o *opener) close() { o.forget(0) }
+
+// forget closes the files that were opened after the first n.
+func (o *opener) forget(n int) {
+	for _, f := range o.files[n:] {
 		f.close()
 	}
+	o.files = o.files[:n]
 }
 
 // file opens the file at path, with the further pieces of a split one.
@@ -114,12 +132,15 @@ func (o *opener) one(path string) (*file, error) {
 // beside opens the file of f's folder that an image knows by name. put is where
 // it is looked for. The error is fs.ErrNotExist when it is not there.
 func (o *opener) beside(f *file, name string) (g *file, put string, err error) {
-	for _, path := range candidates(f.name, []string{name}) {
-		if put == "" {
-			put = path
+	for _, p := range places(f.name, []string{name}) {
+		if p.outside {
+			continue
 		}
-		if g, err = o.anyCase(path, o.one); !errors.Is(err, fs.ErrNotExist) {
-			return g, path, err
+		if put == "" {
+			put = p.path
+		}
+		if g, err = o.anyCase(p.path, o.one); !errors.Is(err, fs.ErrNotExist) {
+			return g, p.path, err
 		}
 	}
 	return nil, put, fs.ErrNotExist
@@ -145,96 +166,6 @@ func (o *opener) otherCase(path string) string {
 		}
 	}
 	return ""
-}
-
-// candidates are the paths at which the files of those names may be: where a
-// relative path leads inside the folder of image, and the last part of any.
-func candidates(image string, names []string) []string {
-	dir := filepath.Dir(image)
-	var list []string
-	add := func(name string) {
-		name = filepath.FromSlash(name)
-		if !filepath.IsLocal(name) || strings.ContainsAny(name, "\x00:") || name == "." {
-			return
-		}
-		path := filepath.Join(dir, name)
-		for _, seen := range list {
-			if seen == path {
-				return
-			}
-		}
-		list = append(list, path)
-	}
-	for _, name := range names {
-		// A slash is a separator on both systems. A backslash is a letter on
-		// Unix; in the name of a disk image it is a separator.
-		slashed := strings.ReplaceAll(name, `\`, "/")
-		if !strings.HasPrefix(slashed, "/") && (len(slashed) < 2 || slashed[1] != ':') {
-			add(strings.TrimPrefix(slashed, "./"))
-		}
-		add(slashed[strings.LastIndexByte(slashed, '/')+1:])
-	}
-	return list
-}
-
-// parent opens the parent of f: the first file of those names whose ID is id.
-// format is that of the parent, "" when its content shall tell. Any file will
-// do when id is "".
-func (o *opener) parent(f *file, child, role, format, id string, names []string, ids ...string) (*disk, error) {
-	missing := &MissingError{Path: f.name, Format: child, Role: role, ID: id}
-	for _, name := range names {
-		if missing.Name = name; name != "" {
-			break
-		}
-	}
-	if missing.Name == "" {
-		missing.Name = "without a name"
-	}
-	if o.depth >= maxChain {
-		return nil, f.damaged(child, -1, "more than %d images stand on one another", maxChain)
-	}
-	o.depth++
-	defer func() { o.depth-- }()
-	for _, path := range candidates(f.name, names) {
-		p, err := o.anyCase(path, o.file)
-		if missing.Put == "" {
-			missing.Put = path
-		}
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err != nil {
-			return nil, fmt.Errorf("%s: its %s: %w", f.name, role, err)
-		}
-		for _, c := range o.chain {
-			if c.same(p) || c.name == p.name {
-				return nil, f.damaged(child, -1, "the chain of parents is a circle: %s is its own ancestor", p.name)
-			}
-		}
-		o.chain = append(o.chain, p)
-		d, err := o.disk(p, format)
-		if err != nil {
-			return nil, err
-		}
-		o.chain = o.chain[:len(o.chain)-1]
-		if id == "" {
-			return d, nil
-		}
-		if d.format == child {
-			for _, want := range append(ids, id) {
-				if d.id == want {
-					return d, nil
-				}
-			}
-		}
-		if missing.Found == "" {
-			missing.Found, missing.FoundID = p.name, d.id
-			if d.format != child {
-				missing.FoundID = "a " + d.format + " image"
-			}
-		}
-	}
-	return nil, missing
 }
 
 // readFull fills b from off on.

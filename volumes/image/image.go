@@ -2,10 +2,13 @@
 // raw images, VHD, VHDX, VMDK, QCOW2, VDI and E01. It only reads, and knows
 // nothing of what is on the disk.
 //
-// What a file is comes from its content. Files that belong to it (parents,
-// extents, segments) are looked for beside it and in folders below, never
-// elsewhere, whatever the file says of their place: an image is no reason to
-// open other files of the host.
+// What a file is comes from its content. Extents and segments of it are looked
+// for beside it and in folders below, never elsewhere. A parent is looked for
+// where the image says: by the relative path, by the absolute one where this
+// host has it, and then beside the image by its name. Only regular files are
+// opened; a parent must be the one by its ID where the format has one, and
+// outside of the image's folder an image or a disk: an image is no reason to
+// open other files of the host. Image.Notes names each parent.
 //
 // # Memory
 //
@@ -37,6 +40,8 @@ type Image struct {
 	SectorSize int
 	// Problems says what is wrong with the image, or what its bytes lack.
 	Problems []string
+	// Notes says which parents are read.
+	Notes []string
 	// Files are the files of the host that are read: the one that was given,
 	// then parents, extents and segments.
 	Files []HostFile
@@ -109,6 +114,7 @@ func (o *opener) image(path string) (*Image, error) {
 		top: d, files: o.files,
 	}
 	for p := d.parent; p != nil; p = p.parent {
+		img.Notes = append(img.Notes, p.used)
 		for _, problem := range p.problems {
 			img.Problems = append(img.Problems, fmt.Sprintf("%s: %s", p.name, problem))
 		}
@@ -152,6 +158,7 @@ type disk struct {
 	size            int64
 	sector          int
 	parent          *disk
+	used            string // what it is the parent of, for people
 	problems        []string
 	hashes          []Hash
 	unread          []Range
