@@ -336,6 +336,9 @@ type ReadError struct {
 }
 
 func (e *ReadError) Error() string {
+	if e.Pos < 0 {
+		return fmt.Sprintf("bytes %d-%d: %v", e.Off, e.Off+e.Len-1, e.Err)
+	}
 	return fmt.Sprintf("bytes %d-%d (volume offset %#x): %v", e.Off, e.Off+e.Len-1, e.Pos, e.Err)
 }
 
