@@ -51,7 +51,7 @@ var mayImport = map[string][]string{
 	"rules/builtin":       {},
 	"inventory":           {"offline", "profile", "hive", "volumes", "internal/winpath", "internal/wstr"},
 	"plan":                {"offline", "profile", "volumes", "volumes/winfs", "hive", "migxml", "rules", "internal/pe", "internal/winpath", "internal/winsec", "internal/wstr"},
-	"capture":             {"plan", "offline", "profile", "volumes", "volumes/winfs", "hive", "rules", "store", "internal/efs", "internal/regtext", "internal/winpath", "internal/winsec", "internal/wstr"},
+	"capture":             {"plan", "offline", "profile", "volumes", "volumes/winfs", "hive", "migxml", "rules", "store", "internal/efs", "internal/regtext", "internal/winpath", "internal/winsec", "internal/wstr"},
 	"restore/folder":      {"internal/winpath", "internal/wstr"},
 	"testimages":          {"testimages/hivegen", "testimages/ntfsgen", "testimages/diskgen", "testimages/lockgen"},
 	"testimages/diskgen":  {},

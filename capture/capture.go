@@ -19,6 +19,7 @@ import (
 
 	"github.com/coldstate/coldstate/internal/winpath"
 	"github.com/coldstate/coldstate/internal/wstr"
+	"github.com/coldstate/coldstate/migxml"
 	"github.com/coldstate/coldstate/plan"
 	"github.com/coldstate/coldstate/store"
 	"github.com/coldstate/coldstate/volumes/winfs"
@@ -224,8 +225,9 @@ type run struct {
 }
 
 type securityKey struct {
-	volume uint8
-	id     uint64
+	volume  uint8
+	id      uint64
+	without migxml.Attributes // parts of Security that are left out
 }
 
 // put hands a finished object to the store and counts its outcome.
@@ -417,7 +419,26 @@ func (r *run) object(it *plan.Item) (*store.Object, winfs.Info, error) {
 	}
 	o.Attr = info.Attr
 	o.Created, o.Modified, o.Changed, o.Accessed = info.Created, info.Modified, info.Changed, info.Accessed
+	leaveOut(o, it.Without)
 	return o, info, nil
+}
+
+// leaveOut takes out of o the times that the rules leave out, and names what
+// they leave out. The descriptor is left to describe.
+func leaveOut(o *store.Object, without migxml.Attributes) {
+	o.Without = without.String()
+	if without&migxml.CreationTime != 0 {
+		o.Created = 0
+	}
+	if without&migxml.LastAccessTime != 0 {
+		o.Accessed = 0
+	}
+	if without&migxml.LastWrittenTime != 0 {
+		o.Modified = 0
+	}
+	if without&migxml.TimeFields == migxml.TimeFields {
+		o.Changed = 0
+	}
 }
 
 // ambiguous gives the names of an entry's path when one of them holds a

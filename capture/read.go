@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/coldstate/coldstate/internal/wstr"
+	"github.com/coldstate/coldstate/migxml"
 	"github.com/coldstate/coldstate/plan"
 	"github.com/coldstate/coldstate/store"
 	"github.com/coldstate/coldstate/volumes"
@@ -167,7 +168,9 @@ func (r *reader) item(it *plan.Item) error {
 	}
 	fs := r.Volumes[it.Volume].FS
 	if it.Kind != plan.Stream {
-		p.sec = securityKey{it.Volume, fs.SecurityID(it.Entry)}
+		if without := it.Without & migxml.Security; without != migxml.Security {
+			p.sec = securityKey{it.Volume, fs.SecurityID(it.Entry), without}
+		}
 		if info.Reparse != 0 {
 			b, err := fs.Reparse(it.Entry)
 			if r.vanished(err) {

@@ -104,6 +104,7 @@ func (r *run) regItem(p *part, it *plan.KeyItem) error {
 		p.used = p.used || p.keyOK
 	}
 	if !it.IsValue {
+		leaveOut(o, it.Without)
 		if p.keyOK {
 			o.In = p.path
 		}

@@ -10,7 +10,9 @@ import (
 	"sync/atomic"
 
 	"github.com/coldstate/coldstate/hive"
+	"github.com/coldstate/coldstate/internal/winsec"
 	"github.com/coldstate/coldstate/internal/wstr"
+	"github.com/coldstate/coldstate/migxml"
 	"github.com/coldstate/coldstate/store"
 	"github.com/coldstate/coldstate/volumes"
 )
@@ -126,6 +128,9 @@ func (r *run) describe(p *piece) error {
 		if errors.Is(err, volumes.ErrGone) {
 			return err
 		}
+		if err == nil && p.sec.without != 0 && len(b) > 0 {
+			b, err = stripped(b, p.sec.without)
+		}
 		if err != nil {
 			n = badDescriptor
 		} else if n, err = r.w.Security(b); err != nil {
@@ -141,6 +146,17 @@ func (r *run) describe(p *piece) error {
 	}
 	p.o.SD = n
 	return nil
+}
+
+// stripped is the security descriptor b without the parts that the rules leave
+// out.
+func stripped(b []byte, without migxml.Attributes) ([]byte, error) {
+	d, err := winsec.Parse(b)
+	if err != nil {
+		return nil, err
+	}
+	d.Strip(without&migxml.Owner != 0, without&migxml.Group != 0, without&migxml.DACL != 0, without&migxml.SACL != 0)
+	return d.Binary(), nil
 }
 
 func (r *run) storeLarge(b *batch) error {

@@ -238,7 +238,8 @@ type Rule struct {
 }
 
 // Restore is a rule that acts when a store is restored, and has no effect on
-// what is captured.
+// which objects are captured. includeAttributes and excludeAttributes act at
+// capture too, on the metadata of the objects.
 type Restore struct {
 	Pos
 	// Element is the proper name of it: merge, locationModify, contentModify,

@@ -61,7 +61,8 @@ func (p *parser) restore(c child) *Restore {
 func (p *parser) attributeList(c child) Attributes {
 	v, _ := attr(c.Element, "attributes")
 	var a Attributes
-	for _, name := range strings.FieldsFunc(v, func(r rune) bool { return r == ',' || r == ' ' || r == '\t' }) {
+	// The documentation shows each name in quotes of its own.
+	for _, name := range strings.FieldsFunc(v, func(r rune) bool { return strings.ContainsRune(", \t\r\n\"'", r) }) {
 		i := slices.IndexFunc(attributeNames, func(n struct {
 			name string
 			bits Attributes

@@ -9,6 +9,7 @@ import (
 	"github.com/coldstate/coldstate/hive"
 	"github.com/coldstate/coldstate/internal/winpath"
 	"github.com/coldstate/coldstate/internal/wstr"
+	"github.com/coldstate/coldstate/migxml"
 	"github.com/coldstate/coldstate/offline"
 	"github.com/coldstate/coldstate/profile"
 	"github.com/coldstate/coldstate/rules"
@@ -85,6 +86,10 @@ type Explained struct {
 	// Below says, of folders and keys, that rules can take what is in them.
 	Below bool            `json:"rules_below"`
 	Rules []ExplainedRule `json:"rules"`
+	// Without are the parts of its metadata that are left out, and WithoutBy
+	// the excludeAttributes that say so.
+	Without   string    `json:"without,omitempty"`
+	WithoutBy []RuleDoc `json:"without_by,omitempty"`
 }
 
 // Decisions of Explain beside the outcomes of a plan.
@@ -300,15 +305,35 @@ func (p *Plan) explainFile(at Place) (Explained, error) {
 		x.Decision = NotTaken
 		x.Reason = "the rules fit, but they do not reach this volume, or this place of it, under this name: only a rule that spells out its drive, its number or its folder does"
 	}
-	if !hasLeaf && at.Stream == "" {
-		vol, names := winpath.Split(path)
-		w := p.Rules.Files(vol)
-		for _, n := range names {
-			w = w.Enter(n)
-		}
-		x.Below = w != nil
+	if at.Stream != "" {
+		return x, nil
+	}
+	vol, names := winpath.Split(node)
+	w := p.Rules.Files(vol)
+	for _, n := range names {
+		w = w.Enter(n)
+	}
+	x.Below = w != nil && !hasLeaf
+	if hasLeaf {
+		x.leftOut(w.WithoutOf(node, leaf, obj))
+	} else {
+		x.leftOut(w.Without(node))
 	}
 	return x, nil
+}
+
+// leftOut tells what is not kept of the metadata of what is taken.
+func (x *Explained) leftOut(without migxml.Attributes, by []*rules.AttributeRule) {
+	if x.Decision != Taken && x.Decision != WouldBeTaken || without == 0 {
+		return
+	}
+	x.Without = without.String()
+	for _, r := range by {
+		if r.Attributes&without == 0 {
+			continue
+		}
+		x.WithoutBy = append(x.WithoutBy, RuleDoc{File: r.Pos.File, Line: r.Pos.Line, Column: r.Pos.Col, Component: r.Component, Pattern: wstr.Text(r.Text)})
+	}
 }
 
 func (p *Plan) explainKey(at Place, c Context) Explained {
@@ -376,6 +401,8 @@ func (p *Plan) explainKey(at Place, c Context) Explained {
 			w = w.Enter(n)
 		}
 		x.Below = w != nil
+		without, by := w.Without(path)
+		x.leftOut(without&migxml.LastWrittenTime, by)
 	}
 	return x
 }

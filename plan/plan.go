@@ -148,6 +148,8 @@ type Item struct {
 	Stream  uint16 // for streams: the index in FS.Streams
 	Volume  uint8  // index of Plan.Volumes
 	Kind    Kind
+	// Without are the parts of the metadata that the rules leave out.
+	Without migxml.Attributes
 }
 
 // KeyItem is one registry key, or one value of it.
@@ -159,6 +161,7 @@ type KeyItem struct {
 	Rule    int32
 	Context int16
 	Owner   int16
+	Without migxml.Attributes // as Item has it, for keys
 }
 
 // KeyPath is the place of a key, shared by its values.
@@ -240,6 +243,7 @@ func Build(ctx context.Context, sys *offline.System, set *volumes.Set, users []*
 	if err := b.registry(); err != nil {
 		return nil, err
 	}
+	b.tellLeftOut()
 	return p, nil
 }
 
@@ -260,6 +264,8 @@ type builder struct {
 	// which may be plain folders on the disk.
 	placed bool
 	met    map[string]bool // the folders of that kind that were walked to
+	// thinned are the excludeAttributes that leave something out.
+	thinned map[migxml.Pos]*thinned
 	// only are the paths of Options.Only in upper case, nil for everything.
 	only []string
 }
@@ -525,6 +531,7 @@ func (v *volumeWalk) folder(dir volumes.Entry, w *rules.Walk, owner int16, depth
 		first := v.claim(dir)
 		if first || depth == 0 {
 			v.add(dir, Folder, d, owner)
+			v.leaveOut(w, v.path(), nil)
 		}
 		if first {
 			v.streams(dir, "", d, owner)
@@ -570,6 +577,7 @@ func (v *volumeWalk) folder(dir volumes.Entry, w *rules.Walk, owner int16, depth
 				kind = Link
 			}
 			v.add(e, kind, d, owner)
+			v.leaveOut(w, name, &v.file)
 			if info.Streams > 0 {
 				v.streams(e, name, d, owner)
 			}
@@ -587,6 +595,7 @@ func (v *volumeWalk) folder(dir volumes.Entry, w *rules.Walk, owner int16, depth
 		if winfs.IsNameSurrogate(info.Reparse) {
 			if d := cw.Self(); d.Take && v.claim(e) {
 				v.add(e, Link, d, owner)
+				v.leaveOut(cw, winpath.Join(v.path(), name), nil)
 				if info.Streams > 0 {
 					v.streams(e, name, d, owner)
 				}
@@ -668,6 +677,63 @@ func (v *volumeWalk) streams(e volumes.Entry, name string, d rules.Decision, own
 
 func (v *volumeWalk) add(e volumes.Entry, kind Kind, d rules.Decision, owner int16) {
 	v.Items = append(v.Items, Item{Entry: e, Rule: d.Rule, Context: d.Context, Owner: owner, Volume: v.vol, Kind: kind})
+}
+
+// leaveOut notes what the rules leave out of the metadata of the item added
+// last: o and its name in the folder at hand, or with o nil the folder of that
+// path.
+func (v *volumeWalk) leaveOut(w *rules.Walk, name string, o *file) {
+	if !v.Rules.LeavesOut() {
+		return
+	}
+	it := &v.Items[len(v.Items)-1]
+	var by []*rules.AttributeRule
+	if o == nil {
+		it.Without, by = w.Without(name)
+	} else {
+		it.Without, by = w.WithoutOf(v.path(), name, o)
+	}
+	v.leftOut(it.Without, by)
+}
+
+// leftOut counts an object of whose metadata rules leave something out.
+func (b *builder) leftOut(without migxml.Attributes, by []*rules.AttributeRule) {
+	if without == 0 {
+		return
+	}
+	if b.thinned == nil {
+		b.thinned = map[migxml.Pos]*thinned{}
+	}
+	for _, r := range by {
+		t := b.thinned[r.Pos]
+		if t == nil {
+			t = &thinned{}
+			b.thinned[r.Pos] = t
+		}
+		t.without |= without & r.Attributes
+		t.objects++
+	}
+}
+
+// thinned counts what an excludeAttributes is for.
+type thinned struct {
+	without migxml.Attributes
+	objects int64
+}
+
+// tellLeftOut warns of what is kept without all of its metadata: a restore
+// has nothing to go by.
+func (b *builder) tellLeftOut() {
+	if b.only != nil {
+		return
+	}
+	for _, pos := range slices.SortedFunc(maps.Keys(b.thinned), func(x, y migxml.Pos) int {
+		return cmp.Or(cmp.Compare(x.File, y.File), cmp.Compare(x.Line, y.Line), cmp.Compare(x.Col, y.Col))
+	}) {
+		t := b.thinned[pos]
+		b.Warnings = append(b.Warnings, migxml.Warning{Pos: pos,
+			Msg: fmt.Sprintf("as this <excludeAttributes> asks for, %d objects are kept without %s: a restore gives them what new ones have", t.objects, t.without)})
+	}
 }
 
 func (b *builder) refuse(r Refused) { b.Refused = append(b.Refused, r) }
@@ -804,6 +870,8 @@ type Object struct {
 	Reason  wstr.Text `json:"reason,omitempty"`
 	Owner   string    `json:"owner,omitempty"`
 	Rule    int32     `json:"rule"`
+	// Without are the parts of the metadata that the rules leave out.
+	Without string `json:"without,omitempty"`
 }
 
 // Objects iterates over everything in scope.
@@ -811,7 +879,7 @@ func (p *Plan) Objects(yield func(*Object) bool) {
 	for i := range p.Items {
 		it := &p.Items[i]
 		v := &p.Volumes[it.Volume]
-		o := Object{Path: wstr.Text(p.Path(it)), Kind: it.Kind.String(), Owner: p.Owners[it.Owner], Rule: it.Rule}
+		o := Object{Path: wstr.Text(p.Path(it)), Kind: it.Kind.String(), Owner: p.Owners[it.Owner], Rule: it.Rule, Without: it.Without.String()}
 		o.Size = p.Size(it)
 		if it.Kind == Stream {
 			if ss, err := v.FS.Streams(it.Entry); err == nil && int(it.Stream) < len(ss) {
@@ -824,7 +892,7 @@ func (p *Plan) Objects(yield func(*Object) bool) {
 	}
 	for i := range p.Keys {
 		k := &p.Keys[i]
-		o := Object{Path: wstr.Text(k.Path.Path), Kind: Key.String(), User: k.Path.User, Owner: p.Owners[k.Owner], Rule: k.Rule}
+		o := Object{Path: wstr.Text(k.Path.Path), Kind: Key.String(), User: k.Path.User, Owner: p.Owners[k.Owner], Rule: k.Rule, Without: k.Without.String()}
 		if k.IsValue {
 			o.Kind = Value.String()
 			o.Stream, o.Size = wstr.Text(k.Value.Name()), int64(k.Value.Size())

@@ -7,6 +7,7 @@ import (
 
 	"github.com/coldstate/coldstate/hive"
 	"github.com/coldstate/coldstate/internal/wstr"
+	"github.com/coldstate/coldstate/migxml"
 	"github.com/coldstate/coldstate/profile"
 	"github.com/coldstate/coldstate/rules"
 	"github.com/coldstate/coldstate/volumes"
@@ -220,7 +221,11 @@ func (b *builder) key(k hive.Key, w *rules.Walk, at *KeyPath, owner int16, class
 	}
 	seen[id] = true
 	if d := w.Self(); d.Take {
-		b.Keys = append(b.Keys, KeyItem{Key: k, Path: at, Rule: d.Rule, Context: d.Context, Owner: owner})
+		without, by := w.Without(at.Path)
+		without &= migxml.LastWrittenTime // all the metadata of a key that is kept
+		by = slices.DeleteFunc(by, func(r *rules.AttributeRule) bool { return r.Attributes&without == 0 })
+		b.leftOut(without, by)
+		b.Keys = append(b.Keys, KeyItem{Key: k, Path: at, Rule: d.Rule, Context: d.Context, Owner: owner, Without: without})
 	}
 	for v := range k.Values() {
 		if d := w.LeafOf(v.Name(), value{v}); d.Take {

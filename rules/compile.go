@@ -32,6 +32,8 @@ func Compile(docs []*migxml.Document, ctxs []Context, opt Options) (*Set, []migx
 		users:    map[string][]compiled{},
 		inis:     map[string]*ini.File{},
 		keptRule: map[string]int{},
+
+		attributes: map[int32][]attribute{},
 	}
 	urlids := map[string]migxml.Pos{}
 	off := newSwitches(opt.Off)
@@ -58,8 +60,10 @@ func Compile(docs []*migxml.Document, ctxs []Context, opt Options) (*Set, []migx
 		return nil, c.warnings, c.err
 	}
 	s := &Set{rules: c.rules, files: newTree(c.files), machine: newTree(c.machine), users: map[string]*tree{}, kept: c.kept}
+	s.files.attributes, s.machine.attributes = c.attributes, c.attributes
 	for name, pats := range c.users {
 		s.users[name] = newTree(pats)
+		s.users[name].attributes = c.attributes
 	}
 	return s, c.warnings, nil
 }
@@ -105,6 +109,8 @@ type compiler struct {
 	inis     map[string]*ini.File // by path in upper case; nil for those that cannot be read
 	kept     Kept
 	keptRule map[string]int
+	// attributes are the patterns about metadata by scope, by rank.
+	attributes map[int32][]attribute
 }
 
 type ruleKey struct {
@@ -190,7 +196,9 @@ type scope struct {
 	component string
 	about     *migxml.About
 	pats      [2][]compiled // by Kind
-	undefined []string      // variables that were named so far
+	// attributes are the patterns about the metadata of objects, by Kind.
+	attributes [2][]attribute
+	undefined  []string // variables that were named so far
 	// collect, when not nil, takes the locations that would be patterns.
 	collect *[]placed
 }
@@ -548,9 +556,10 @@ func (v *evaluation) close() {
 			v.seen[key] = true
 			v.put(Kind(kind), p)
 		}
-		v.putScope(rest, func(p compiled) { v.put(Kind(kind), p) }, true, kind)
+		attributes := byRank(v.scope.attributes[kind])
+		v.putScope(rest, func(p compiled) { v.put(Kind(kind), p) }, true, kind, attributes)
 		if v.ctx.User {
-			v.putScope(own, func(p compiled) { v.users[v.ctx.Name] = append(v.users[v.ctx.Name], p) }, false, kind)
+			v.putScope(own, func(p compiled) { v.users[v.ctx.Name] = append(v.users[v.ctx.Name], p) }, false, kind, attributes)
 		}
 	}
 }
@@ -564,7 +573,7 @@ func (v *evaluation) put(kind Kind, p compiled) {
 }
 
 // putScope gives the patterns a scope of their own.
-func (v *evaluation) putScope(pats []compiled, put func(compiled), shared bool, kind int) {
+func (v *evaluation) putScope(pats []compiled, put func(compiled), shared bool, kind int, attributes []attribute) {
 	// Excludes alone do nothing.
 	if !slices.ContainsFunc(pats, func(p compiled) bool { return p.action == migxml.Include }) {
 		return
@@ -575,12 +584,18 @@ func (v *evaluation) putScope(pats []compiled, put func(compiled), shared bool, 
 			r := &v.rules[p.rule]
 			fmt.Fprintf(&b, "%d|%d|%s|%t|%s|%s|%s|%t\n", kind, p.action, p.node, p.hasLeaf, p.leaf, p.filter.key(), r.Filter, r.Ini)
 		}
+		for _, a := range attributes {
+			fmt.Fprintf(&b, "%d|%t|%s|%t|%s\n", a.rule.Attributes, a.rule.Include, a.node, a.hasLeaf, a.leaf)
+		}
 		if v.seen[b.String()] {
 			return
 		}
 		v.seen[b.String()] = true
 	}
 	v.scopes++
+	if len(attributes) > 0 {
+		v.attributes[v.scopes] = attributes
+	}
 	for _, p := range pats {
 		p.scope = v.scopes
 		put(p)

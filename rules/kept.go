@@ -113,8 +113,12 @@ func (v *evaluation) keep(b *migxml.Rules) {
 			continue // without a function it does nothing, and a warning said so
 		}
 		for _, s := range r.Sets {
-			for _, p := range v.collected(s) {
+			places := v.collected(s)
+			for _, p := range places {
 				k.Objects = append(k.Objects, KeptLocation{p.kind.String(), wstr.Text(p.text())})
+			}
+			if r.Element == "includeAttributes" || r.Element == "excludeAttributes" {
+				v.attributeRule(r, places)
 			}
 			for _, p := range s.Patterns {
 				if p.Kind == migxml.Ini {

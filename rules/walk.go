@@ -16,6 +16,9 @@ type tree struct {
 	roots map[string]*folder // by volume or root key, in upper case
 	// rootless are patterns with a wildcard in the volume or root key.
 	rootless []int32
+	// attributes are patterns about the metadata of objects, by the scope that
+	// they belong to, each list by rank.
+	attributes map[int32][]attribute
 }
 
 // compiled is a pattern of a rule in one context.
@@ -317,7 +320,10 @@ func (t *tree) enter(f *folder, ls []live, fixed []int32) *Walk {
 		return !found
 	})
 	// Nobody is asked behind an include that matches everything, and that no
-	// exclude of its scope comes before.
+	// exclude of its scope comes before; but of metadata every scope is asked.
+	if len(t.attributes) > 0 {
+		return w
+	}
 	var excludes []int32
 	for n, i := range w.match {
 		p := &t.pats[i]

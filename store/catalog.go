@@ -108,6 +108,7 @@ func (o *Object) appendLine(b []byte, withPlace bool) []byte {
 	number("changed", uint64(o.Changed))
 	number("accessed", uint64(o.Accessed))
 	number("sd", uint64(o.SD))
+	text("without", o.Without)
 	binary("reparse", o.Reparse)
 	text("short", string(o.Short))
 	binary("ea", o.EA)
@@ -288,6 +289,8 @@ func (o *Object) check() error {
 		return fmt.Errorf("a size of %d bytes", o.Size)
 	case len(o.EA) > 64<<10 || len(o.ObjectID) > 64:
 		return fmt.Errorf("%d bytes of extended attributes, %d of object id", len(o.EA), len(o.ObjectID))
+	case len(o.Without) > 200:
+		return fmt.Errorf("%d bytes of names of attributes", len(o.Without))
 	case o.SD < 0 || o.Rule < 0 || o.File.Volume < 0:
 		return errors.New("a negative number")
 	}

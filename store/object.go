@@ -137,6 +137,9 @@ type Object struct {
 	Accessed wstr.Filetime `json:"accessed"`
 	// SD is the number that Writer.Security gave, 0 for none.
 	SD int `json:"sd"`
+	// Without are the parts of the metadata that the rules of the capture left
+	// out, as rule files name them: "Security,CreationTime"; "" for none.
+	Without string `json:"without"`
 	// Reparse is the reparse data, nil for none.
 	Reparse []byte `json:"reparse"`
 	// Short is the 8.3 name that the object has beside its name, "" for none.

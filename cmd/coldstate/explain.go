@@ -164,6 +164,11 @@ func printExplained(w io.Writer, x *plan.Explained) {
 		decision += "; no rule fits it"
 	}
 	told(w, 2, decision)
+	tellWithout(w, x.Without)
+	for i := range x.WithoutBy {
+		r := &x.WithoutBy[i]
+		printRule(w, r, "excludeAttributes", "")
+	}
 	if x.Below && x.Decision != plan.Taken {
 		told(w, 2, "rules can take what is in it")
 	}
@@ -190,6 +195,13 @@ func printExplained(w io.Writer, x *plan.Explained) {
 			}
 			told(w, 6, "lost: "+r.Why+by)
 		}
+	}
+}
+
+// tellWithout tells what was left out of the metadata.
+func tellWithout(w io.Writer, without string) {
+	if without != "" {
+		told(w, 2, "without "+strings.ReplaceAll(without, ",", ", ")+": left out of its metadata by an excludeAttributes")
 	}
 }
 
@@ -229,6 +241,7 @@ type happened struct {
 	InScope  bool          `json:"in_scope"`
 	Outcome  store.Outcome `json:"outcome,omitempty"`
 	Reason   wstr.Text     `json:"reason,omitempty"`
+	Without  string        `json:"without,omitempty"` // of the metadata, by an excludeAttributes
 	Ranges   []store.Range `json:"ranges,omitempty"`
 	Size     int64         `json:"size"`
 	SharesBy wstr.Text     `json:"content_of,omitempty"` // of further names and duplicates
@@ -290,7 +303,7 @@ func (c *explainCmd) store(a *app, name string, places []plan.Place) error {
 				continue
 			}
 			h := happened{
-				Path: o.Path, Stream: o.Stream, Kind: string(o.Kind), User: o.User, InScope: true, Outcome: o.Outcome, Reason: wstr.Text(o.Reason),
+				Path: o.Path, Stream: o.Stream, Kind: string(o.Kind), User: o.User, InScope: true, Outcome: o.Outcome, Reason: wstr.Text(o.Reason), Without: o.Without,
 				Ranges: o.Ranges, Size: o.Size, SharesBy: o.LinkTo, In: o.In, Segment: o.Segment, Frame: o.Frame, Offset: o.Offset,
 			}
 			if o.Rule > 0 && o.Rule <= len(doc.Rules) {
@@ -354,6 +367,7 @@ func printHappened(w io.Writer, h *happened) {
 		outcome += ": " + string(h.Reason)
 	}
 	told(w, 2, outcome)
+	tellWithout(w, h.Without)
 	for i, r := range h.Ranges {
 		if i == 10 {
 			told(w, 4, fmt.Sprintf("and %d ranges more; --json has them", len(h.Ranges)-i))

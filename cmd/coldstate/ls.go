@@ -202,6 +202,9 @@ func (p *printer) print(n *node) error {
 		}
 		note += "]"
 	}
+	if n.Without != "" {
+		note += "  [without " + n.Without + "]"
+	}
 	_, err := fmt.Fprintf(p.w, "%s %14s  %-19s  %s%s\n", attrText(n), size, date, printable(name), printable(note))
 	return err
 }

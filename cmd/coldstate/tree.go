@@ -35,6 +35,8 @@ type node struct {
 	Streams  []wstr.Text   `json:"streams,omitempty"`
 	Outcome  store.Outcome `json:"outcome,omitempty"`
 	Reason   wstr.Text     `json:"reason,omitempty"`
+	// Without are the parts of the metadata that rules left out.
+	Without string `json:"without,omitempty"`
 
 	modified wstr.Filetime
 	// linkTo is the path of the object whose content this one shares, as a
@@ -750,7 +752,7 @@ func (t *storeTree) node(o *store.Object, path string) *node {
 	n := &node{
 		Path: wstr.Text(path), Stream: o.Stream, Kind: string(o.Kind), User: o.User, Size: o.Size,
 		Modified: o.Modified.String(), modified: o.Modified, Attr: o.Attr, Target: o.Target,
-		Outcome: o.Outcome, Reason: wstr.Text(o.Reason),
+		Outcome: o.Outcome, Reason: wstr.Text(o.Reason), Without: o.Without,
 	}
 	if path != string(o.Path) {
 		n.name = winpath.Base(string(o.Path))
