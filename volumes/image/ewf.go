@@ -37,6 +37,7 @@ type ewf struct {
 	tables []*ewfChunks
 	known  int64 // chunks in the tables
 	why    error // why there are no more
+	cut    *Cut  // set when that is because a segment ends too early
 	unread []Range
 }
 
@@ -126,6 +127,10 @@ func openEWF(o *opener, f *file) (*disk, error) {
 		if e.why == nil {
 			e.why = f.damaged("E01", -1, "the tables hold %d chunks, but the disk has %d", e.known, need)
 		}
+		d.cut = e.cut
+		if e.known == 0 && e.cut != nil {
+			return nil, f.damaged("E01", -1, "%s is cut short: it has %d bytes and needs %d at least; the table that says where the parts of the disk are stands behind them, so that nothing can be read", e.cut.Path, e.cut.Size, e.cut.Need)
+		}
 		d.problem("the bytes from %d on cannot be read: %v", e.known*e.chunk, e.why)
 	}
 	if e.unread = merged(e.unread); len(e.unread) > 0 {
@@ -177,6 +182,9 @@ func (o *opener) ewfSegment(f *file, n int, d *disk, e *ewf) (done bool, err err
 	le := binary.LittleEndian
 	for off, sections := int64(ewfFileHeader), 0; ; sections++ {
 		s, err := f.head("E01", off, ewfSection)
+		if off+ewfSection > f.size {
+			e.cut = &Cut{f.name, f.size, off + ewfSection}
+		}
 		if err == nil && adler32.Checksum(s[:72]) != le.Uint32(s[72:]) {
 			err = f.damaged("E01", off, "the description of a section is damaged")
 		}
@@ -231,6 +239,9 @@ func (o *opener) ewfSegment(f *file, n int, d *disk, e *ewf) (done bool, err err
 		}
 		if err == nil && (next <= uint64(off) || next > uint64(f.size)) {
 			err = f.damaged("E01", off+16, "section %s is followed by one at %#x; the file has %#x bytes and may be cut short", kind, next, f.size)
+			if next > uint64(f.size) && next < maxSize {
+				e.cut = &Cut{f.name, f.size, int64(next) + ewfSection}
+			}
 		}
 		if err != nil {
 			e.why = err

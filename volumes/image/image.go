@@ -40,6 +40,8 @@ type Image struct {
 	SectorSize int
 	// Problems says what is wrong with the image, or what its bytes lack.
 	Problems []string
+	// Cut is the file that ends too early, nil when none was seen to.
+	Cut *Cut
 	// Notes says which parents are read.
 	Notes []string
 	// Files are the files of the host that are read: the one that was given,
@@ -111,10 +113,14 @@ func (o *opener) image(path string) (*Image, error) {
 	img := &Image{
 		Format: d.format, Variant: d.variant, Size: d.size, SectorSize: d.sector,
 		Problems: d.problems, Hashes: d.hashes, Unread: d.unread,
+		Cut: d.cut,
 		top: d, files: o.files,
 	}
 	for p := d.parent; p != nil; p = p.parent {
 		img.Notes = append(img.Notes, p.used)
+		if img.Cut == nil {
+			img.Cut = p.cut
+		}
 		for _, problem := range p.problems {
 			img.Problems = append(img.Problems, fmt.Sprintf("%s: %s", p.name, problem))
 		}
@@ -158,6 +164,7 @@ type disk struct {
 	size            int64
 	sector          int
 	parent          *disk
+	cut             *Cut
 	used            string // what it is the parent of, for people
 	problems        []string
 	hashes          []Hash
@@ -222,6 +229,7 @@ func (o *opener) disk(f *file, format string) (*disk, error) {
 	if d.size < 0 || d.size > maxSize {
 		return nil, f.damaged(d.format, -1, "a disk of %d bytes; %d are the most", d.size, int64(maxSize))
 	}
+	d.lookForCut(d.layout)
 	d.name, d.cache = f.name, o.cache
 	return d, nil
 }

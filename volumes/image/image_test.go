@@ -549,6 +549,16 @@ func TestEWFCut(t *testing.T) {
 	if len(img.Problems) != 1 || !strings.Contains(img.Problems[0], fmt.Sprintf("the bytes from %d on cannot be read", n)) {
 		t.Errorf("%q", img.Problems)
 	}
+	if img.Cut == nil || img.Cut.Path != "x.E02" || img.Cut.Size != int64(len(files["x.E02"])) || img.Cut.Need <= img.Cut.Size {
+		t.Errorf("%+v", img.Cut)
+	}
+	// Without any table nothing can be read, and it is said why.
+	files = ewfSpec{disk: disk, perTable: 1000}.build("x")
+	files["x.E01"] = files["x.E01"][:20_000]
+	_, err = Open("x.E01", files.options())
+	if _, ok := errors.AsType[*FormatError](err); !ok || !strings.Contains(err.Error(), "x.E01 is cut short: it has 20000 bytes and needs 3") {
+		t.Error(err)
+	}
 }
 
 // A file that ends too early: what is there is read, the rest is an error with
@@ -579,6 +589,12 @@ func TestCutShort(t *testing.T) {
 			}
 			if _, err := img.ReadAt(make([]byte, 512), int64(len(disk)-512)); err == nil {
 				t.Error("the end of the disk was read")
+			}
+			if name == "QCOW2" {
+				return // the writer of the test counts no references
+			}
+			if img.Cut == nil || img.Cut.Path != "x" || img.Cut.Size != int64(cut) || img.Cut.Need <= int64(cut) || img.Cut.Need > int64(len(whole)) || !strings.Contains(fmt.Sprint(img.Problems), fmt.Sprintf("x is cut short: it has %d bytes", cut)) {
+				t.Errorf("%+v %q", img.Cut, img.Problems)
 			}
 		})
 	}

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -188,6 +189,13 @@ func TestQEMUImages(t *testing.T) {
 					t.Fatal(err)
 				}
 				img := mustOpen(t, out)
+				if img.Cut != nil {
+					t.Errorf("%+v", img.Cut)
+				}
+				// Cut anywhere, it is told with sizes.
+				if fi, err := os.Stat(out); seed == 2 && tt.format != "raw" && !strings.HasSuffix(tt.want, "Flat") && err == nil {
+					testCut(t, out, fi.Size())
+				}
 				if got := img.Format + " " + img.Variant; got != tt.want || len(img.Problems) > 0 {
 					t.Errorf("got %q %q, want %q", got, img.Problems, tt.want)
 				}
@@ -197,6 +205,41 @@ func TestQEMUImages(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// testCut cuts a copy of an image of so many bytes. Where the tables are
+// behind the cut it is not opened.
+func testCut(t *testing.T, path string, size int64) {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	opened := 0
+	for _, tenths := range []int64{5, 7, 9} {
+		to := size * tenths / 10 &^ 511
+		cut := writeFile(t, filepath.Dir(path), "cut", b[:to])
+		img, err := Open(cut, Options{})
+		if err != nil {
+			if _, ok := errors.AsType[*FormatError](err); !ok {
+				t.Errorf("cut to %d tenths: %v", tenths, err)
+			}
+			continue
+		}
+		opened++
+		whole := img.Format == "raw" // a fixed VHD, whose footer is cut off
+		// A split image is cut in another of its files.
+		if _, err := img.ReadAt(make([]byte, 1<<20), img.Size-1<<20); !whole && err != io.EOF && err != nil && img.Cut == nil {
+			t.Errorf("cut to %d tenths: %v, and nothing is said", tenths, err)
+		}
+		if c := img.Cut; c != nil && (c.Size != to || c.Need <= to || c.Need > size+2<<20) {
+			t.Errorf("cut to %d tenths: %+v", tenths, c)
+		}
+		img.Close()
+	}
+	if opened == 0 {
+		t.Logf("cut at 50, 70 and 90 %% it is not opened")
 	}
 }
 
@@ -273,7 +316,7 @@ func TestEWFAcquire(t *testing.T) {
 // A disk beyond .E99.
 func TestEWFManySegments(t *testing.T) {
 	if testing.Short() || runtime.GOARCH == "386" {
-		t.Skip("takes 110 MB of disk")
+		t.Skip("needs 110 MB of memory twice and as much disk; not with -short or on 386")
 	}
 	needs(t, "ewfacquire")
 	dir := t.TempDir()

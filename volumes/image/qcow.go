@@ -35,6 +35,9 @@ type qcow struct {
 	v3          bool
 	zstd        bool
 	subclusters bool // entries of 16 bytes, with a bitmap of 32 subclusters
+	// The table of the tables of reference counts, of 2^refOrder bits each.
+	refTable, refEntries int64
+	refOrder             uint
 }
 
 func openQCOW(o *opener, f *file) (*disk, error) {
@@ -97,10 +100,10 @@ func openQCOW(o *opener, f *file) (*disk, error) {
 		q.zstd = true
 	}
 	if incompatible&qcowDirty != 0 {
-		d.problem("the image was not closed cleanly; what the machine had in its memory then is lost")
+		d.problem("%s was not closed cleanly; what the machine had in its memory then is lost", f.name)
 	}
 	if incompatible&qcowCorrupt != 0 {
-		d.problem("QEMU has marked the image as corrupt: `qemu-img check %s` says what is wrong", f.name)
+		d.problem("QEMU has marked %s as corrupt: its tables may say wrong what is where, so that files may hold bytes of others; `qemu-img check %[1]s` says what is wrong, and `qemu-img check -r all` repairs a copy of it", f.name)
 	}
 	if n := be.Uint32(h[60:]); n > 0 {
 		d.problem("it holds %d snapshots of earlier states; the newest state is read", n)
@@ -119,6 +122,12 @@ func openQCOW(o *opener, f *file) (*disk, error) {
 		return nil, f.damaged("QCOW2", 40, "a table of %d entries at %d, past the end of the file (%d bytes), which may be cut short", l1Size, l1, f.size)
 	}
 	q.l1 = int64(l1)
+	if refs, n := be.Uint64(h[48:]), int64(be.Uint32(h[56:])); refs <= uint64(f.size) && n <= f.size>>q.bits {
+		q.refTable, q.refEntries, q.refOrder = int64(refs), n<<q.bits/8, 4
+		if version >= 3 {
+			q.refOrder = uint(min(be.Uint32(h[96:]), 6))
+		}
+	}
 	d.layout, d.size = q, int64(size)
 
 	if off, n := be.Uint64(h[8:]), be.Uint32(h[16:]); off != 0 && n != 0 {

@@ -72,7 +72,7 @@ func openVHD(o *opener, f *file) (*disk, error) {
 		copied := &vhdFoot{b: make([]byte, vhdFooterSize)}
 		if f.size >= vhdFooterSize && f.readFull(copied.b, 0) == nil && has(copied.b, 0, "conectix\x00\x00\x00") {
 			if foot == nil {
-				d.problem("the footer at the end is not there: the file may be cut short; its copy at the start is used")
+				d.problem("the footer at the end is not there: the end of the file is lost; the copy of the footer at the start is used")
 			} else {
 				d.problem("the footer at the end is damaged; its copy at the start is used")
 			}
@@ -102,7 +102,7 @@ func openVHD(o *opener, f *file) (*disk, error) {
 		case d.size == 0:
 			d.size = foot.at
 		case d.size > foot.at:
-			d.problem("the disk has %d bytes, but only %d are in the file", d.size, foot.at)
+			d.problem("the disk has %d bytes, but only %d are in the file; the others are lost", d.size, foot.at)
 			d.size = foot.at
 		}
 		return d, nil

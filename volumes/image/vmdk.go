@@ -143,11 +143,12 @@ func (o *opener) vmdkDescriptor(f *file, b []byte) (*disk, error) {
 				if s.size < n {
 					return nil, g.damaged("VMDK", 12, "an extent of %d bytes, but %s says %d", s.size, f.name, n)
 				}
+				d.lookForCut(s)
 				l = s
 				break
 			}
 			if e.offset > g.size/512 || n > g.size-e.offset*512 {
-				d.problem("%s has %d bytes, but %d are needed: it may be cut short", g.name, g.size, e.offset*512+n)
+				d.cutShort(g, e.offset*512+n)
 			}
 			l = shifted{g, e.offset * 512}
 		default:
