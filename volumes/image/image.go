@@ -23,6 +23,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"strings"
 )
 
 // Image is an open image. Its methods may be called from several goroutines.
@@ -122,7 +123,10 @@ func (o *opener) image(path string) (*Image, error) {
 			img.Cut = p.cut
 		}
 		for _, problem := range p.problems {
-			img.Problems = append(img.Problems, fmt.Sprintf("%s: %s", p.name, problem))
+			if !strings.Contains(problem, p.name) {
+				problem = p.name + ": " + problem
+			}
+			img.Problems = append(img.Problems, problem)
 		}
 	}
 	for _, f := range o.files {

@@ -2,6 +2,7 @@ package image
 
 import (
 	"encoding/binary"
+	"errors"
 	"io"
 	"slices"
 	"sort"
@@ -54,41 +55,55 @@ func replayVHDX(f *file, d *disk, header []byte) error {
 		return &UnsupportedError{Path: f.name, Format: "VHDX", Feature: "with an open log of a version other than 0", Hint: convertHint(f.name)}
 	}
 	size, off := int64(le.Uint32(header[68:])), le.Uint64(header[72:])
-	if size == 0 || size%logSector != 0 || off < 1<<20 || off > uint64(f.size) || size > f.size-int64(off) {
-		return f.damaged("VHDX", 64<<10, "a log of %d bytes at %d; the file has %d", size, off, f.size)
-	}
 	if size > maxVHDXLog {
 		return &UnsupportedError{Path: f.name, Format: "VHDX", Feature: "with an open log of more than 64 MiB", Hint: convertHint(f.name)}
 	}
-	l := &vhdxLog{f: f, off: int64(off), id: id, found: map[int64]*logEntry{}}
-	var err error
-	if l.ring, err = f.head("VHDX", l.off, int(size)); err != nil {
-		return err
+	over, entries, flushed, err := layLog(f, id, off, size)
+	if fe, ok := errors.AsType[*FormatError](err); ok {
+		// Windows refuses such an image. What is in it is all that there is.
+		d.problem("%s was not closed cleanly, and its log cannot be replayed (%s): its tables may be older than the data, so that files may be missing or hold bytes of others", f.name, fe.Why)
+		return nil
 	}
-	if err := l.scan(); err != nil {
-		return err
-	}
-	chain, err := l.chain()
 	if err != nil {
 		return err
 	}
-	over := &overlay{r: f.ReaderAt, size: f.size, pages: map[int64]*[logSector]byte{}}
+	if flushed > uint64(f.size) && flushed <= 2*maxSize {
+		d.cutShort(f, int64(flushed))
+	}
+	f.ReaderAt, f.size = over, over.size
+	d.problem("%s was not closed cleanly; %s of its log replayed in memory, and what the machine had in its memory then is lost", f.name, counted(entries))
+	return nil
+}
+
+// layLog lays the changes in the log at off over f: how many entries they are,
+// and how long f was when the last was written.
+func layLog(f *file, id []byte, off uint64, size int64) (over *overlay, entries int, flushed uint64, err error) {
+	if size == 0 || size%logSector != 0 || off < 1<<20 || off > uint64(f.size) || size > f.size-int64(off) {
+		return nil, 0, 0, f.damaged("VHDX", 64<<10, "a log of %d bytes at %d; the file has %d", size, off, f.size)
+	}
+	l := &vhdxLog{f: f, off: int64(off), id: id, found: map[int64]*logEntry{}}
+	if l.ring, err = f.head("VHDX", l.off, int(size)); err != nil {
+		return nil, 0, 0, err
+	}
+	if err := l.scan(); err != nil {
+		return nil, 0, 0, err
+	}
+	chain, err := l.chain()
+	if err != nil {
+		return nil, 0, 0, err
+	}
+	over = &overlay{r: f.ReaderAt, size: f.size, pages: map[int64]*[logSector]byte{}}
 	for _, e := range chain {
 		if err := l.apply(e, over); err != nil {
-			return err
+			return nil, 0, 0, err
 		}
 	}
 	newest := chain[len(chain)-1]
-	if newest.flushed > uint64(f.size) {
-		return f.damaged("VHDX", l.off+newest.pos, "the file had %d bytes when the log was written, and has %d: it was cut short", newest.flushed, f.size)
-	}
 	if newest.last > uint64(f.size) && newest.last <= 2*maxSize {
 		over.size = int64(newest.last)
 	}
 	over.finish()
-	f.ReaderAt, f.size = over, over.size
-	d.problem("the image was not closed cleanly; %s of its log replayed in memory, and what the machine had in its memory then is lost", counted(len(chain)))
-	return nil
+	return over, len(chain), newest.flushed, nil
 }
 
 func counted(n int) string {
@@ -166,7 +181,7 @@ func (l *vhdxLog) chain() ([]*logEntry, error) {
 			pos = (pos + e.size) % int64(len(l.ring))
 		}
 	}
-	return nil, l.f.damaged("VHDX", l.off, "the image was not closed cleanly, and no whole chain of entries is in its log: its tables cannot be trusted")
+	return nil, l.f.damaged("VHDX", l.off, "no whole chain of entries is in it")
 }
 
 // apply lays the changes of an entry over the file.
