@@ -1,0 +1,83 @@
+package rules
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/coldstate/coldstate/internal/wstr"
+	"github.com/coldstate/coldstate/migxml"
+)
+
+// List is a list of patterns that do not weigh against each other, as those of
+// a Config.xml: whoever has it asks for each.
+type List struct {
+	kind Kind
+	pats [][]listed // by pattern, and of each by context
+}
+
+type listed struct {
+	compiled
+	// own is the context whose HKCU it is about, "" for all other patterns.
+	own string
+}
+
+// CompileList compiles patterns of one kind for contexts. A variable is that of
+// any context that has it. The error is a *migxml.Error: a text that is no
+// pattern. Warnings are about patterns that match nothing, or less than they
+// seem to.
+func CompileList(kind Kind, pats []migxml.Pattern, ctxs []Context) (*List, []migxml.Warning, error) {
+	l := &List{kind: kind, pats: make([][]listed, len(pats))}
+	var warnings []migxml.Warning
+	for i, p := range pats {
+		undefined, used := "", false
+		for _, c := range ctxs {
+			text, u := expand(p.Text, nil, c.Env)
+			if u != "" {
+				undefined = u
+				continue
+			}
+			loc, err := parseLocation(kind, text)
+			if err != nil {
+				return nil, warnings, &migxml.Error{Pos: p.Pos, Msg: err.Error()}
+			}
+			used = true
+			x := listed{compiled: compiled{pattern: loc.pattern()}}
+			x.kind = x.leafKind()
+			if kind == Registry && isHKCU(loc.node) {
+				if !c.User {
+					continue
+				}
+				x.own = c.Name
+			}
+			l.pats[i] = append(l.pats[i], x)
+		}
+		switch {
+		case !used && undefined != "":
+			warnings = append(warnings, migxml.Warning{Pos: p.Pos, Msg: fmt.Sprintf("%s: %%%s%% is not defined; it matches nothing", p.Text, undefined), Undefined: undefined})
+		case !strings.HasSuffix(strings.TrimRight(p.Text, blanks), "]"):
+			things := "folders"
+			if kind == Registry {
+				things = "keys"
+			}
+			warnings = append(warnings, migxml.Warning{Pos: p.Pos, Msg: fmt.Sprintf(`%s is about %s alone; with what is in them it is %s\* [*]`, p.Text, things, strings.TrimRight(strings.TrimSpace(p.Text), `\*`))})
+		}
+	}
+	return l, warnings, nil
+}
+
+// Fits says whether pattern i matches an object: the folder or key node, or
+// with hasLeaf the file or value leaf in it. HKCU is that of the context ctx.
+func (l *List) Fits(i int, ctx, node, leaf string, hasLeaf bool) bool {
+	upperNode := []byte(wstr.Upper(strings.TrimRight(node, `\`)) + `\`)
+	upperLeaf := []byte(wstr.Upper(leaf))
+	for j := range l.pats[i] {
+		p := &l.pats[i][j]
+		switch {
+		case p.own != "" && p.own != ctx:
+		case !matchGlob(p.node, upperNode):
+		case hasLeaf && p.matchLeaf(upperLeaf), !hasLeaf && p.kind <= leafAll:
+			return true
+		}
+	}
+	return false
+}

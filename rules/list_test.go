@@ -1,0 +1,63 @@
+package rules
+
+import (
+	"testing"
+
+	"github.com/coldstate/coldstate/migxml"
+)
+
+type envMap map[string]string
+
+func (m envMap) Lookup(name string) (string, bool) { s, ok := m[name]; return s, ok }
+
+func TestList(t *testing.T) {
+	ctxs := []Context{
+		{Name: "System", Env: envMap{"SystemDrive": "C:"}},
+		{Name: "S-1", User: true, Env: envMap{"USERPROFILE": `C:\Users\a[b`}},
+		{Name: "S-2", User: true, Env: envMap{"USERPROFILE": `D:\bert`}},
+	}
+	for _, tt := range []struct {
+		kind            Kind
+		pattern         string
+		ctx, node, leaf string
+		hasLeaf, want   bool
+	}{
+		{File, `* [*]`, "", `C:\x`, "y.txt", true, true},
+		{File, `* [*]`, "", `D:`, "", false, true},
+		{File, `c:\users\* [*]`, "", `C:\Users`, "y", true, true},
+		{File, `c:\users\* [*]`, "", `C:\Users\anna\Documents`, "", false, true},
+		{File, `c:\users\* [*]`, "", `C:\UsersX`, "y", true, false},
+		{File, `%SystemDrive%\* [*.pst]`, "", `C:\a`, "b.PST", true, true},
+		{File, `%SystemDrive%\* [*.pst]`, "", `C:\a`, "", false, false},
+		{File, `%USERPROFILE%\* [*]`, "", `C:\Users\a[b\x`, "y", true, true},
+		{File, `%USERPROFILE%\* [*]`, "", `D:\bert`, "y", true, true},
+		{File, `C:\A`, "", `C:\A`, "", false, true},
+		{File, `C:\A`, "", `C:\A`, "x", true, false},
+		{Registry, `* [*]`, "S-1", `HKCU\Software`, "", true, true},
+		{Registry, `HKCU\Software\* [*]`, "S-1", `HKCU\Software\A`, "v", true, true},
+		{Registry, `HKCU\Software\* [*]`, "S-9", `HKCU\Software\A`, "v", true, false},
+		{Registry, `HKEY_LOCAL_MACHINE\Software [v]`, "", `HKLM\SOFTWARE`, "V", true, true},
+		{Registry, `HKLM\Software [v]`, "", `HKLM\SOFTWARE`, "w", true, false},
+	} {
+		l, _, err := CompileList(tt.kind, []migxml.Pattern{{Text: "C:\\never [x]"}, {Text: tt.pattern}}[map[bool]int{true: 1}[tt.kind == Registry]:], ctxs)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := l.Fits(len(l.pats)-1, tt.ctx, tt.node, tt.leaf, tt.hasLeaf); got != tt.want {
+			t.Errorf("%s fits %s [%s] (%t) of %q: %t, want %t", tt.pattern, tt.node, tt.leaf, tt.hasLeaf, tt.ctx, got, tt.want)
+		}
+	}
+	pos := migxml.Pos{File: "c.xml", Line: 3, Col: 5}
+	for text, want := range map[string]string{
+		`C:\a[b\* [*]`: `c.xml:3:5: the brackets of "C:\\a[b\\* [*]" do not pair; a bracket that is part of a name is written ^[ or ^]`,
+		`docs [*]`:     `c.xml:3:5: "docs [*]" does not start with a drive`,
+	} {
+		if _, _, err := CompileList(File, []migxml.Pattern{{Pos: pos, Text: text}}, ctxs); err == nil || err.Error() != want {
+			t.Errorf("%s: error %v, want %s", text, err, want)
+		}
+	}
+	_, ws, err := CompileList(File, []migxml.Pattern{{Pos: pos, Text: `%NOSUCH%\* [*]`}, {Pos: pos, Text: `C:\Users\*`}}, ctxs)
+	if err != nil || len(ws) != 2 || ws[0].Undefined != "NOSUCH" || ws[1].Msg != `C:\Users\* is about folders alone; with what is in them it is C:\Users\* [*]` {
+		t.Errorf("warnings %v, error %v", ws, err)
+	}
+}
