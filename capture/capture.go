@@ -35,8 +35,10 @@ type Options struct {
 	SkipEncrypted bool
 	// Progress is called from one goroutine after every batch.
 	Progress func(Progress)
-	// Failed is called for every object that makes the run incomplete.
-	Failed func(Failure)
+	// Failed is called, from one goroutine, for every object that makes the
+	// run incomplete, once it has its outcome in the store. An error of it
+	// ends the run, and is the error of Run.
+	Failed func(Failure) error
 }
 
 // Progress is how far a run is.
@@ -48,10 +50,12 @@ type Progress struct {
 
 // Failure is an object that was in scope and is not, or not wholly, captured.
 type Failure struct {
-	Path    string
+	Path    string // with stream, value and user, for people
 	Outcome store.Outcome
 	Reason  string
 	Ranges  []store.Range
+	// Trouble is the same for a plan.ErrorControl.
+	Trouble plan.Trouble
 }
 
 // Count is the number of objects with one outcome, and their bytes.
@@ -219,6 +223,8 @@ type run struct {
 	progress Progress
 	security map[securityKey]int
 	same     map[int64]bool
+	// cause is why the object at hand failed, nil when its outcome says all.
+	cause error
 	// partial are the bytes of the large content at hand that progress has
 	// counted already.
 	partial int64
@@ -239,8 +245,7 @@ func (r *run) put(o *store.Object, content []byte) error {
 	if err != nil {
 		return r.refusedByStore(o, err)
 	}
-	r.count(o)
-	return nil
+	return r.count(o)
 }
 
 // refusedByStore gives an object that the store cannot hold the outcome
@@ -266,14 +271,14 @@ func (r *run) refusedByStore(o *store.Object, err error) error {
 	if err := r.w.Put(stand, nil); err != nil {
 		return err
 	}
-	r.count(stand)
-	return nil
+	return r.count(stand)
 }
 
-// count records the outcome of an object of the plan.
-func (r *run) count(o *store.Object) {
+// count records the outcome of an object of the plan. The error is that of
+// Options.Failed.
+func (r *run) count(o *store.Object) error {
 	if o.Kind == store.Part {
-		return
+		return nil
 	}
 	if o.EFS != nil && o.Kind == store.File && o.Outcome.Stored() {
 		for _, k := range o.EFS.Users {
@@ -293,16 +298,17 @@ func (r *run) count(o *store.Object) {
 	r.progress.Bytes += o.Size - r.partial
 	r.partial = 0
 	if !Fails(o.Outcome) {
-		return
+		return nil
 	}
-	f := Failure{Path: displayPath(o), Outcome: o.Outcome, Reason: o.Reason, Ranges: o.Ranges}
+	f := failure(o, r.cause)
 	r.res.AllFailures++
 	if len(r.res.Failures) < maxFailures {
 		r.res.Failures = append(r.res.Failures, f)
 	}
 	if r.opt.Failed != nil {
-		r.opt.Failed(f)
+		return r.opt.Failed(f)
 	}
+	return nil
 }
 
 func displayPath(o *store.Object) string {
@@ -326,11 +332,13 @@ func (r *run) tell(doing string) {
 	}
 }
 
-func (r *run) refused(f *plan.Refused) error {
-	return r.put(&store.Object{
+func (r *run) refused(f *plan.Refused) error { return r.put(refusedObject(f), nil) }
+
+func refusedObject(f *plan.Refused) *store.Object {
+	return &store.Object{
 		Path: wstr.Text(f.Path), Names: texts(f.Names), Stream: wstr.Text(f.Stream), Kind: store.Kind(f.Kind.String()), User: f.User,
 		Outcome: store.Outcome(f.Outcome), Reason: f.Reason,
-	}, nil)
+	}
 }
 
 // files captures the items of all volumes: folders first, so that whoever

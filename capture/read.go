@@ -45,6 +45,8 @@ type piece struct {
 	first *store.Object
 	// stream is the content, while it still has to be read.
 	stream winfs.Stream
+	// cause is the first error of reading it, nil for none.
+	cause error
 }
 
 // large is a content that goes through memory piece by piece.
@@ -164,6 +166,7 @@ func (r *reader) item(it *plan.Item) error {
 	p := piece{o: o, item: it}
 	if err != nil {
 		o.Outcome, o.Reason = store.Unreadable, err.Error()
+		p.cause = err
 		return r.add(p)
 	}
 	fs := r.Volumes[it.Volume].FS
@@ -216,6 +219,7 @@ func (r *reader) item(it *plan.Item) error {
 			o.Reason = fmt.Sprintf("a link of a kind (reparse tag %#x) that only the program it belongs to follows", info.Reparse)
 		case err != nil:
 			o.Outcome, o.Reason = store.Unreadable, "where the link leads cannot be read: "+err.Error()
+			p.cause = err
 		}
 		o.Target = wstr.Text(target)
 		return r.add(p)
@@ -270,6 +274,7 @@ func (r *reader) item(it *plan.Item) error {
 		if errors.Is(err, winfs.ErrUnsupported) {
 			o.Outcome = store.Unsupported
 		}
+		p.cause = err
 		return r.add(p)
 	}
 	o.Size = s.Size()
@@ -402,7 +407,7 @@ func (r *reader) readMerged(medium io.ReaderAt) {
 			if r.vanished(bad.err) {
 				return
 			}
-			r.damage(r.b.pieces[e.piece].o, e.off, bad)
+			r.damage(&r.b.pieces[e.piece], e.off, bad)
 		}
 	}
 }
@@ -428,10 +433,10 @@ func (r *reader) readAlone(p *piece) {
 	}
 	_, places := errors.AsType[*winfs.ReadError](err)
 	if !places && len(bad.ranges) == 1 && bad.ranges[0].Len == int64(len(p.content)) && len(p.content) > 0 {
-		p.o.Outcome, p.o.Reason = store.Unreadable, err.Error()
+		p.o.Outcome, p.o.Reason, p.cause = store.Unreadable, err.Error(), err
 		return
 	}
-	r.damage(p.o, 0, bad)
+	r.damage(p, 0, bad)
 }
 
 // vanished notes that the disk was taken away: nothing more can be read from
@@ -462,11 +467,13 @@ func (r *run) changed(o *store.Object, n int64) {
 }
 
 // damage notes ranges of a content that cannot be read; off is their origin.
-func (r *run) damage(o *store.Object, off int64, bad badRanges) {
+func (r *run) damage(p *piece, off int64, bad badRanges) {
 	if bad.err == nil {
 		return
 	}
+	o := p.o
 	o.Outcome = store.Damaged
+	p.cause = cmp.Or(p.cause, bad.err)
 	if len(bad.ranges) == 0 {
 		o.Reason = "all of it was read, but not all of it is right: " + bad.err.Error()
 		return

@@ -116,6 +116,8 @@ func (r *run) regItem(p *part, it *plan.KeyItem) error {
 	data, err := v.Data()
 	if err != nil {
 		o.Outcome, o.Reason = store.Unreadable, err.Error()
+		r.cause = err
+		defer func() { r.cause = nil }()
 		return r.put(o, nil)
 	}
 	if p.keyOK && p.w.Value(v.Name(), uint32(v.Type()), data) {

@@ -84,6 +84,8 @@ func (r *run) storeAll(ctx context.Context, in <-chan *batch, free chan<- []byte
 }
 
 func (r *run) piece(p *piece) error {
+	r.cause = p.cause
+	defer func() { r.cause = nil }()
 	if err := r.describe(p); err != nil {
 		return err
 	}
@@ -105,11 +107,9 @@ func (r *run) piece(p *piece) error {
 		// The store calls it a link; the person must hear of the damage.
 		c := *p.o
 		c.Outcome, c.Reason, c.Ranges = f.Outcome, f.Reason, f.Ranges
-		r.count(&c)
-		return nil
+		return r.count(&c)
 	}
-	r.count(p.o)
-	return nil
+	return r.count(p.o)
 }
 
 // badDescriptor stands for a security descriptor that cannot be read.
@@ -174,11 +174,11 @@ func (r *run) storeLarge(b *batch) error {
 				return err
 			}
 			if ok {
-				r.count(l.o)
+				err = r.count(l.o)
 			}
 		}
 		l.answer <- ok
-		return nil
+		return err
 	}
 	if l.refused {
 		return nil
@@ -194,7 +194,7 @@ func (r *run) storeLarge(b *batch) error {
 		}
 		l.member = m
 	}
-	r.damage(l.o, 0, b.bad)
+	r.damage(&l.piece, 0, b.bad)
 	if b.short >= 0 && l.o.Outcome != store.Changed {
 		r.changed(l.o, b.short)
 	}
@@ -212,8 +212,9 @@ func (r *run) storeLarge(b *batch) error {
 	if err := l.member.Close(); err != nil {
 		return err
 	}
-	r.count(l.o)
-	return nil
+	r.cause = l.cause
+	defer func() { r.cause = nil }()
+	return r.count(l.o)
 }
 
 const secretReason = "it is a registry hive of accounts or secrets (SAM, SECURITY); password material is never captured, whatever a rule says"

@@ -32,6 +32,7 @@ type captureCmd struct {
 	ruleFlags
 	To           string   `help:"The folder of the store; it must be new or empty." placeholder:"STORE"`
 	EFS          string   `help:"Files that are encrypted with EFS: raw keeps them as ciphertext with who can decrypt them, skip leaves them out (status 3), abort captures nothing when there are any." name:"efs" enum:"abort,skip,raw" default:"raw"`
+	OnError      string   `help:"After something that cannot be captured whole: continue lists it and ends with status 3, stop ends there with status 1. A Config.xml can say so of some." enum:"continue,stop" default:"continue"`
 	DryRun       bool     `help:"Say what would be taken, and write nothing."`
 	Strict       bool     `help:"Files whose content is only in the cloud make the status 3."`
 	NoSpaceCheck bool     `help:"Begin even if the destination seems too small."`
@@ -42,6 +43,7 @@ type captureCmd struct {
 	Source       []string `arg:"" optional:"" help:"Disk images, devices or folders: the disks of one machine."`
 
 	elsewhere int // users whose files are not in the older Windows that is captured
+	nonFatal  int // failures that the Config.xml calls nonFatal
 }
 
 func (captureCmd) Help() string {
@@ -51,6 +53,7 @@ not captured (listed), 4 a decision or a key is needed, 130 interrupted.
 Example:
   coldstate capture /dev/sda --to /media/stick/anna-pc
   coldstate capture disk.img --to store --rules builtin --rules our.xml --exclude 'C:\* [*.iso]'
+  coldstate capture disk.img --to store --config Config.xml --on-error stop
   coldstate capture \\.\PhysicalDrive0 --dry-run`
 }
 
@@ -92,8 +95,12 @@ func (c *captureCmd) run(a *app, start time.Time) error {
 	if err != nil {
 		return err
 	}
-	for _, w := range configWithoutEffect(chosen.config) {
+	warnings, err := checkConfig(chosen.config)
+	for _, w := range warnings {
 		a.message("warning", w.String())
+	}
+	if err != nil {
+		return fail(statusUsage, err, "correct the Config.xml; nothing was written")
 	}
 	src, err := a.openSource(c.Source, c.sourceFlags)
 	if err != nil {
@@ -151,13 +158,26 @@ func (c *captureCmd) run(a *app, start time.Time) error {
 			return fail(statusDecision, fmt.Errorf("%d files are encrypted with EFS, the first %s", n, first), "--efs raw keeps them as ciphertext, which the keys of their users open on the new Windows; --efs skip leaves them out")
 		}
 	}
+	judge, err := c.judge(a, p)
+	if err != nil {
+		return err
+	}
+	for i := range p.Refused {
+		if f, fails := capture.RefusedFailure(&p.Refused[i]); fails {
+			if err := judge(f); err != nil {
+				a.result("failed: " + err.Error() + "; nothing was written")
+				return fail(statusFailed, err, stopHint)
+			}
+		}
+	}
+	c.nonFatal = 0 // they are judged again as they get their outcome
 	if p.Count() == 0 {
 		a.message("warning", "the rules choose nothing on this source")
 	}
 	if c.DryRun {
 		return c.dryRun(a, p)
 	}
-	return c.store(a, p, pr, store.Options{SegmentSize: segment, Memory: room}, window, start)
+	return c.store(a, p, pr, judge, store.Options{SegmentSize: segment, Memory: room}, window, start)
 }
 
 // tellSystem tells the problems of the system and of its users, and in one line
@@ -405,7 +425,7 @@ func freeAt(dir string) (int64, error) {
 }
 
 // store runs the capture and tells its end.
-func (c *captureCmd) store(a *app, p *plan.Plan, pr *progress, opt store.Options, window int, start time.Time) error {
+func (c *captureCmd) store(a *app, p *plan.Plan, pr *progress, judge func(capture.Failure) error, opt store.Options, window int, start time.Time) error {
 	if err := c.checkSpace(a, p); err != nil {
 		return err
 	}
@@ -439,6 +459,7 @@ func (c *captureCmd) store(a *app, p *plan.Plan, pr *progress, opt store.Options
 		res, err = capture.Run(a.ctx, p, w, capture.Options{
 			Window:        window,
 			SkipEncrypted: c.EFS == "skip",
+			Failed:        judge,
 			Progress: func(cp capture.Progress) {
 				pr.update(progressLine{Doing: "capturing", Path: cp.Doing, Objects: cp.Objects, AllFiles: cp.AllObjects, Bytes: cp.Bytes, AllBytes: cp.AllBytes})
 			},
@@ -472,10 +493,16 @@ func (c *captureCmd) ended(a *app, w *store.Writer, p *plan.Plan, res *capture.R
 	if errors.Is(err, volumes.ErrGone) {
 		hint = "connect the disk again, by another cable or port if there is one, and capture it again into a new folder; a disk that does so again is copied with ddrescue first"
 	}
+	ending := "failed: "
+	var stop *stopError
+	if errors.As(err, &stop) {
+		hint = stopHint
+		ending += "stopped at an error; "
+	}
 	if isFull(err) {
 		hint = "the destination is full: free room there or choose another one, and capture again into a new folder"
 	}
-	a.result(fmt.Sprintf("failed: %s is not sealed; %s", c.To, left))
+	a.result(fmt.Sprintf("%s%s is not sealed; %s", ending, c.To, left))
 	return fail(statusFailed, err, hint)
 }
 
@@ -510,11 +537,14 @@ func (c *captureCmd) report(a *app, p *plan.Plan, res *capture.Result, start tim
 			also = append(also, fmt.Sprintf("%d %s", n, c.what))
 		}
 	}
+	if c.nonFatal > 0 {
+		also = append(also, fmt.Sprintf("%d by errors that %s calls nonFatal", c.nonFatal, c.Config))
+	}
 	incomplete := res.Incomplete() || c.Strict && res.Counts[store.Placeholder].Objects > 0
 	if c.JSON {
 		err := json.NewEncoder(a.stdout).Encode(map[string]any{
 			"store": c.To, "complete": !incomplete, "objects": res.Total(), "planned": p.Count(), "outcomes": res.Counts,
-			"not_captured": failuresJSON(res), "not_captured_count": res.AllFailures, "seconds": took.Seconds(), "store_bytes": folderSize(c.To),
+			"not_captured": failuresJSON(res), "not_captured_count": res.AllFailures, "non_fatal": c.nonFatal, "seconds": took.Seconds(), "store_bytes": folderSize(c.To),
 		})
 		if err != nil {
 			return err

@@ -4,11 +4,16 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
+	"github.com/coldstate/coldstate/capture"
 	"github.com/coldstate/coldstate/internal/xmlpos"
 	"github.com/coldstate/coldstate/migxml"
 	"github.com/coldstate/coldstate/offline"
+	"github.com/coldstate/coldstate/plan"
 	"github.com/coldstate/coldstate/profile"
+	"github.com/coldstate/coldstate/rules"
+	"github.com/coldstate/coldstate/store"
 )
 
 // configFlag names a Config.xml.
@@ -41,27 +46,80 @@ func (f *configFlag) load(a *app) (*migxml.Config, error) {
 	return cfg, nil
 }
 
-// configWithoutEffect lists what of a Config.xml a capture does not act on.
-func configWithoutEffect(c *migxml.Config) []migxml.Warning {
+// checkConfig looks at the patterns of a Config.xml, nil for none, and tells of
+// those that mean less than they seem to and of what a capture does not act on.
+// Variables are taken as defined.
+func checkConfig(c *migxml.Config) ([]migxml.Warning, error) {
 	if c == nil {
-		return nil
+		return nil, nil
 	}
-	var out []migxml.Warning
-	for _, r := range append(c.FileErrors[:len(c.FileErrors):len(c.FileErrors)], c.RegistryErrors...) {
-		name := "nonFatal"
-		if r.Fatal {
-			name = "fatal"
+	ctxs := []rules.Context{{Name: "System", Env: anyEnv{}}, {Name: "a user", User: true, Env: anyEnv{}}}
+	_, warnings, err := plan.CompileErrors(c, ctxs)
+	if err != nil {
+		return warnings, err
+	}
+	pats := make([]migxml.Pattern, len(c.HardLinks))
+	for i, r := range c.HardLinks {
+		pats[i] = migxml.Pattern{Pos: r.Pos, Text: r.Pattern}
+		if !strings.HasSuffix(r.Pattern, "]") {
+			pats[i].Text += " [*]" // one of Microsoft's samples leaves it out
 		}
-		out = append(out, migxml.Warning{Pos: r.Pos, Msg: fmt.Sprintf("<%s> has no effect: a capture goes on after every error, lists what it could not take, and ends with status 3", name)})
 	}
+	_, more, err := rules.CompileList(rules.File, pats, ctxs)
+	warnings = append(warnings, more...)
 	for _, r := range c.HardLinks {
 		name := "errorHardLink"
 		if r.Link {
 			name = "createHardLink"
 		}
-		out = append(out, migxml.Warning{Pos: r.Pos, Msg: fmt.Sprintf("<%s> has no effect: the store is not made of hard links", name)})
+		warnings = append(warnings, migxml.Warning{Pos: r.Pos, Msg: fmt.Sprintf("<%s> has no effect at a capture: nothing locks the files of a Windows that is not running, and the store is not made of hard links; it is kept in the store", name)})
 	}
-	return out
+	return warnings, err
+}
+
+// stopError ends a capture at something that could not be captured.
+type stopError struct {
+	f    capture.Failure
+	rule *migxml.ErrorRule // nil for --on-error stop
+}
+
+const stopHint = "without --on-error stop and without <fatal> in the Config.xml a capture goes on, lists what it could not take, and ends with status 3"
+
+func (e *stopError) Error() string {
+	by := "--on-error stop"
+	if e.rule != nil {
+		by = fmt.Sprintf("%s: <fatal>%s</fatal>", e.rule.Pos, e.rule.Pattern)
+	}
+	return fmt.Sprintf("%s: %s: %s (Windows error %d); the capture ends here, by %s", e.f.Path, e.f.Outcome, e.f.Reason, e.f.Trouble.Code, by)
+}
+
+// judge says of each failure whether it ends the capture: what the Config.xml
+// says, else what --on-error says. Files that --efs skip leaves out are no
+// errors.
+func (c *captureCmd) judge(a *app, p *plan.Plan) (func(capture.Failure) error, error) {
+	control, warnings, err := p.ErrorControl()
+	for _, w := range warnings {
+		if w.Undefined != "" { // checkConfig told the others
+			a.message("warning", w.String())
+		}
+	}
+	if err != nil {
+		return nil, fail(statusUsage, err, "correct the Config.xml; nothing was written")
+	}
+	return func(f capture.Failure) error {
+		if f.Outcome == store.EncryptedSkipped {
+			return nil
+		}
+		rule := control.Rule(f.Trouble)
+		switch {
+		case rule != nil && !rule.Fatal:
+			c.nonFatal++
+			return nil
+		case rule != nil || c.OnError == "stop":
+			return &stopError{f, rule}
+		}
+		return nil
+	}, nil
 }
 
 // accounts reads the accounts and groups of sys, nil when that is impossible,

@@ -192,7 +192,9 @@ func (c *rulesCheckCmd) Run(a *app) error {
 			k.Kind = "Config.xml"
 			var cfg *migxml.Config
 			if cfg, warnings[k], k.err = migxml.ParseConfig(name, data); k.err == nil {
-				warnings[k] = append(warnings[k], configWithoutEffect(cfg)...)
+				var more []migxml.Warning
+				more, k.err = checkConfig(cfg)
+				warnings[k] = append(warnings[k], more...)
 			}
 			continue
 		}

@@ -1,0 +1,109 @@
+package plan
+
+import (
+	"slices"
+
+	"github.com/coldstate/coldstate/internal/winpath"
+	"github.com/coldstate/coldstate/migxml"
+	"github.com/coldstate/coldstate/rules"
+)
+
+// ErrorControl is what a Config.xml says about errors of single objects.
+type ErrorControl struct {
+	files, registry errorRules
+}
+
+type errorRules struct {
+	rules []migxml.ErrorRule
+	fits  *rules.List
+}
+
+// CompileErrors makes the ErrorControl of a Config.xml ready for contexts; nil
+// stands for a Config.xml that has none, and for none. The error is a
+// *migxml.Error.
+func CompileErrors(c *migxml.Config, ctxs []rules.Context) (*ErrorControl, []migxml.Warning, error) {
+	if c == nil || len(c.FileErrors)+len(c.RegistryErrors) == 0 {
+		return nil, nil, nil
+	}
+	var warnings []migxml.Warning
+	compile := func(kind rules.Kind, list []migxml.ErrorRule) (errorRules, error) {
+		pats := make([]migxml.Pattern, len(list))
+		for i, r := range list {
+			pats[i] = migxml.Pattern{Pos: r.Pos, Text: r.Pattern}
+		}
+		l, ws, err := rules.CompileList(kind, pats, ctxs)
+		warnings = append(warnings, ws...)
+		return errorRules{list, l}, err
+	}
+	var e ErrorControl
+	var err error
+	if e.files, err = compile(rules.File, c.FileErrors); err == nil {
+		e.registry, err = compile(rules.Registry, c.RegistryErrors)
+	}
+	if err != nil {
+		return nil, warnings, err
+	}
+	return &e, warnings, nil
+}
+
+// ErrorControl is that of the plan's Config.xml. Its variables are those of
+// the source, for the system and every user whose rules run.
+func (p *Plan) ErrorControl() (*ErrorControl, []migxml.Warning, error) {
+	ctxs := make([]rules.Context, len(p.Contexts))
+	for i, c := range p.Contexts {
+		ctxs[i] = rules.Context{Name: c.Name, User: c.User != nil}
+		if c.User != nil {
+			ctxs[i].Env = c.User.Env()
+		} else {
+			ctxs[i].Env = p.System.Env()
+		}
+	}
+	return CompileErrors(p.Config, ctxs)
+}
+
+// Trouble is an object that could not be captured as it is.
+type Trouble struct {
+	Kind Kind
+	Path string // `C:\folder\file`, `HKCU\Key`; not the stream or value
+	// Value is the name of the value when Kind is Value, User the ID of the
+	// user whose HKCU it is.
+	Value, User string
+	// Code is the number of the Windows error that stands for what happened.
+	Code uint32
+}
+
+// Rule is the first rule that fits t, nil when there is none.
+func (e *ErrorControl) Rule(t Trouble) *migxml.ErrorRule {
+	if e == nil {
+		return nil
+	}
+	of := &e.files
+	if t.Kind == Key || t.Kind == Value {
+		of = &e.registry
+	}
+	for i := range of.rules {
+		r := &of.rules[i]
+		if (r.Codes == nil || slices.Contains(r.Codes, t.Code)) && of.match(i, t) {
+			return r
+		}
+	}
+	return nil
+}
+
+func (r *errorRules) match(i int, t Trouble) bool {
+	inside := func() bool {
+		return len(t.Path) > len(`C:\`) && r.fits.Fits(i, t.User, winpath.Dir(t.Path), winpath.Base(t.Path), true)
+	}
+	whole := func() bool { return r.fits.Fits(i, t.User, t.Path, "", false) }
+	switch t.Kind {
+	case Folder, Key:
+		return whole()
+	case Value:
+		return r.fits.Fits(i, t.User, t.Path, t.Value, true)
+	case Link: // to a file or to a folder
+		return inside() || whole()
+	case Stream: // of a file or of a folder
+		return inside() || whole()
+	}
+	return inside()
+}

@@ -1,0 +1,60 @@
+package plan_test
+
+import (
+	"testing"
+
+	"github.com/coldstate/coldstate/migxml"
+	"github.com/coldstate/coldstate/plan"
+	"github.com/coldstate/coldstate/rules"
+)
+
+func TestErrorControl(t *testing.T) {
+	cfg, _, err := migxml.ParseConfig("c.xml", []byte(`<Configuration><Policies><ErrorControl><fileError>
+<nonFatal errorCode="33">* [*]</nonFatal>
+<fatal errorCode="any">C:\Users\* [*]</fatal>
+<fatal>D:\Links\folder</fatal>
+</fileError><registryError>
+<nonFatal errorCode="5">* [*]</nonFatal>
+<fatal>HKCU\SOFTWARE\Microsoft\* [*]</fatal>
+<fatal>HKLM\SOFTWARE [Name]</fatal>
+</registryError></ErrorControl></Policies></Configuration>`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, ws, err := plan.CompileErrors(cfg, []rules.Context{{Name: "System"}, {Name: "S-1", User: true}})
+	if err != nil || len(ws) != 1 || ws[0].Line != 4 {
+		t.Fatal(err, ws)
+	}
+	for _, tt := range []struct {
+		t    plan.Trouble
+		line int // of the rule, 0 for none
+	}{
+		{plan.Trouble{Kind: plan.File, Path: `C:\Users\a\x.docx`, Code: 33}, 2},
+		{plan.Trouble{Kind: plan.File, Path: `C:\Users\a\x.docx`, Code: 5}, 3},
+		{plan.Trouble{Kind: plan.Stream, Path: `C:\Users\a\x.docx`, Code: 5}, 3},
+		{plan.Trouble{Kind: plan.Folder, Path: `C:\Users\a`, Code: 5}, 3},
+		{plan.Trouble{Kind: plan.File, Path: `D:\pub\y.txt`, Code: 5}, 0},
+		{plan.Trouble{Kind: plan.File, Path: `D:\pub\y.txt`, Code: 33}, 2},
+		{plan.Trouble{Kind: plan.Folder, Path: `D:\`, Code: 33}, 2},
+		{plan.Trouble{Kind: plan.Link, Path: `D:\Links\folder`, Code: 5}, 4},
+		{plan.Trouble{Kind: plan.File, Path: `D:\Links\folder`, Code: 5}, 0},
+		{plan.Trouble{Kind: plan.Key, Path: `HKCU\Software\Microsoft\X`, User: "S-1", Code: 1015}, 7},
+		{plan.Trouble{Kind: plan.Value, Path: `HKCU\Software\Microsoft`, Value: "v", User: "S-1", Code: 1015}, 7},
+		{plan.Trouble{Kind: plan.Value, Path: `HKCU\Software\Microsoft`, Value: "v", User: "S-1", Code: 5}, 6},
+		{plan.Trouble{Kind: plan.Value, Path: `HKLM\SOFTWARE`, Value: "name", Code: 1015}, 8},
+		{plan.Trouble{Kind: plan.Value, Path: `HKLM\SOFTWARE`, Value: "other", Code: 1015}, 0},
+		{plan.Trouble{Kind: plan.Key, Path: `HKLM\SOFTWARE`, Code: 1015}, 0},
+	} {
+		line := 0
+		if r := e.Rule(tt.t); r != nil {
+			line = r.Line
+		}
+		if line != tt.line {
+			t.Errorf("%+v: the rule of line %d, want %d", tt.t, line, tt.line)
+		}
+	}
+	none, _, err := plan.CompileErrors(&migxml.Config{}, nil)
+	if err != nil || none.Rule(plan.Trouble{Path: `C:\x`}) != nil {
+		t.Errorf("without an ErrorControl: %v, %v", none, err)
+	}
+}
