@@ -59,7 +59,11 @@ func (src *Source) detect(name string) error {
 			return nil
 		}
 		if err != nil {
-			return &SourceError{Path: name, Err: err, Hint: "the start of the disk cannot be read: copy it with ddrescue and give the copy"}
+			hint := "the start of the disk cannot be read: copy it with ddrescue and give the copy"
+			if !device && src.Kind != "" {
+				hint = "the start of the disk in it cannot be read: copy the image again, whole"
+			}
+			return &SourceError{Path: name, Err: err, Hint: hint}
 		}
 		if !device {
 			return notDisk(r, size, name, table)
@@ -71,6 +75,9 @@ func (src *Source) detect(name string) error {
 	src.Table = table
 	src.found(DiskImage)
 	src.Problems = append(src.Problems, table.Problems...)
+	if table.Needs > size && src.Cut == nil {
+		src.Cut = &Cut{Path: name, Size: size, Need: table.Needs}
+	}
 	for i := range table.Partitions {
 		p := &table.Partitions[i]
 		src.Volumes = append(src.Volumes, &Volume{Partition: p, Offset: p.Offset, Size: p.Size, Kind: partitionKind(r, p)})

@@ -74,7 +74,7 @@ func imageSource(path string, opt image.Options, sopt sourceOptions) (*Source, i
 	if err != nil {
 		return nil, identity{}, imageError(path, err)
 	}
-	src := &Source{Path: path, Size: img.Size, Problems: img.Problems, Notes: img.Notes, reader: img, closer: img, sector: img.SectorSize}
+	src := &Source{Path: path, Size: img.Size, Problems: img.Problems, Notes: img.Notes, Cut: img.Cut, reader: img, closer: img, sector: img.SectorSize}
 	if img.Format != "raw" {
 		src.Kind = img.Format + " image"
 	}

@@ -499,3 +499,30 @@ func FuzzOpen(f *testing.F) {
 		useSource(t, src, err)
 	})
 }
+
+// A disk that is shorter than its partitions is told with both sizes, and so
+// is a container whose file ends early.
+func TestCutSource(t *testing.T) {
+	dir := t.TempDir()
+	disk := make([]byte, 8<<20)
+	copy(disk[446:], []byte{0, 0, 0, 0, 7, 0, 0, 0})
+	binary.LittleEndian.PutUint32(disk[446+8:], 2048)
+	binary.LittleEndian.PutUint32(disk[446+12:], 20<<11)
+	disk[510], disk[511] = 0x55, 0xAA
+	path := filepath.Join(dir, "disk.img")
+	if err := os.WriteFile(path, disk, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	set, err := Open([]string{path}, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer set.Close()
+	src := set.Sources[0]
+	if c := src.Cut; c == nil || *c != (Cut{Path: path, Size: 8 << 20, Need: 21 << 20}) {
+		t.Errorf("%+v", src.Cut)
+	}
+	if said := strings.Join(src.Problems, "\n"); !strings.Contains(said, "the disk is cut short: it has 8388608 bytes, and its partitions need 22020096;") {
+		t.Error(said)
+	}
+}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/coldstate/coldstate/volumes/bitlocker"
 	"github.com/coldstate/coldstate/volumes/fat"
+	"github.com/coldstate/coldstate/volumes/image"
 	"github.com/coldstate/coldstate/volumes/ldm"
 	"github.com/coldstate/coldstate/volumes/medium"
 	"github.com/coldstate/coldstate/volumes/ntfs"
@@ -37,6 +38,9 @@ type (
 	Problem    = winfs.Problem
 	ReadError  = winfs.ReadError
 )
+
+// Cut says how many bytes there are of how many.
+type Cut = image.Cut
 
 // Kinds of sources. An image in a container is named by its format: "VHD image",
 // "VHDX image", "VMDK image", "QCOW2 image", "VDI image", "E01 image", "split raw
@@ -108,6 +112,9 @@ type Source struct {
 	Problems []string
 	// Notes says which parents of an image are read.
 	Notes []string
+	// Cut is the file of an image that ends too early, or the disk or raw image
+	// that is shorter than its partitions; nil when none was seen to be.
+	Cut *Cut
 	// Dynamic is set for a disk of a group of dynamic disks, nil for others.
 	Dynamic *DynamicDisk
 	// Map is the path of the map file of an image, "" when there is none, and

@@ -31,6 +31,9 @@ type Table struct {
 	// Partitions are in the order of their offsets. Extended partitions are
 	// not among them, the logical ones inside are.
 	Partitions []Partition
+	// Needs is how many bytes the disk must have for its partitions when it has
+	// fewer: a clone that ended early. 0 else.
+	Needs int64
 	// Problems tells what is wrong with the table.
 	Problems []string
 
@@ -62,6 +65,9 @@ type Partition struct {
 // The sector sizes a disk can have. Raw images do not tell theirs: both are
 // tried, the common one first, or the one that is told.
 var sectorSizes = [...]int{512, 4096}
+
+// maxNeeds is above any disk: 2^56 bytes.
+const maxNeeds = 1 << 56
 
 // maxProblems bounds the list for tables that are noise.
 const maxProblems = 32
@@ -132,11 +138,15 @@ func (t *Table) add(p Partition, first, count uint64) {
 	length := disk - start
 	switch {
 	case start == disk:
-		t.problem("partition %d begins at sector %d, past the end of the disk (%d sectors): the image may be cut off", p.Number, first, disk/sector)
+		t.problem("partition %d begins at sector %d, past the end of the disk (%d sectors)", p.Number, first, disk/sector)
 	case count > length/sector:
-		t.problem("partition %d (sectors %d to %d) runs past the end of the disk (%d sectors): the image may be cut off", p.Number, first, first+(count-1), disk/sector)
+		t.problem("partition %d (sectors %d to %d) runs past the end of the disk (%d sectors)", p.Number, first, first+(count-1), disk/sector)
 	default:
 		length = count * sector
+	}
+	// A table that names more than any disk has is noise.
+	if end := first + count; first <= maxNeeds/sector && count <= maxNeeds/sector && end*sector > disk {
+		t.Needs = max(t.Needs, int64(end*sector))
 	}
 	p.Offset, p.Size = int64(start), int64(length)
 	t.Partitions = append(t.Partitions, p)
@@ -146,6 +156,9 @@ func (t *Table) add(p Partition, first, count uint64) {
 // keep their sizes: the table does not say which one is right, the file
 // systems inside know their own.
 func (t *Table) finish() {
+	if t.Needs > 0 {
+		t.problem("the disk is cut short: it has %d bytes, and its partitions need %d; a clone that ended early, or an image that was not copied whole: what lies behind is lost, and files there are damaged and named", t.size, t.Needs)
+	}
 	slices.SortStableFunc(t.Partitions, func(a, b Partition) int {
 		switch {
 		case a.Offset < b.Offset:
