@@ -57,7 +57,8 @@ func ParsePlace(text string) (Place, error) {
 	text = strings.TrimPrefix(strings.TrimSpace(text), `\\?\`)
 	p := Place{Folder: strings.HasSuffix(text, `\`) || strings.HasSuffix(text, "/")}
 	p.Path, p.Stream = winpath.CutStream(winpath.Clean(text))
-	if vol, _ := winpath.Split(p.Path); vol == "" {
+	p.Path = winpath.Clean(p.Path) // `C:\a\:x` is a stream of the folder a
+	if vol, _ := winpath.Volume(text); vol == "" {
 		return p, fmt.Errorf(`%s: a path begins with a drive, the number of a volume, or a root key: C:\Users, 2:\Users, HKCU\Software`, text)
 	}
 	if strings.ContainsAny(p.Path, "*?") {

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"os"
 	"path/filepath"
 	"strings"
 )
@@ -10,6 +11,16 @@ import (
 func HostBelow(root, p string) bool {
 	_, ok := relHost(root, p)
 	return ok
+}
+
+// sameHost says whether the host paths a and b are one folder.
+func sameHost(a, b string) bool {
+	x, err := os.Stat(a)
+	if err != nil {
+		return false
+	}
+	y, err := os.Stat(b)
+	return err == nil && os.SameFile(x, y)
 }
 
 // relHost gives the path of host folder p below host folder root, separated

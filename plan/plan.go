@@ -457,6 +457,9 @@ func (b *builder) volume(v Volume, w *rules.Walk) error {
 		return errors.New("more than 255 volumes with a file system: give fewer sources")
 	}
 	v.FS = fs
+	if v.Volume.HostPath != "" && b.opt.StoreFolder != "" && sameHost(v.Volume.HostPath, b.opt.StoreFolder) {
+		return nil // all of it is the store's
+	}
 	b.lostFiles(v, w)
 	root, err := fs.Lookup(v.Base)
 	if err != nil {

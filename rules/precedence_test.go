@@ -142,7 +142,7 @@ func TestPrecedence(t *testing.T) {
 	}
 	expandK := strings.NewReplacer(`K\`, `HKCU\Software\Zed\`, `K [`, `HKCU\Software\Zed [`).Replace
 	objects := map[Kind][][2]string{}
-	count := map[byte]int{}
+	asked := map[string]bool{}
 	for _, line := range strings.Split(string(data), "\n") {
 		if line == "" || line[0] == '#' {
 			continue
@@ -164,7 +164,10 @@ func TestPrecedence(t *testing.T) {
 			objects[kind] = append(objects[kind], [2]string{id, expandK(fields[1])})
 			continue
 		}
-		count[fields[0][0]]++
+		if asked[fields[0]] {
+			t.Errorf("%s is asked twice", fields[0])
+		}
+		asked[fields[0]] = true
 		if strings.IndexByte("QML", fields[0][0]) >= 0 {
 			t.Run(fields[0], func(t *testing.T) { askSituation(t, fields) })
 			continue
@@ -205,8 +208,18 @@ func TestPrecedence(t *testing.T) {
 			}
 		})
 	}
-	if count['P'] != 45 || count['Q'] != 24 || count['R'] != 10 || count['M'] != 12 || count['L'] != 13 || len(objects[File]) != 11 || len(objects[Registry]) != 5 {
-		t.Errorf("read questions %v, %d files, %d values", count, len(objects[File]), len(objects[Registry]))
+	// The reference has these 104.
+	for kind, n := range map[string]int{"P": 45, "Q": 24, "R": 10, "M": 12, "L": 13} {
+		for i := range n {
+			id := fmt.Sprint(kind, i+1)
+			if !asked[id] {
+				t.Errorf("%s is not in the file", id)
+			}
+			delete(asked, id)
+		}
+	}
+	if len(asked) > 0 || len(objects[File]) != 11 || len(objects[Registry]) != 5 {
+		t.Errorf("more questions %v, %d files, %d values", asked, len(objects[File]), len(objects[Registry]))
 	}
 }
 
