@@ -26,6 +26,19 @@ var errNoEncrypter = errors.New("it is encrypted with EFS, and a folder of this 
 // of the unnamed stream holds the other encrypted ones as well. doubt says why
 // it may not be known who can decrypt it, "" when it is.
 func Raw(fs winfs.FS, e winfs.Entry, stream string) (content winfs.Stream, about *store.EFS, doubt string, err error) {
+	if x, ok := fs.(winfs.RawExporter); ok && stream == "" {
+		s, err := x.EFSRaw(e)
+		if err != nil {
+			return nil, nil, "", err
+		}
+		meta, size, err := efs.ReadRaw(s, s.Size())
+		about, doubt := whoCan(meta)
+		if err != nil {
+			doubt = "who can decrypt it is not wholly known: " + err.Error()
+		}
+		about.Size = size
+		return s, about, doubt, nil
+	}
 	x, ok := fs.(winfs.Encrypter)
 	if !ok {
 		return nil, nil, "", errNoEncrypter
@@ -46,7 +59,7 @@ func Raw(fs winfs.FS, e winfs.Entry, stream string) (content winfs.Stream, about
 			}
 		}
 	}
-	about = &store.EFS{}
+	about, doubt = whoCan(meta)
 	var streams []efs.Stream
 	var cluster int64
 	for i, name := range names {
@@ -67,12 +80,16 @@ func Raw(fs winfs.FS, e winfs.Entry, stream string) (content winfs.Stream, about
 	if err != nil {
 		return nil, nil, "", fmt.Errorf("it is encrypted with EFS: %w", err)
 	}
+	return rawContent{raw}, about, doubt, nil
+}
+
+// whoCan reads who can decrypt a file out of its $EFS.
+func whoCan(meta []byte) (about *store.EFS, doubt string) {
 	m, err := efs.Parse(meta)
 	if err != nil {
 		doubt = "who can decrypt it is not wholly known: " + err.Error()
 	}
-	about.Users, about.Agents = keys(m.Users), keys(m.Agents)
-	return rawContent{raw}, about, doubt, nil
+	return &store.EFS{Users: keys(m.Users), Agents: keys(m.Agents)}, doubt
 }
 
 // encrypted puts a stream that EFS encrypted on its way.

@@ -2,6 +2,7 @@ package capture_test
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"fmt"
 	"io"
 	"os"
@@ -10,6 +11,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/coldstate/coldstate/internal/efs"
+	"github.com/coldstate/coldstate/internal/wstr"
 	"github.com/coldstate/coldstate/store"
 	"github.com/coldstate/coldstate/volumes"
 )
@@ -151,4 +154,70 @@ func TestWIMDamagedContent(t *testing.T) {
 	if res.Total() == 0 {
 		t.Error("nothing was captured")
 	}
+}
+
+// A file that EFS encrypted is in a WIM file as its raw export, and in the
+// store as that of a disk is: as it can be given back, with who can decrypt it.
+func TestWIMEncrypted(t *testing.T) {
+	for _, tt := range []struct {
+		name, doubt string
+		size        int64 // of what was encrypted
+		damage      func(raw []byte) []byte
+	}{
+		{"whole", "", 1000, func(raw []byte) []byte { return raw }},
+		{"no raw export", "who can decrypt it is not wholly known: raw form of EFS: ", 0, func([]byte) []byte { return []byte("something else, of some length") }},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			packed := sampleWIM(t, sampleDisk(t), "none")
+			raw := tt.damage(rawForm(t))
+			file := filepath.Join(t.TempDir(), "raw")
+			if err := os.WriteFile(file, raw, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			const path = `C:\Users\anna\Documents\locked export.txt`
+			if b, err := exec.Command("wimlib-imagex", "update", packed, "1", "--command", fmt.Sprintf("add '%s' '/Users/anna/Documents/locked export.txt'", file)).CombinedOutput(); err != nil {
+				t.Fatalf("%v\n%s", err, b)
+			}
+			// The attribute of the entry, whose name is 102 bytes into it.
+			b, err := os.ReadFile(packed)
+			if err != nil {
+				t.Fatal(err)
+			}
+			at := bytes.Index(b, wstr.AppendUTF16LE(nil, "locked export.txt"))
+			if at < 0 {
+				t.Fatal("the entry is not in the metadata")
+			}
+			b[at-102+8+1] |= 0x40
+			if err := os.WriteFile(packed, b, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			d, _ := captureAll(t, planOf(t, packed))
+			o := objects(t, d)[path+":"]
+			if o == nil {
+				t.Fatal("it is not in the store")
+			}
+			sum := sha256.Sum256(raw)
+			if o.Outcome != store.EncryptedRaw || !o.Raw || o.Size != int64(len(raw)) || o.SHA256 != store.Sum(sum) || o.EFS == nil || !strings.HasPrefix(o.Reason, tt.doubt) || tt.doubt == "" && o.Reason != "" {
+				t.Errorf("%+v", o)
+			}
+			if o.EFS != nil && o.EFS.Size != tt.size {
+				t.Errorf("%+v", o.EFS)
+			}
+		})
+	}
+}
+
+// rawForm is a file of 1,000 bytes in the raw form of EFS.
+func rawForm(t *testing.T) []byte {
+	t.Helper()
+	keys := append([]byte{84, 0, 0, 0, 0, 0, 0, 0, 2}, make([]byte, 75)...)
+	r, err := efs.NewRaw(keys, 4096, []efs.Stream{{Size: 1000, Valid: 1000, Data: bytes.NewReader(bytes.Repeat([]byte("cipher"), 200))}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := make([]byte, r.Size())
+	if n, err := r.ReadAt(b, 0); n != len(b) {
+		t.Fatal(err)
+	}
+	return b
 }

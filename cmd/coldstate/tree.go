@@ -446,7 +446,8 @@ const (
 
 // encrypted describes a content that EFS encrypted.
 func (w *sourceWalk) encrypted(n *node, e volumes.Entry, stream string) {
-	if _, ok := w.fs.(winfs.Encrypter); !ok {
+	_, encrypter := w.fs.(winfs.Encrypter)
+	if _, exporter := w.fs.(winfs.RawExporter); !encrypter && !exporter {
 		n.Outcome, n.Reason = store.EncryptedSkipped, encryptedReason
 		return
 	}
@@ -489,6 +490,9 @@ func (w *sourceWalk) node(e volumes.Entry, path string) *node {
 	n.modified, n.Modified = info.Modified, info.Modified.String()
 	if info.Damage != "" {
 		n.Outcome, n.Reason, n.gap = store.Damaged, wstr.Text(info.Damage), true
+	}
+	if info.Lost != nil {
+		n.Outcome = store.Unreadable
 	}
 	switch {
 	case winfs.IsNameSurrogate(info.Reparse):

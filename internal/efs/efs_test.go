@@ -288,6 +288,9 @@ func TestRaw(t *testing.T) {
 			t.Errorf("%d bytes: %v", n, err)
 			continue
 		}
+		if m, size, err := efs.ReadRaw(bytes.NewReader(b), int64(len(b))); err != nil || !bytes.Equal(m, meta) || size != int64(n) {
+			t.Errorf("ReadRaw: %d bytes of metadata, %d of content, %v", len(m), size, err)
+		}
 		main, zone := f.streams["::$DATA"], f.streams[":Zone.Identifier:$DATA"]
 		if !bytes.Equal(f.metadata, meta) || len(f.streams) != 2 || main == nil || zone == nil {
 			t.Fatalf("%d bytes: %d of metadata, %d streams", n, len(f.metadata), len(f.streams))
@@ -437,8 +440,67 @@ func FuzzRaw(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if m, n, err := efs.ReadRaw(bytes.NewReader(b), int64(len(b))); err != nil || string(m) != "M" || n != s.Size {
+			t.Fatalf("ReadRaw: %q, %d, %v", m, n, err)
+		}
 		if g := got.streams["::$DATA"]; g.size != s.Size || g.valid != s.Valid || !bytes.Equal(g.data, data) {
 			t.Fatalf("size %d, valid %d, %d bytes", g.size, g.valid, len(g.data))
+		}
+	})
+}
+
+// What is damaged in a raw form is said with its place; what stands in front
+// of it counts.
+func TestReadRawErrors(t *testing.T) {
+	r, err := efs.NewRaw(version1(), 4096, []efs.Stream{{Size: 70_000, Valid: 70_000, Data: bytes.NewReader(noise(70_144))}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	good := make([]byte, r.Size())
+	if n, _ := r.ReadAt(good, 0); n != len(good) {
+		t.Fatal(n)
+	}
+	data := 20 + 30 + 16 + len(version1()) // of the header of the unnamed stream
+	for _, tt := range []struct {
+		name    string
+		change  func(b []byte) []byte
+		meta    bool
+		content int64
+		want    string
+	}{
+		{"empty", func(b []byte) []byte { return nil }, false, 0, "offset 0x0: it ends"},
+		{"no signature", func(b []byte) []byte { b[4] = 'X'; return b }, false, 0, "offset 0x4: no signature"},
+		{"only a header", func(b []byte) []byte { return b[:20] }, false, 0, "it has no $EFS"},
+		{"cut", func(b []byte) []byte { return b[:len(b)-100] }, true, 65536, "bytes; "},
+		{"cut in a header", func(b []byte) []byte { return b[:data+10] }, true, 0, "it ends in the middle"},
+		{"zeros", func(b []byte) []byte { clear(b[data:]); return b }, true, 0, fmt.Sprintf("offset %#x: a part of 0 bytes", data)},
+		{"unknown part", func(b []byte) []byte { b[data+4] = 'x'; return b }, true, 0, "neither a stream nor a segment"},
+		{"long name", func(b []byte) []byte { le.PutUint32(b[data:], 20_000); return b }, true, 0, "the name of a stream in 20000 bytes"},
+		{"far", func(b []byte) []byte { le.PutUint64(b[data+28+14+16:], 1<<63); return b }, true, 0, "a segment at byte"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			b := tt.change(bytes.Clone(good))
+			m, n, err := efs.ReadRaw(bytes.NewReader(b), int64(len(b)))
+			if err == nil || !strings.Contains(err.Error(), tt.want) || (m != nil) != tt.meta || n != tt.content {
+				t.Errorf("%d bytes of $EFS, content of %d, %v", len(m), n, err)
+			}
+		})
+	}
+}
+
+func FuzzReadRaw(f *testing.F) {
+	r, err := efs.NewRaw(version1(), 4096, []efs.Stream{{Size: 700, Valid: 700, Data: bytes.NewReader(noise(1024))}, {Name: "s", Size: 9, Valid: 9, Data: bytes.NewReader(noise(512))}})
+	if err != nil {
+		f.Fatal(err)
+	}
+	b := make([]byte, r.Size())
+	r.ReadAt(b, 0)
+	f.Add(b)
+	f.Add(b[:20])
+	f.Fuzz(func(t *testing.T, b []byte) {
+		m, n, err := efs.ReadRaw(bytes.NewReader(b), int64(len(b)))
+		if n < 0 || len(m) > len(b) || err == nil && m == nil {
+			t.Fatalf("%d bytes of $EFS, content of %d, %v", len(m), n, err)
 		}
 	})
 }

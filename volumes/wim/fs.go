@@ -28,8 +28,9 @@ type FS struct {
 }
 
 var (
-	_ winfs.FS     = (*FS)(nil)
-	_ winfs.Extras = (*FS)(nil)
+	_ winfs.FS          = (*FS)(nil)
+	_ winfs.Extras      = (*FS)(nil)
+	_ winfs.RawExporter = (*FS)(nil)
 )
 
 // Image reads the tree of an image; n counts from 1.

@@ -108,6 +108,9 @@ type Info struct {
 	CaseSensitive bool
 	// Damage says why the entry cannot be trusted, "" when it can.
 	Damage string
+	// Lost is set when nothing is left of the file but its name, size, dates
+	// and attributes in the index of its folder; its content does not open.
+	Lost *LostError
 }
 
 // IsDir says whether the entry is a folder (a junction is one as well).
@@ -280,6 +283,14 @@ type Encrypter interface {
 	OpenRaw(e Entry, stream string) (Ciphertext, error)
 }
 
+// RawExporter is implemented by an FS that keeps encrypted files in the raw
+// form that Windows gives and takes back, with all of their streams ([MS-EFSR]
+// 2.2.3).
+type RawExporter interface {
+	// EFSRaw opens that form; ErrNotFound for other files.
+	EFSRaw(Entry) (Stream, error)
+}
+
 // Ciphertext is an encrypted stream.
 type Ciphertext struct {
 	// Data has Size bytes, rounded up to the blocks of 512 bytes that are
@@ -343,6 +354,32 @@ func (e *ReadError) Error() string {
 }
 
 func (e *ReadError) Unwrap() error { return e.Err }
+
+// LostError says that the MFT record of a file or folder is lost, and with it
+// its content, streams and owner.
+type LostError struct {
+	Record   uint32 // number of the record
+	Sequence uint16
+	Dir      bool
+	// Pos is the place of the record in the volume in bytes, -1 when it is not
+	// known.
+	Pos int64
+	Err error // why
+}
+
+func (e *LostError) Error() string {
+	where := ""
+	if e.Pos >= 0 {
+		where = fmt.Sprintf(" at byte %d of the volume", e.Pos)
+	}
+	what := "where its content lies is not known"
+	if e.Dir {
+		what = "files in it are listed where their own records are whole"
+	}
+	return fmt.Sprintf("its MFT record %d%s is lost (%v): name, size and dates are those of the index of its folder, %s; copy the disk once more with ddrescue and capture the copy, or take it from a backup", e.Record, where, e.Err, what)
+}
+
+func (e *LostError) Unwrap() error { return e.Err }
 
 // Path is the path of e below the root, "" for the root itself. A chain of
 // parents that does not reach the root within 1024 folders is cut there.
