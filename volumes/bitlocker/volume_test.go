@@ -505,7 +505,7 @@ func TestForeignMethod(t *testing.T) {
 // Keys of protectors that are too many are not tried without end.
 func TestManyProtectors(t *testing.T) {
 	if testing.Short() {
-		t.Skip("hashes for seconds")
+		t.Skip("needs seconds for hashes: not with -short")
 	}
 	b := plainBytes(512)
 	img, l := lock(b, lockgen.Options{Passwords: []string{"a"}})
