@@ -25,12 +25,13 @@ type FS struct {
 	mft       *plain
 	mftBitmap *plain // nil when it is not known
 	mftRanges []byteRange
-	lost      int // records of files that are in use and cannot be read
+	lost      losses
 	orphans   int // names of files whose folder is gone
 	cache     mftCache
 	x         index
 	tree      tree
 	secure    secure
+	mirror    string // in what $MFTMirr differs from $MFT
 	label     string
 	version   string // of the file system
 	flags     uint16 // of $VOLUME_INFORMATION
@@ -71,6 +72,7 @@ func (fs *FS) load() {
 	fs.sortNamed()
 	fs.markPacked()
 	fs.build()
+	fs.checkMirror()
 	fs.x.finish()
 }
 
@@ -212,6 +214,13 @@ func (fs *FS) Info(e winfs.Entry) (winfs.Info, error) {
 	if f.flags&flagDamaged != 0 {
 		info.Damage = cmp.Or(fs.x.damage[i], "damaged; see the problems of the volume")
 	}
+	if fs.lost.has(i) {
+		info.Lost = fs.lostError(i)
+		info.Damage = info.Lost.Error()
+		if f.flags&flagDir == 0 {
+			info.Size = f.size
+		}
+	}
 	return info, nil
 }
 
@@ -277,11 +286,15 @@ func (fs *FS) Streams(e winfs.Entry) ([]winfs.StreamInfo, error) {
 // Open opens a stream. The unnamed one of a file whose content lies elsewhere
 // (deduplication, WIMBoot) gives an error that wraps
 // winfs.ErrUnsupported, of a cloud file that is not wholly on this disk one
-// that wraps ErrNotLocal: there are only zeros to be read.
+// that wraps ErrNotLocal: there are only zeros to be read. Of a file whose MFT
+// record is lost it is a *winfs.LostError.
 func (fs *FS) Open(e winfs.Entry, stream string) (winfs.Stream, error) {
 	i, f, err := fs.file(e)
 	if err != nil {
 		return nil, err
+	}
+	if fs.lost.has(i) {
+		return nil, fs.lostError(i)
 	}
 	if stream != "" {
 		if f.streams > 0 {
@@ -423,26 +436,7 @@ func (fs *FS) attrOf(f *file, typ uint32, limit int64) ([]byte, error) {
 
 // namedAttrOf is attrOf for a name in UTF-16LE.
 func (fs *FS) namedAttrOf(f *file, typ uint32, name []byte, limit int64) ([]byte, error) {
-	rec, h, err := fs.readRecord(f.num)
-	if err != nil {
-		return nil, err
-	}
-	attrs, err := parseAttrs(nil, rec, h, f.num)
-	self := makeRef(f.num, h.seq)
-	if list, _ := fs.listOf(attrs); len(list) > 0 {
-		var nums []uint32
-		for _, e := range list {
-			if n := e.ref.record(); e.typ == typ && n != uint64(f.num) && n < math.MaxUint32 && !slices.Contains(nums, uint32(n)) && len(nums) < 64 {
-				nums = append(nums, uint32(n))
-			}
-		}
-		for _, n := range nums {
-			if rec, h, e := fs.readRecord(n); e == nil && h.base == self {
-				attrs, _ = parseAttrs(attrs, rec, h, n)
-			}
-		}
-	}
-	attrs = slices.DeleteFunc(attrs, func(a attr) bool { return a.typ != typ || !bytes.Equal(a.name, name) })
+	attrs, err := fs.attrsOf(f, name, typ)
 	if len(attrs) == 0 {
 		if err == nil {
 			err = &FormatError{recordName(f.num), -1, fmt.Sprintf("no attribute %#x", typ)}
@@ -471,11 +465,44 @@ func (fs *FS) namedAttrOf(f *file, typ uint32, name []byte, limit int64) ([]byte
 	return b, nil
 }
 
+// maxFurther bounds the further records of a file that are read for one
+// attribute.
+const maxFurther = 64
+
+// attrsOf reads the attributes of f of some types and of that name, from all
+// of its records, from the medium. It may return some together with an error.
+func (fs *FS) attrsOf(f *file, name []byte, types ...uint32) ([]attr, error) {
+	rec, h, err := fs.readRecord(f.num)
+	if err != nil {
+		return nil, err
+	}
+	attrs, err := parseAttrs(nil, rec, h, f.num)
+	self := makeRef(f.num, h.seq)
+	if list, _ := fs.listOf(attrs); len(list) > 0 {
+		var nums []uint32
+		for _, e := range list {
+			if n := e.ref.record(); slices.Contains(types, e.typ) && n != uint64(f.num) && n < math.MaxUint32 && !slices.Contains(nums, uint32(n)) && len(nums) < maxFurther {
+				nums = append(nums, uint32(n))
+			}
+		}
+		for _, n := range nums {
+			if rec, h, e := fs.readRecord(n); e == nil && h.base == self {
+				attrs, _ = parseAttrs(attrs, rec, h, n)
+			}
+		}
+	}
+	attrs = slices.DeleteFunc(attrs, func(a attr) bool { return !slices.Contains(types, a.typ) || !bytes.Equal(a.name, name) })
+	return attrs, err
+}
+
 // Reparse reads the reparse data of e.
 func (fs *FS) Reparse(e winfs.Entry) ([]byte, error) {
-	_, f, err := fs.file(e)
+	i, f, err := fs.file(e)
 	if err != nil || f.flags&flagReparse == 0 || f.flags&flagPacked != 0 {
 		return nil, err
+	}
+	if fs.lost.has(i) {
+		return nil, fs.lostError(i)
 	}
 	return fs.attrOf(f, typeReparsePoint, maxReparse)
 }

@@ -36,7 +36,9 @@ func (fs *FS) Health() winfs.Health {
 		Dirty:   fs.flags&volumeDirty != 0,
 		Chkdsk:  fs.flags&volumeChkdsk != 0,
 		Missing: max(0, fs.geo.bytes-fs.dev.size),
-		Lost:    fs.lost,
+		Lost:    fs.lost.unnamed(),
+		Named:   fs.lost.named(),
+		Mirror:  fs.mirror,
 		Orphans: fs.orphans,
 	}
 	h.Log, h.LogVersion = fs.logState()

@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"github.com/coldstate/coldstate/testimages/ntfsgen"
-	"github.com/coldstate/coldstate/volumes/winfs"
 )
 
 // damageTree is a volume to damage.
@@ -38,7 +37,7 @@ func TestDamage(t *testing.T) {
 		v       *ntfsgen.Volume
 		size    int64
 		damaged []string // paths
-		gone    []string
+		gone    []string // their names are left
 		problem bool
 		err     error
 	}{
@@ -48,7 +47,7 @@ func TestDamage(t *testing.T) {
 		{name: "backup boot sector gone", v: v.Patch(v.Size()-512, zeros[:512])},
 		{name: "record 0 torn", v: v.Patch(v.RecordOffset(0)+510, []byte{0xAA, 0xAA}), problem: true},
 		{name: "record 0 gone", v: v.Patch(v.RecordOffset(0), zeros), problem: true},
-		{name: "mirror gone", v: v.Patch(v.MirrorOffset(), zeros)},
+		{name: "mirror gone", v: v.Patch(v.MirrorOffset(), zeros), problem: true},
 		{name: "record torn", v: v.Patch(record("torn.txt", 1022), []byte{0xAA, 0xAA}), damaged: []string{"torn.txt"}, problem: true},
 		{name: "record given up", v: v.Patch(record("torn.txt", 0), []byte("BAAD")), damaged: []string{"torn.txt"}, problem: true},
 		{name: "record gone", v: v.Patch(record("torn.txt", 0), zeros), gone: []string{"torn.txt"}, problem: true},
@@ -68,18 +67,12 @@ func TestDamage(t *testing.T) {
 			if got := len(fs.Problems()) > 1; got != tt.problem {
 				t.Errorf("problems %v", fs.Problems())
 			}
-			if h := fs.Health(); h.Lost != len(tt.gone) || h.Orphans != 1 || (h.LostText() != "") != (h.Lost > 0) || h.OrphansText() == "" {
+			if h := fs.Health(); h.Lost != 0 || h.Named != len(tt.gone) || h.Orphans != 1 || h.LostText() != "" || h.OrphansText() == "" {
 				t.Errorf("%+v", h)
 			}
 			for _, f := range v.Files() {
 				path := f.Paths[0]
 				e, err := fs.Lookup(path)
-				if slices.Contains(tt.gone, path) {
-					if !errors.Is(err, winfs.ErrNotFound) {
-						t.Errorf("%q: %v", path, err)
-					}
-					continue
-				}
 				if err != nil {
 					t.Errorf("%q: %v", path, err)
 					continue
@@ -87,6 +80,12 @@ func TestDamage(t *testing.T) {
 				info, err := fs.Info(e)
 				if err != nil {
 					t.Fatal(err)
+				}
+				if slices.Contains(tt.gone, path) {
+					if err := checkLost(fs, e, f, tt.v.RecordOffset(f.Record)); err != nil {
+						t.Errorf("%q: %v", path, err)
+					}
+					continue
 				}
 				if slices.Contains(tt.damaged, path) {
 					if info.Damage == "" {

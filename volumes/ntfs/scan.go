@@ -105,16 +105,40 @@ func (sc *scanner) scan() {
 	for b := range full {
 		for _, bad := range b.bad {
 			sc.fs.problem(recordRange(bad.first, bad.n), "cannot be read: "+bad.err.Error())
-			for i := range bad.n {
-				if num := bad.first + i; !sc.unreadable(num) && sc.allocated(num) {
-					sc.lose(num)
-				}
-			}
 		}
 		for i := int64(0); i < int64(len(b.buf)); i += size {
-			sc.record(b.first+uint32(i/size), b.buf[i:i+size:i+size])
+			num := b.first + uint32(i/size)
+			for len(b.bad) > 0 && int64(num) >= int64(b.bad[0].first)+int64(b.bad[0].n) {
+				b.bad = b.bad[1:]
+			}
+			switch {
+			case len(b.bad) == 0 || num < b.bad[0].first:
+				sc.record(num, b.buf[i:i+size:i+size])
+			case !sc.unreadable(num) && sc.allocated(num):
+				sc.lose(num, b.bad[0].err)
+			}
 		}
 		free <- b.buf[:cap(b.buf)]
+	}
+	sc.cutOff()
+	sc.fs.sortLost()
+}
+
+// cutOff loses the records that are in use and not on the medium.
+func (sc *scanner) cutOff() {
+	size := sc.fs.geo.record
+	at := int64(0)
+	for k := 0; k <= len(sc.fs.mftRanges); k++ {
+		r := byteRange{sc.fs.mft.size, sc.fs.mft.size}
+		if k < len(sc.fs.mftRanges) {
+			r = sc.fs.mftRanges[k]
+		}
+		for ; at+size <= r.off && sc.bitmapHas(at/size); at += size {
+			if num := uint32(at / size); sc.inBitmap(num) {
+				sc.lose(num, ErrCut)
+			}
+		}
+		at = r.end
 	}
 }
 
@@ -135,10 +159,10 @@ func (sc *scanner) unreadable(num uint32) bool {
 	return raw != nil
 }
 
-// lose counts a record that is in use and lost: of its file nothing is known.
-func (sc *scanner) lose(num uint32) {
+// lose notes a record that is in use and lost.
+func (sc *scanner) lose(num uint32, why error) {
 	if num >= firstUser {
-		sc.fs.lost++
+		sc.fs.lose(num, why)
 	}
 }
 
@@ -158,13 +182,13 @@ func (sc *scanner) record(num uint32, raw []byte) {
 		// Programs that copy failing disks put zeros where they could not read.
 		if num >= firstUser && binary.LittleEndian.Uint32(raw) == 0 && sc.inBitmap(num) {
 			sc.fs.problem(recordName(num), "is in use, and all zeros")
-			sc.lose(num)
+			sc.lose(num, errZeros)
 		}
 		return
 	case stateBad:
 		if sc.allocated(num) {
 			sc.fs.problem(recordName(num), err.Error())
-			sc.lose(num)
+			sc.lose(num, err)
 		}
 		return
 	case stateDamaged:
@@ -250,14 +274,18 @@ func savedHeader(rec []byte) header {
 // allocated asks $MFT:$BITMAP whether a record is in use; yes, when that
 // cannot be read.
 func (sc *scanner) allocated(num uint32) bool {
-	sc.readBitmap()
-	return int64(num/8) >= int64(len(sc.bitmap)) || sc.inBitmap(num)
+	return !sc.bitmapHas(int64(num)) || sc.inBitmap(num)
 }
 
 // inBitmap says whether a record is in use as far as the bitmap can be read.
 func (sc *scanner) inBitmap(num uint32) bool {
+	return sc.bitmapHas(int64(num)) && sc.bitmap[num/8]>>(num%8)&1 != 0
+}
+
+// bitmapHas says whether the bitmap can be read up to a record.
+func (sc *scanner) bitmapHas(num int64) bool {
 	sc.readBitmap()
-	return int64(num/8) < int64(len(sc.bitmap)) && sc.bitmap[num/8]>>(num%8)&1 != 0
+	return num/8 < int64(len(sc.bitmap))
 }
 
 func (sc *scanner) readBitmap() {
@@ -362,6 +390,9 @@ func (sc *scanner) gather(num uint32) ([]attr, []string, error) {
 	for _, n := range slices.Compact(nums) {
 		k, ok := slices.BinarySearchFunc(sc.ext, n, func(x extension, n uint32) int { return cmp.Compare(x.num, n) })
 		if !ok || sc.ext[k].base != self {
+			if sc.fs.isLostRecord(n) {
+				sc.fs.extension(num, n)
+			}
 			problems = append(problems, fmt.Sprintf("the attributes in record %d are gone: it is not in use, or belongs to another file", n))
 			continue
 		}

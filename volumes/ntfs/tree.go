@@ -50,6 +50,7 @@ func (fs *FS) build() {
 	t.orphans = noParent
 
 	rootSeq := fs.findRoot()
+	fs.rebuild()
 	for i := range x.files.n {
 		if f := x.files.at(i); f.links == 0 && f.num >= firstUser && f.flags&flagMadeUp == 0 {
 			// Its content may be all that is left of someone's work.
@@ -72,7 +73,10 @@ func (fs *FS) build() {
 		case l.parent == rootRecord:
 			p, ok = t.root, rootSeq == 0 || l.seq == rootSeq
 		case l.parent != noParent:
-			if p, ok = x.find(uint64(l.parent)); ok {
+			if p, ok = x.find(uint64(l.parent)); !ok {
+				p, ok = fs.findLost(l.parent)
+			}
+			if ok {
 				f := x.files.at(p)
 				ok = f.flags&flagDir != 0 && f.seq == l.seq
 			}

@@ -41,9 +41,15 @@ type Health struct {
 	Damaged int    `json:"damaged,omitempty"`
 	Damage  string `json:"damage,omitempty"`
 	// Lost is the number of files of which not even the name is known, as
-	// their MFT records are lost; Orphans that of names whose folder is lost.
+	// their MFT records are lost; Named that of those whose records are lost
+	// and whose names are in the indexes of their folders; Orphans that of
+	// names whose folder is lost.
 	Lost    int `json:"lost_files,omitempty"`
+	Named   int `json:"lost_files_named,omitempty"`
 	Orphans int `json:"orphans,omitempty"`
+	// Mirror says in what $MFTMirr, the copy of the first MFT records, is not
+	// one; "" when it is.
+	Mirror string `json:"mft_mirror,omitempty"`
 	// Missing is how many bytes at the end of the volume the medium does not
 	// have.
 	Missing int64 `json:"missing,omitempty"`
@@ -58,11 +64,11 @@ func (h *Health) Words() string {
 	case Resuming:
 		w = append(w, "resume cut off")
 	}
-	if h.Dirty || h.Chkdsk {
-		w = append(w, "wants chkdsk")
-	}
 	if h.Log == LogOpen && h.Hibernation == "" {
 		w = append(w, "not closed")
+	}
+	if h.Log == LogUnreadable {
+		w = append(w, "no journal")
 	}
 	if h.Missing > 0 {
 		w = append(w, "cut short")
@@ -70,8 +76,11 @@ func (h *Health) Words() string {
 	if h.Damaged > 0 {
 		w = append(w, fmt.Sprintf("%d damaged", h.Damaged))
 	}
-	if h.Lost > 0 {
-		w = append(w, fmt.Sprintf("%d files lost", h.Lost))
+	if n := h.Lost + h.Named; n > 0 {
+		w = append(w, fmt.Sprintf("%d files lost", n))
+	}
+	if h.Dirty || h.Chkdsk {
+		w = append(w, "wants chkdsk")
 	}
 	return strings.Join(w, ", ")
 }
@@ -87,33 +96,39 @@ func (h *Health) Notes() []string {
 	case Resuming:
 		add("may be stale (a start out of hibernation did not end): start Windows once and shutdown /s /f, or accept")
 	}
-	if h.Missing > 0 {
-		add("the last %d bytes of the volume are not on this medium (a clone that ended early, or an image that is cut): files that lie there are damaged and named", h.Missing)
+	if h.Log == LogOpen && h.Hibernation == "" {
+		add("may be stale (not closed: crash, power cut, pulled while in use, or its Windows is hibernated): the newest changes to names, sizes and folders may be missing, as the journal $LogFile is not replayed")
 	}
-	if h.Damaged > 0 {
-		more := ""
-		if h.Damaged > 1 {
-			more = fmt.Sprintf(" and %d more places", h.Damaged-1)
-		}
-		add("the file system is damaged (%s%s): files it concerns are named, others are whole", h.Damage, more)
+	if h.Log == LogUnreadable {
+		add("may be stale (whether it was closed is not known, as its journal $LogFile cannot be read): the newest changes may be missing")
+	}
+	if h.Missing > 0 {
+		add("cut short (a clone that ended early, or an image that is cut): files that lie in its last %d bytes, which are not on this medium, are damaged and named", h.Missing)
 	}
 	if text := h.LostText(); text != "" {
 		add("%s", text)
 	}
+	if h.Named > 0 {
+		add("the MFT records of %d files or folders are lost: the indexes of their folders still have their names, sizes and dates, so each is listed and named; their content cannot be captured", h.Named)
+	}
 	if text := h.OrphansText(); text != "" {
 		add("%s", text)
+	}
+	if h.Mirror != "" && !strings.Contains(h.Damage, h.Mirror) {
+		add("%s: the files are read without it, but it cannot stand in when $MFT fails", h.Mirror)
+	}
+	if h.Damaged > 0 {
+		where, first := "a place", ""
+		if h.Damaged > 1 {
+			where, first = fmt.Sprintf("%d places", h.Damaged), "the first: "
+		}
+		add("the file system is damaged in %s: files it concerns are named, others are whole (%s%s)", where, first, h.Damage)
 	}
 	switch {
 	case h.Chkdsk:
 		add("a chkdsk of the volume did not end: what it was about to repair is read as it is")
 	case h.Dirty:
 		add("Windows marked the volume for chkdsk: damage that it expects is told where it is met, file by file")
-	}
-	switch {
-	case h.Log == LogOpen && h.Hibernation == "":
-		add("the volume was not closed (crash, power cut, pulled while in use, or its Windows is hibernated): the newest changes to names, sizes and folders may be missing, as the journal $LogFile is not replayed")
-	case h.Log == LogUnreadable:
-		add("$LogFile cannot be read: whether the volume was closed is not known")
 	}
 	return out
 }
@@ -123,7 +138,7 @@ func (h *Health) LostText() string {
 	if h.Lost == 0 {
 		return ""
 	}
-	return fmt.Sprintf("the MFT records of %d files or folders are lost: they are not listed anywhere, and cannot be captured", h.Lost)
+	return fmt.Sprintf("the MFT records of %d files or folders are lost: no index of a folder that can be read has their names, they are not listed anywhere, and cannot be captured", h.Lost)
 }
 
 // OrphansText says what Orphans means, "" for nothing.

@@ -376,7 +376,7 @@ func (e *LostError) Error() string {
 	if e.Dir {
 		what = "files in it are listed where their own records are whole"
 	}
-	return fmt.Sprintf("its MFT record %d%s is lost (%v): name, size and dates are those of the index of its folder, %s; copy the disk once more with ddrescue and capture the copy, or take it from a backup", e.Record, where, e.Err, what)
+	return fmt.Sprintf("its MFT record %d%s is lost (%v): name, size and dates are those of the index of its folder, %s; if it could not be read, copy the disk once more with ddrescue and capture the copy, else take it from a backup", e.Record, where, e.Err, what)
 }
 
 func (e *LostError) Unwrap() error { return e.Err }
