@@ -161,7 +161,7 @@ func Estimate(p *plan.Plan) (n int64) {
 			continue
 		}
 		info, err := fs.Info(it.Entry)
-		if err != nil || info.NotLocal() {
+		if err != nil || info.Lost != nil || info.NotLocal() {
 			continue
 		}
 		if key := (linkKey{it.Volume, info.File}); info.Links > 1 {

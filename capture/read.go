@@ -169,6 +169,11 @@ func (r *reader) item(it *plan.Item) error {
 		p.cause = err
 		return r.add(p)
 	}
+	if info.Lost != nil {
+		o.Size, o.Outcome, o.Reason = info.Size, store.Unreadable, info.Lost.Error()
+		p.cause = info.Lost
+		return r.add(p)
+	}
 	fs := r.Volumes[it.Volume].FS
 	if it.Kind != plan.Stream {
 		if without := it.Without & migxml.Security; without != migxml.Security {
