@@ -36,6 +36,10 @@ const (
 	maxMountDepth  = 6
 	maxMountPoints = 2048
 	maxNestedMount = 8 // volumes mounted in mounted volumes
+	// maxHostEntries is how many entries of a folder of the host are looked at,
+	// those near the root first and none of Windows' own: a second on a slow
+	// disk. What is mounted deeper stays a link.
+	maxHostEntries = 10_000
 )
 
 // mountPoints lists the folders of v in which a volume is mounted, in the
@@ -50,17 +54,47 @@ func mountPoints(v *volumes.Volume) (found []mountPoint, more bool) {
 		depth int
 	}
 	var list []candidate
-	for e := range winfs.Entry(fs.Len()) {
+	look := func(e winfs.Entry, depth int) (below bool) {
 		info, err := fs.Info(e)
-		if err != nil || info.Reparse != winfs.TagMountPoint || !info.IsDir() {
-			continue
+		if err != nil || !info.IsDir() {
+			return false
 		}
-		depth := 0
-		for at := e; at != fs.Root() && depth <= maxMountDepth; at = fs.Parent(at) {
-			depth++
+		if info.Reparse != winfs.TagMountPoint {
+			return !winfs.IsNameSurrogate(info.Reparse)
+		}
+		if depth < 0 {
+			depth = 0
+			for at := e; at != fs.Root() && depth <= maxMountDepth; at = fs.Parent(at) {
+				depth++
+			}
 		}
 		if depth > 0 && depth <= maxMountDepth {
 			list = append(list, candidate{e, depth})
+		}
+		return false
+	}
+	if v.HostPath == "" {
+		for e := range winfs.Entry(fs.Len()) {
+			look(e, -1)
+		}
+	} else {
+		// A folder of the host is listed as it is asked for.
+		level, budget := []winfs.Entry{fs.Root()}, maxHostEntries
+		for depth := 1; depth <= maxMountDepth && len(level) > 0; depth++ {
+			var next []winfs.Entry
+			for _, dir := range level {
+				kids, _ := fs.Children(dir)
+				for _, e := range kids {
+					if budget--; budget < 0 {
+						depth = maxMountDepth
+						break
+					}
+					if look(e, depth) && !(depth == 1 && wstr.EqualFold(fs.Name(e), "Windows")) {
+						next = append(next, e)
+					}
+				}
+			}
+			level = next
 		}
 	}
 	slices.SortStableFunc(list, func(a, b candidate) int { return cmp.Compare(a.depth, b.depth) })
