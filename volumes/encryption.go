@@ -57,6 +57,9 @@ func (e *Encryption) Notes() []string {
 	for _, p := range e.Problems {
 		out = append(out, "BitLocker: "+p)
 	}
+	if e.State == bitlocker.Paused {
+		out = append(out, "is encrypted by BitLocker in part, as a conversion is paused: both parts are read")
+	}
 	if e.Opened != nil && e.Opened.Kind == bitlocker.ClearKey {
 		out = append(out, "is encrypted by BitLocker, but protection is suspended or was never turned on: it opens without a key, for everybody")
 	}

@@ -115,7 +115,7 @@ func (c *captureCmd) run(a *app, start time.Time) error {
 	if err != nil {
 		return err
 	}
-	tellMaps(a, src.set)
+	src.tellHealth(a)
 	tellSystem(a, sys, users, problems)
 	c.elsewhere = src.tellOlds(a, users)
 	if err := c.checkUsers(a, users); err != nil {
@@ -133,11 +133,6 @@ func (c *captureCmd) run(a *app, start time.Time) error {
 	pr.done()
 	if err != nil {
 		return buildError(err)
-	}
-	for _, v := range p.VolumeDocs() {
-		for _, note := range v.Notes {
-			a.message("warning", v.Name+" "+note)
-		}
 	}
 	a.tellRules(p)
 	for _, w := range p.Membership.Warnings {

@@ -26,13 +26,20 @@ import (
 //     (a disk of four partitions, a Windows with three people, a Windows.old)
 //     is told in fewer than 25 lines. What is cut shows "…".
 //   - What begins with "!" is something to know before the disk is wiped or
-//     started again. At most maxNotes of two lines stand below a Windows; the
-//     last says how many more there are. What is wrong with a user is a remark
-//     of a few words. --all and --json have all of it in full.
+//     started again. What there is to know of the volumes is said in full below
+//     the rows of a source, once for all volumes that it is true of. At most
+//     maxNotes of two lines stand below a Windows; the last says how many more
+//     there are. What is wrong with a user is a remark of a few words. --all and
+//     --json have all of it in full.
 //   - There are no control codes, so that a file has the same text.
 
-// maxNotes is how many notes stand in one place.
-const maxNotes = 4
+// maxNotes is how many notes stand in one place. Those of volumes, which are
+// all shown, have at most maxNoteLines: only names from the disk make them so
+// long.
+const (
+	maxNotes     = 4
+	maxNoteLines = 5
+)
 
 // screen prints an inspection.
 type screen struct {
@@ -47,7 +54,7 @@ func (in *inspection) print(out io.Writer, all bool) error {
 	for i, src := range in.Sources {
 		s.source(src, i == 0)
 	}
-	s.notes("", in.Problems)
+	s.notes("", slices.DeleteFunc(slices.Clone(in.Problems), func(p string) bool { return !all && in.tells(p) }))
 	for i := range in.Windows {
 		s.w.WriteByte('\n')
 		s.windows(in, &in.Windows[i])
@@ -93,11 +100,16 @@ func (s *screen) notes(indent string, list []string) {
 			s.line("%s! %d more: inspect --all shows them in full", indent, len(list)-i)
 			return
 		}
-		mark := "! "
-		for _, line := range wrap(text, screenWidth-len(indent)-2, 2) {
-			s.line("%s%s%s", indent, mark, line)
-			mark = "  "
-		}
+		s.note(indent, text, 2)
+	}
+}
+
+// note prints one note in at most n lines.
+func (s *screen) note(indent, text string, n int) {
+	mark := "! "
+	for _, line := range wrap(text, screenWidth-len(indent)-2, n) {
+		s.line("%s%s%s", indent, mark, line)
+		mark = "  "
 	}
 }
 
@@ -127,6 +139,9 @@ func (s *screen) source(src sourceDoc, first bool) {
 	}
 	for _, v := range src.Volumes {
 		s.volume(v)
+	}
+	if !s.all {
+		s.healths(src.Volumes)
 	}
 	s.notes("  ", src.Notes)
 	s.notes("  ", src.Problems)
@@ -177,14 +192,9 @@ func (s *screen) volume(v volumeDoc) {
 			s.line("        damage: %s", p)
 		}
 	}
-	notes := v.Notes
-	if v.Locked && v.BitLocker != nil {
-		notes = append([]string{opensWith(v.BitLocker.Protectors)}, notes...)
+	if s.all {
+		s.notes("        ", v.notes())
 	}
-	if !s.all && len(notes) > 1 {
-		notes = notes[:1]
-	}
-	s.notes("        ", notes)
 }
 
 // opensWith names in a line what opens a locked volume: of an id the digits
@@ -202,7 +212,7 @@ func opensWith(list []bitlocker.Protector) string {
 	if names == nil {
 		return "its metadata names nothing that opens it"
 	}
-	return "opens with: " + strings.Join(names, ", ")
+	return "it opens with: " + strings.Join(names, ", ")
 }
 
 // describeEncryption tells in a line how an open volume is encrypted.
@@ -276,8 +286,10 @@ func (v *volumeDoc) health() string {
 	if v.Health != nil && v.Health.Words() != "" {
 		words = append(words, v.Health.Words())
 	}
-	if v.BitLocker != nil && v.BitLocker.Words() != "" {
-		words = append(words, v.BitLocker.Words())
+	if e := v.BitLocker; e != nil && e.Words() != "" {
+		words = append(words, e.Words())
+	} else if e != nil && e.State != bitlocker.Decrypted {
+		words = append(words, "BitLocker, open")
 	}
 	if words != nil {
 		return strings.Join(words, ", ")

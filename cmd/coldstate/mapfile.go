@@ -2,8 +2,6 @@ package main
 
 import (
 	"fmt"
-
-	"github.com/coldstate/coldstate/volumes"
 )
 
 // mapFileFlags name the map files of images that ddrescue made.
@@ -27,13 +25,4 @@ func (f *mapFileFlags) mapFiles(sources int) ([]string, error) {
 		}
 	}
 	return out, nil
-}
-
-// tellMaps tells before a capture which sources are not whole.
-func tellMaps(a *app, set *volumes.Set) {
-	for _, src := range set.Sources {
-		if src.Unread > 0 {
-			a.message("warning", fmt.Sprintf("%s: %s of it were never read from the disk, says %s; files there are captured with zeros in these places, and named", src.Path, size(src.Unread), src.Map))
-		}
-	}
 }

@@ -464,14 +464,16 @@ func (s *source) system() (*offline.System, error) {
 		return s.systems[0], nil
 	case 0:
 		why, hint := "no Windows was found on the sources", "give the disk that holds the Windows folder; inspect shows what is on each volume"
+		locked := s.lockedHint()
 		for _, p := range s.problems {
-			why += "; " + p.String()
+			// What to do is said once.
+			why += "; " + strings.TrimSuffix(p.String(), "; "+locked)
 		}
 		for _, o := range s.olds {
 			why += "; " + o.Folder + ": " + o.Gone
 			hint = "take the files of " + o.Folder + " as they are, with ls and extract"
 		}
-		hint = cmp.Or(s.lockedHint(), hint)
+		hint = cmp.Or(locked, hint)
 		return nil, fail(statusDecision, errors.New(why), hint)
 	}
 	names := make([]string, len(s.systems))
