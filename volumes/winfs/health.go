@@ -41,9 +41,15 @@ type Health struct {
 	Damaged int    `json:"damaged,omitempty"`
 	Damage  string `json:"damage,omitempty"`
 	// Lost is the number of files of which not even the name is known, as
-	// their MFT records are lost; Orphans that of names whose folder is lost.
+	// their MFT records are lost; Named that of those whose records are lost
+	// and whose names are in the indexes of their folders; Orphans that of
+	// names whose folder is lost.
 	Lost    int `json:"lost_files,omitempty"`
+	Named   int `json:"lost_files_named,omitempty"`
 	Orphans int `json:"orphans,omitempty"`
+	// Mirror says in what $MFTMirr, the copy of the first MFT records, is not
+	// one; "" when it is.
+	Mirror string `json:"mft_mirror,omitempty"`
 	// Missing is how many bytes at the end of the volume the medium does not
 	// have.
 	Missing int64 `json:"missing,omitempty"`
@@ -70,8 +76,8 @@ func (h *Health) Words() string {
 	if h.Damaged > 0 {
 		w = append(w, fmt.Sprintf("%d damaged", h.Damaged))
 	}
-	if h.Lost > 0 {
-		w = append(w, fmt.Sprintf("%d files lost", h.Lost))
+	if n := h.Lost + h.Named; n > 0 {
+		w = append(w, fmt.Sprintf("%d files lost", n))
 	}
 	if h.Dirty || h.Chkdsk {
 		w = append(w, "wants chkdsk")
@@ -102,8 +108,14 @@ func (h *Health) Notes() []string {
 	if text := h.LostText(); text != "" {
 		add("%s", text)
 	}
+	if h.Named > 0 {
+		add("the MFT records of %d files or folders are lost: the indexes of their folders still have their names, sizes and dates, so each is listed and named; their content cannot be captured", h.Named)
+	}
 	if text := h.OrphansText(); text != "" {
 		add("%s", text)
+	}
+	if h.Mirror != "" && !strings.Contains(h.Damage, h.Mirror) {
+		add("%s: the files are read without it, but it cannot stand in when $MFT fails", h.Mirror)
 	}
 	if h.Damaged > 0 {
 		where, first := "a place", ""
@@ -126,7 +138,7 @@ func (h *Health) LostText() string {
 	if h.Lost == 0 {
 		return ""
 	}
-	return fmt.Sprintf("the MFT records of %d files or folders are lost: they are not listed anywhere, and cannot be captured", h.Lost)
+	return fmt.Sprintf("the MFT records of %d files or folders are lost: no index of a folder that can be read has their names, they are not listed anywhere, and cannot be captured", h.Lost)
 }
 
 // OrphansText says what Orphans means, "" for nothing.
