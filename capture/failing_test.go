@@ -1,21 +1,25 @@
 package capture_test
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"math/rand/v2"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/coldstate/coldstate/capture"
+	"github.com/coldstate/coldstate/internal/wstr"
 	"github.com/coldstate/coldstate/migxml"
 	"github.com/coldstate/coldstate/offline"
 	"github.com/coldstate/coldstate/plan"
@@ -24,6 +28,7 @@ import (
 	"github.com/coldstate/coldstate/testimages"
 	"github.com/coldstate/coldstate/volumes"
 	"github.com/coldstate/coldstate/volumes/medium"
+	"github.com/coldstate/coldstate/volumes/winfs"
 )
 
 // content names what a file reference and a stream stand for, whatever the
@@ -41,6 +46,8 @@ type fate struct {
 	sum     store.Sum
 	holes   []store.Range
 	path    string
+	paths   []string // of all objects, in order
+	size    int64
 	reason  string
 }
 
@@ -84,18 +91,22 @@ func failingPlan(t *testing.T, image string, wrap func(path string, r io.ReaderA
 	return p, set
 }
 
-// fates captures a plan, and tells what became of the contents.
-func fates(t *testing.T, p *plan.Plan) map[content]*fate {
+// fates captures a plan, and tells what became of the contents, and of objects
+// that stand for what has no name.
+func fates(t *testing.T, p *plan.Plan) (map[content]*fate, map[string]string) {
 	t.Helper()
 	d, _ := captureAll(t, p)
 	s, err := store.Open(d)
 	if err != nil {
 		t.Fatal(err)
 	}
-	out := map[content]*fate{}
+	out, nameless := map[content]*fate{}, map[string]string{}
 	for o, err := range s.Objects() {
 		if err != nil {
 			t.Fatal(err)
+		}
+		if o.Path == `C:\$MFT` || o.Path == `C:\$Orphans` && o.File.File == 0 {
+			nameless[string(o.Path)] = string(o.Outcome) + ": " + o.Reason
 		}
 		if o.Kind == store.Part || o.File.File == 0 || o.File.File == 1<<48-1 {
 			continue // not of the volume; made up by the reader
@@ -107,21 +118,36 @@ func fates(t *testing.T, p *plan.Plan) map[content]*fate {
 			out[k] = f
 		}
 		f.objects++
+		f.paths = append(f.paths, orphanNumber.ReplaceAllString(string(o.Path), "$1 "))
+		if o.Kind == store.File {
+			f.size = o.Size
+		}
 		if o.Outcome != store.Linked {
 			f.class, f.ranges, f.sum, f.holes, f.reason = class(o.Outcome), o.Ranges, o.SHA256, o.Holes, o.Reason
 		}
 	}
-	return out
+	for _, f := range out {
+		slices.Sort(f.paths)
+	}
+	return out, nameless
 }
+
+// orphanNumber tells several names of one file apart.
+var orphanNumber = regexp.MustCompile(`^(C:\\\$Orphans\\\d+-\d+)\(\d+\) `)
 
 // truth says what bad sectors cost, of the run lists of istat.
 type truth struct {
 	lost    map[int64]bool            // the file is not there
 	hurt    map[int64]bool            // something of the file is not known
 	streams map[content]bool          // the stream is not there
-	names   map[int64]int             // names that are not there
+	names   map[int64][]nameAt        // all names that are there, of records that lost some
 	ranges  map[content][]store.Range // bytes that are not there
 	fatal   bool                      // nothing can be read
+	// unnamed are the lost files that no index names; as many as maybe more are
+	// counted with them, as what they belong to is lost in part.
+	unnamed, maybe int
+	named          int  // lost files that have names
+	mirror         bool // the copy of a record is lost that $MFT has
 }
 
 // place is a cluster of an attribute.
@@ -133,13 +159,29 @@ type place struct {
 type layout struct {
 	entries []entry
 	byNum   map[int64]int
-	owner   map[int64][]place // by cluster
+	owner   map[int64][]place  // by cluster
+	known   map[int64][]nameAt // by entry: what the indexes of folders say
+	heldBy  map[int64][]nameAt // by extension entry: the names that it holds
+	further map[int64][]int64  // by base entry: its extensions
 }
 
-func newLayout(t testing.TB) *layout {
-	l := &layout{entries: istatEntries(t), byNum: map[int64]int{}, owner: map[int64][]place{}}
+// nameAt is a name in the index of a folder.
+type nameAt struct {
+	of, folder int64
+	block      int64 // cluster of the index record, 0 in the root of the index
+	record     int64 // entry that holds that root
+	name       string
+	dos        bool
+}
+
+func newLayout(t testing.TB, disk io.ReaderAt) *layout {
+	l := &layout{entries: istatEntries(t), byNum: map[int64]int{}, owner: map[int64][]place{}, known: map[int64][]nameAt{},
+		heldBy: map[int64][]nameAt{}, further: map[int64][]int64{}}
 	for i, e := range l.entries {
 		l.byNum[e.num] = i
+		if e.base >= 0 {
+			l.further[e.base] = append(l.further[e.base], e.num)
+		}
 		for k, a := range e.attrs {
 			for vcn, c := range a.clusters {
 				if c > 0 {
@@ -148,7 +190,136 @@ func newLayout(t testing.TB) *layout {
 			}
 		}
 	}
+	at := func(c, off int64, n int) []byte {
+		b := make([]byte, n)
+		if _, err := disk.ReadAt(b, windowsStart+c*cluster+off); err != nil {
+			t.Fatal(err)
+		}
+		// The last bytes of each sector stand in front.
+		usa, k := binary.LittleEndian.Uint16(b[4:]), binary.LittleEndian.Uint16(b[6:])
+		for i := 1; i < int(k); i++ {
+			copy(b[512*i-2:512*i], b[int(usa)+2*i:])
+		}
+		// What is behind the bytes in use is older.
+		used := binary.LittleEndian.Uint32(b[24:])
+		if string(b[:4]) == "INDX" {
+			used = 24 + binary.LittleEndian.Uint32(b[28:])
+		}
+		return b[:used]
+	}
+	mft := l.entries[0].attrs[slices.IndexFunc(l.entries[0].attrs, func(a attribute) bool { return a.typ == 128 })].clusters
+	raw := func(num int64) []byte { return at(mft[num*record/cluster], num*record%cluster, record) }
+	// An entry of an index: the file, 8 bytes, a $FILE_NAME.
+	look := func(b []byte, folder *entry, n nameAt) {
+		for k := 0; k+82 < len(b); k += 8 {
+			ref := binary.LittleEndian.Uint64(b[k:])
+			i, ok := l.byNum[int64(ref&(1<<48-1))]
+			if !ok || ref != reference(&l.entries[i]) || binary.LittleEndian.Uint64(b[k+16:]) != reference(folder) {
+				continue
+			}
+			size := int(b[k+80]) * 2
+			n.of, n.folder, n.dos = l.entries[i].num, folder.num, b[k+81] == 2
+			n.name = wstr.FromUTF16LE(b[k+82 : k+82+size])
+			l.known[n.of] = append(l.known[n.of], n)
+		}
+	}
+	for i := range l.entries {
+		e := &l.entries[i]
+		if !e.dir {
+			continue
+		}
+		look(raw(e.num), e, nameAt{record: e.num})
+		for _, num := range l.further[e.num] {
+			look(raw(num), e, nameAt{record: num})
+		}
+		for _, a := range e.attrs {
+			if a.typ != 160 || a.name != "$I30" {
+				continue
+			}
+			for _, c := range a.clusters {
+				if c != 0 {
+					look(at(c, 0, cluster), e, nameAt{block: c})
+				}
+			}
+		}
+	}
+	for i := range l.entries {
+		e := &l.entries[i]
+		if e.base < 0 {
+			for _, p := range e.parents {
+				if e.num != rootRecord && !slices.ContainsFunc(l.known[e.num], func(n nameAt) bool { return n.folder == p && !n.dos }) {
+					t.Fatalf("entry %d: no name of it is found in the index of %d", e.num, p)
+				}
+			}
+			continue
+		}
+		b := raw(e.num)
+		for _, n := range l.known[e.base] {
+			want := binary.LittleEndian.AppendUint64(nil, reference(&l.entries[l.byNum[n.folder]]))
+			name := wstr.AppendUTF16LE(nil, n.name)
+			for k := 0; k+66+len(name) <= len(b); k += 8 {
+				if bytes.Equal(b[k:k+8], want) && bytes.Equal(b[k+66:k+66+len(name)], name) {
+					l.heldBy[e.num] = append(l.heldBy[e.num], n)
+				}
+			}
+		}
+	}
 	return l
+}
+
+func reference(e *entry) uint64 { return uint64(e.num) | uint64(e.seq)<<48 }
+
+// names gives the names of an entry that are left when records and index
+// records are bad: its own, and those that the indexes of folders have.
+func (l *layout) names(num int64, own bool, records, blocks map[int64]bool) (out []nameAt) {
+	there := func(n nameAt) bool {
+		if records[n.folder] {
+			return false
+		}
+		if n.block != 0 {
+			return !blocks[n.block]
+		}
+		return !records[n.record]
+	}
+	for _, n := range l.known[num] {
+		if n.dos {
+			continue
+		}
+		held := own
+		for _, x := range l.further[num] {
+			held = held && !(records[x] && slices.Contains(l.heldBy[x], n))
+		}
+		if held || there(n) {
+			out = append(out, n)
+		}
+	}
+	if own && len(out) > 0 {
+		return out
+	}
+	for _, n := range l.known[num] {
+		if n.dos && there(n) && !slices.ContainsFunc(out, func(o nameAt) bool { return o.folder == n.folder }) {
+			out = append(out, n)
+		}
+	}
+	return out
+}
+
+// path is where a name should be found.
+func (l *layout) path(tr *truth, n nameAt) string {
+	const volume = "C:"
+	if n.folder == rootRecord {
+		return volume + `\` + n.name
+	}
+	names := l.known[n.folder]
+	if tr.lost[n.folder] {
+		names = tr.names[n.folder]
+	}
+	if len(names) == 0 {
+		e := &l.entries[l.byNum[n.of]]
+		return fmt.Sprintf(`%s\$Orphans\%d-%d %s`, volume, e.num, e.seq, n.name)
+	}
+	k := max(0, slices.IndexFunc(names, func(n nameAt) bool { return !n.dos }))
+	return l.path(tr, names[k]) + `\` + n.name
 }
 
 // unknownRecord is a sparse file larger than its volume, which istat refuses
@@ -163,9 +334,12 @@ const (
 // truth works out what the sectors of the volume in bad cost. They are numbers
 // of 512 bytes from its start, in order.
 func (l *layout) truth(bad []int64) *truth {
-	tr := &truth{lost: map[int64]bool{}, hurt: map[int64]bool{}, streams: map[content]bool{}, names: map[int64]int{}, ranges: map[content][]store.Range{}}
-	records := map[int64]bool{}
-	mirror := map[int64]bool{}
+	tr := &truth{lost: map[int64]bool{}, hurt: map[int64]bool{}, streams: map[content]bool{}, names: map[int64][]nameAt{}, ranges: map[content][]store.Range{}}
+	records, mirror := map[int64]bool{}, map[int64]bool{} // that are bad
+	blocks := map[int64]bool{}                            // clusters of indexes
+	folders := map[int64]bool{}                           // that have them
+	lists := map[int64]bool{}                             // attribute lists
+	bitmap := false                                       // of $MFT
 	for _, s := range bad {
 		within := s % (cluster / 512) * 512
 		for _, pl := range l.owner[s/(cluster/512)] {
@@ -176,13 +350,21 @@ func (l *layout) truth(bad []int64) *truth {
 				if off < a.size {
 					records[off/record] = true
 				}
+			case e.num == 0 && a.typ == 176:
+				bitmap = bitmap || off < a.size
 			case e.num == 1 && a.typ == 128:
 				mirror[off/record] = true
+			case a.typ == 160 && a.name == "$I30":
+				blocks[s/(cluster/512)] = true
+				if e.base < 0 {
+					folders[e.num] = true
+				}
 			case e.base >= 0 || e.num < 24:
 				// The base entry has it as well; or NTFS's own.
 			case a.typ == 32:
 				if off < a.size {
 					tr.hurt[e.num] = true
+					lists[e.num] = true
 				}
 			case a.typ == 128:
 				n := int64(512)
@@ -197,16 +379,23 @@ func (l *layout) truth(bad []int64) *truth {
 			}
 		}
 	}
-	for n := range records {
-		if n < 4 && !mirror[n] {
-			continue
+	for n := range int64(4) {
+		tr.mirror = tr.mirror || mirror[n] && !records[n]
+		if !mirror[n] {
+			delete(records, n)
 		}
+	}
+	partial := map[int64]bool{}
+	for n := range records {
 		if n == 0 {
 			tr.fatal = true
 		}
 		i, ok := l.byNum[n]
 		if !ok {
-			continue // not in use
+			if bitmap && n >= 24 {
+				tr.unnamed++ // nobody knows that it was not in use
+			}
+			continue
 		}
 		e := &l.entries[i]
 		if n == rootRecord {
@@ -217,19 +406,45 @@ func (l *layout) truth(bad []int64) *truth {
 			tr.lost[n] = true
 			continue
 		}
+		switch {
+		case records[e.base]:
+			tr.unnamed++
+		case lists[e.base]:
+			tr.maybe++
+		}
+		partial[e.base] = true
 		tr.hurt[e.base] = true
 		for _, a := range e.attrs {
-			switch a.typ {
-			case 48:
-				tr.names[e.base]++
-			case 128:
+			if a.typ == 128 {
 				tr.streams[content{e.base, a.name}] = true
 			}
 		}
 	}
+	for n := range tr.lost {
+		tr.names[n] = l.names(n, false, records, blocks)
+		switch own := l.entries[l.byNum[n]].parents; {
+		case n < 24:
+		case len(tr.names[n]) == 0:
+			tr.unnamed++
+		case !slices.Contains(own, 11): // $Extend
+			tr.named++
+		}
+	}
+	for n := range partial {
+		if !tr.lost[n] {
+			tr.names[n] = l.names(n, true, records, blocks)
+		}
+	}
+	// What else would be in the folder is only asked when something is lost.
+	searched := tr.unnamed+len(partial) > 0 || slices.ContainsFunc(slices.Collect(maps.Keys(tr.lost)), func(n int64) bool { return n >= 24 })
+	for n := range folders {
+		if searched && !tr.lost[n] && !records[n] {
+			tr.hurt[n] = true
+		}
+	}
 	for _, e := range l.entries {
-		// Where a file belongs whose folder is gone is not known.
-		if slices.ContainsFunc(e.parents, func(n int64) bool { return tr.lost[n] }) {
+		// Where a file belongs whose folder is gone, and has no name, is not known.
+		if slices.ContainsFunc(e.parents, func(n int64) bool { return tr.lost[n] && len(tr.names[n]) == 0 }) {
 			tr.hurt[e.num] = true
 		}
 	}
@@ -251,15 +466,29 @@ func (l *layout) truth(bad []int64) *truth {
 }
 
 // want is what should become of a content that is f on a healthy disk; nil when
-// it should be gone. whole is its content.
-func (tr *truth) want(k content, f *fate, whole []byte) *fate {
-	if tr.lost[k.record] || tr.streams[k] {
-		return nil
-	}
+// it should be gone: it has no name, or is a part of something that is listed.
+// whole is its content.
+func (h *healthy) want(tr *truth, k content, f *fate, whole []byte) *fate {
 	w := *f
-	w.objects -= tr.names[k.record]
-	if tr.hurt[k.record] && w.class == "whole" {
+	names, changed := tr.names[k.record]
+	switch {
+	case tr.lost[k.record] && (len(names) == 0 || k.stream != ""), tr.streams[k]:
+		return nil
+	case tr.lost[k.record]:
+		w.class, w.ranges, w.sum = string(store.Unreadable), nil, store.Sum{}
+	case tr.hurt[k.record] && w.class == "whole":
 		w.class = string(store.Damaged)
+	}
+	if !changed {
+		names = slices.DeleteFunc(slices.Clone(h.known[k.record]), func(n nameAt) bool { return n.dos })
+	}
+	if k.record != rootRecord {
+		w.paths = nil
+		for _, n := range names {
+			w.paths = append(w.paths, h.path(tr, n))
+		}
+		slices.Sort(w.paths)
+		w.objects = len(w.paths)
 	}
 	if rs := tr.ranges[k]; len(rs) > 0 && (w.class == "whole" || w.class == string(store.Damaged)) {
 		w.class, w.ranges = string(store.Damaged), rs
@@ -297,13 +526,17 @@ type healthy struct {
 
 func newHealthy(t *testing.T) *healthy {
 	t.Helper()
-	h := &healthy{layout: newLayout(t), image: sampleDisk(t), contents: map[content][]byte{}}
+	h := &healthy{image: sampleDisk(t), contents: map[content][]byte{}}
 	h.disk, h.size = testimages.Disk()
+	h.layout = newLayout(t, h.disk)
 	p, set := failingPlan(t, h.image, nil)
 	if p == nil {
 		t.Fatal("no Windows on the sample disk")
 	}
-	h.fates = fates(t, p)
+	var nameless map[string]string
+	if h.fates, nameless = fates(t, p); len(nameless) > 0 {
+		t.Fatalf("on a healthy disk: %v", nameless)
+	}
 	walkVolume(t, windowsVolume(t, set), func(k content, s volumes.Stream) {
 		b := make([]byte, s.Size())
 		if _, err := s.ReadAt(b, 0); err != nil && len(b) > 0 {
@@ -335,6 +568,9 @@ func newHealthy(t *testing.T) *healthy {
 	for k, f := range h.fates {
 		if _, ok := h.byNum[k.record]; !ok && k.record != unknownRecord {
 			t.Fatalf("istat does not know record %d, %s", k.record, f.path)
+		}
+		if w := h.want(&truth{}, k, f, h.contents[k]); k.record != unknownRecord && !slices.Equal(w.paths, f.paths) {
+			t.Fatalf("%v has the paths %q, and %q by the indexes", k, f.paths, w.paths)
 		}
 	}
 	if checked < 90 {
@@ -396,6 +632,45 @@ func walkVolume(t *testing.T, v *volumes.Volume, fn func(content, volumes.Stream
 	walk(fs.Root())
 }
 
+// The kinds of metadata that bad sectors hit.
+var metadata = []string{"$MFT", "$MFTMirr", "an index", "a hive"}
+
+// kinds counts the kinds of metadata that bad sectors hit.
+func (h *healthy) kinds(bad []int64, count map[string]int) {
+	hit := map[string]bool{}
+	for _, s := range bad {
+		for _, pl := range h.owner[s/(cluster/512)] {
+			e := &h.entries[pl.entry]
+			switch a := &e.attrs[pl.attr]; {
+			case e.num == 0 && a.typ == 128:
+				hit[metadata[0]] = true
+			case e.num == 1 && a.typ == 128:
+				hit[metadata[1]] = true
+			case a.typ == 160 && a.name == "$I30":
+				hit[metadata[2]] = true
+			case a.typ == 128 && h.isHive(e):
+				hit[metadata[3]] = true
+			}
+		}
+	}
+	for k := range hit {
+		count[k]++
+	}
+}
+
+// isHive says whether an entry is a registry file of the Windows.
+func (h *healthy) isHive(e *entry) bool {
+	f := h.fates[content{e.num, ""}]
+	if f == nil || e.base >= 0 {
+		return false
+	}
+	switch strings.ToUpper(f.path[strings.LastIndexByte(f.path, '\\')+1:]) {
+	case "SOFTWARE", "SYSTEM", "NTUSER.DAT", "USRCLASS.DAT":
+		return true
+	}
+	return false
+}
+
 // badSectors chooses n sectors of the Windows volume. The kinds that metadata
 // is made of are all among them when there is room, else by turns.
 func (h *healthy) badSectors(rng *rand.Rand, seed, n int) []int64 {
@@ -415,15 +690,12 @@ func (h *healthy) badSectors(rng *rand.Rand, seed, n int) []int64 {
 	var indexes, hives []int64
 	for _, e := range h.entries {
 		for _, a := range e.attrs {
-			if a.typ == 160 {
+			if a.typ == 160 && a.name == "$I30" {
 				indexes = append(indexes, a.clusters...)
 			}
 		}
-		if f := h.fates[content{e.num, ""}]; f != nil && e.base < 0 {
-			switch name := f.path[strings.LastIndexByte(f.path, '\\')+1:]; strings.ToUpper(name) {
-			case "SOFTWARE", "SYSTEM", "NTUSER.DAT", "USRCLASS.DAT":
-				hives = append(hives, attr(e.num, 128)...)
-			}
+		if h.isHive(&e) {
+			hives = append(hives, attr(e.num, 128)...)
 		}
 	}
 	special := []func(){
@@ -467,8 +739,11 @@ func (h *healthy) badSectors(rng *rand.Rand, seed, n int) []int64 {
 const windowsSectors = 65536
 
 // A disk with bad sectors: what is damaged, and where, is what istat's run
-// lists say; everything else is there, and equal. All seeds under
-// COLDSTATE_LONG=1, else some.
+// lists say. A file whose MFT record is bad is unreadable under each name that
+// an index knows which can be read, and one of those that an object stands for
+// when none does; files of folders whose record is bad are where the indexes
+// say. Everything else is there, and equal. All seeds under COLDSTATE_LONG=1,
+// else some.
 func TestBadSectors(t *testing.T) {
 	h := newHealthy(t)
 	seeds := 200
@@ -476,7 +751,8 @@ func TestBadSectors(t *testing.T) {
 		seeds = 5
 		t.Logf("%d seeds for each number of bad sectors; 200 with COLDSTATE_LONG=1", seeds)
 	}
-	damaged, lost, without, touched := 0, 0, 0, 0
+	damaged, named, unnamed, without, touched := 0, 0, 0, 0, 0
+	kinds := map[string]int{}
 	for _, n := range []int{1, 10, 100, 1000} {
 		for seed := range seeds {
 			rng := rand.New(rand.NewPCG(uint64(seed), uint64(n)))
@@ -495,7 +771,8 @@ func TestBadSectors(t *testing.T) {
 			if !found {
 				without++
 			}
-			lost += len(tr.lost)
+			named, unnamed = named+tr.named, unnamed+tr.unnamed
+			h.kinds(bad, kinds)
 			damaged += len(tr.ranges)
 			touched = max(touched, disk.Touched())
 			if t.Failed() {
@@ -503,8 +780,16 @@ func TestBadSectors(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%d contents with bad ranges, %d files without a record; on %d of %d disks no Windows was found; a bad sector was asked for %d times at most",
-		damaged, lost, without, 4*seeds, touched)
+	t.Logf("%d contents with bad ranges, %d files without a record that have a name and %d that have none; on %d of %d disks no Windows was found; disks with bad sectors in %v; a bad sector was asked for %d times at most",
+		damaged, named, unnamed, without, 4*seeds, kinds, touched)
+	for _, k := range metadata {
+		if kinds[k] == 0 {
+			t.Errorf("no bad sector is in %s", k)
+		}
+	}
+	if damaged == 0 || named == 0 || unnamed == 0 {
+		t.Error("an outcome does not occur")
+	}
 	if touched > 7 {
 		t.Errorf("a bad sector was asked for %d times", touched)
 	}
@@ -523,13 +808,15 @@ func (h *healthy) check(t *testing.T, name string, disk *testimages.Faulty, tr *
 		h.checkVolume(t, name, windowsVolume(t, set), tr)
 		return false
 	}
-	got := fates(t, p)
+	got, nameless := fates(t, p)
+	h.checkHealth(t, name, p.Volumes[0].FS, tr)
+	h.checkNameless(t, name, nameless, tr)
 	for k, f := range h.fates {
 		if k.record == unknownRecord {
 			delete(got, k)
 			continue
 		}
-		want := tr.want(k, f, h.contents[k])
+		want := h.want(tr, k, f, h.contents[k])
 		g := got[k]
 		delete(got, k)
 		switch {
@@ -540,8 +827,14 @@ func (h *healthy) check(t *testing.T, name string, disk *testimages.Faulty, tr *
 			t.Errorf("%s: %s (%v) is lost, want %s %v", name, f.path, k, want.class, want.ranges)
 		case g.class != want.class || !slices.Equal(g.ranges, want.ranges) || g.objects != want.objects:
 			t.Errorf("%s: %s (%v): %d × %s %v (%s), want %d × %s %v", name, f.path, k, g.objects, g.class, g.ranges, g.reason, want.objects, want.class, want.ranges)
+		case !slices.Equal(g.paths, want.paths):
+			t.Errorf("%s: %v is in %q, want %q", name, k, g.paths, want.paths)
 		case g.sum != want.sum:
 			t.Errorf("%s: %s (%v): the content differs", name, f.path, k)
+		case g.size != want.size:
+			t.Errorf("%s: %s (%v): %d bytes, want %d", name, f.path, k, g.size, want.size)
+		case tr.lost[k.record] && !strings.Contains(g.reason, h.placeOf(k.record)):
+			t.Errorf("%s: %s (%v): %q does not tell of %q", name, f.path, k, g.reason, h.placeOf(k.record))
 		}
 	}
 	for k, g := range got {
@@ -552,11 +845,53 @@ func (h *healthy) check(t *testing.T, name string, disk *testimages.Faulty, tr *
 	return true
 }
 
+// placeOf names an MFT record and its place.
+func (h *healthy) placeOf(num int64) string {
+	for _, a := range h.entries[0].attrs {
+		if a.typ == 128 {
+			return fmt.Sprintf("MFT record %d at byte %d of the volume is lost", num, a.clusters[num*record/cluster]*cluster+num*record%cluster)
+		}
+	}
+	return "no $MFT"
+}
+
+// checkHealth compares what is counted with the truth.
+func (h *healthy) checkHealth(t *testing.T, name string, fs volumes.FS, tr *truth) {
+	t.Helper()
+	got := fs.(winfs.Checker).Health()
+	if got.Lost < tr.unnamed || got.Lost > tr.unnamed+tr.maybe || got.Named != tr.named {
+		t.Errorf("%s: %d files are lost without a name and %d with one, want %d (and %d perhaps) and %d", name, got.Lost, got.Named, tr.unnamed, tr.maybe, tr.named)
+	}
+	if (got.Mirror != "") != tr.mirror {
+		t.Errorf("%s: $MFTMirr: %q, want one: %v", name, got.Mirror, tr.mirror)
+	}
+}
+
+// checkNameless: what has no name has one object that stands for all of it.
+func (h *healthy) checkNameless(t *testing.T, name string, got map[string]string, tr *truth) {
+	t.Helper()
+	text, ok := got[`C:\$MFT`]
+	for n := tr.unnamed; n <= tr.unnamed+tr.maybe; n++ {
+		if n == 0 && !ok || n > 0 && strings.HasPrefix(text, fmt.Sprintf("%s: the MFT records of %d files or folders are lost: ", store.Damaged, n)) {
+			delete(got, `C:\$MFT`)
+			break
+		}
+	}
+	if len(got) > 0 || tr.unnamed > 0 && !ok {
+		t.Errorf("%s: for what has no name stand %q, and it is %d files", name, text, tr.unnamed)
+	}
+}
+
 // checkVolume is check for a disk whose Windows is lost: the volume is read
 // file by file, sector by sector.
 func (h *healthy) checkVolume(t *testing.T, name string, v *volumes.Volume, tr *truth) {
 	t.Helper()
 	got := map[content]bool{}
+	if fs, err := v.FS(); err != nil {
+		t.Fatal(err)
+	} else {
+		h.checkHealth(t, name, fs, tr)
+	}
 	walkVolume(t, v, func(k content, s volumes.Stream) {
 		got[k] = true
 		whole, ok := h.contents[k]
@@ -676,7 +1011,8 @@ func TestSlowSectors(t *testing.T) {
 		opt.Sector, opt.Timeout = 512, 300*time.Millisecond
 		return disk
 	})
-	got, want := fates(t, p)[k], h.truth([]int64{slow}).want(k, h.fates[k], h.contents[k])
+	all, _ := fates(t, p)
+	got, want := all[k], h.want(h.truth([]int64{slow}), k, h.fates[k], h.contents[k])
 	if got == nil || got.class != want.class || !slices.Equal(got.ranges, want.ranges) || got.sum != want.sum {
 		t.Errorf("%+v\nwant %+v", got, want)
 	}
