@@ -32,6 +32,25 @@ var variableNames = func() map[string]bool {
 	return names
 }()
 
+// IsUserVariable says whether a variable that every Windows, or one of its
+// versions, defines is one of users alone, in any case: the system does not
+// have it. TEMP, USERNAME and others that both have are none.
+func IsUserVariable(name string) bool { return userNames[strings.ToUpper(name)] }
+
+var userNames = func() map[string]bool {
+	names := map[string]bool{}
+	for _, name := range strings.Fields("USERPROFILE USERSID HOMEDRIVE HOMEPATH APPDATA LOCALAPPDATA ONEDRIVE ONEDRIVECONSUMER ONEDRIVECOMMERCIAL") {
+		names[name] = true
+	}
+	for _, row := range userFolders {
+		names["FOLDERID_"+strings.ToUpper(row.name)] = true
+		for _, v := range strings.Fields(row.csidl) {
+			names[strings.ToUpper(v)] = true
+		}
+	}
+	return names
+}()
+
 // IsVariable says whether every Windows, or one of its versions, defines a
 // variable of that name, in any case. The environment of a machine or a user
 // may define others.

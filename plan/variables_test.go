@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/coldstate/coldstate/offline"
 	"github.com/coldstate/coldstate/profile"
 )
 
@@ -55,6 +56,14 @@ func TestVariables(t *testing.T) {
 	for _, name := range strings.Fields(userVariables) {
 		if v, ok := sys.Env().Lookup(name); ok && name != "TEMP" && name != "TMP" && name != "USERNAME" {
 			t.Errorf("%%%s%% of users is %s for the system", name, v)
+		}
+	}
+	// What rules check says of a name is so. A machine may define USERNAME and
+	// USERDOMAIN for its services.
+	for _, name := range strings.Fields(systemVariables + " " + userVariables) {
+		_, system := sys.Env().Lookup(name)
+		if !offline.IsVariable(name) || offline.IsUserVariable(strings.ToLower(name)) != !system && name != "USERDOMAIN" && name != "USERNAME" {
+			t.Errorf("%%%s%%: a variable %t, of users alone %t; the system has it: %t", name, offline.IsVariable(name), offline.IsUserVariable(name), system)
 		}
 	}
 	for _, name := range strings.Fields(noPlaces) {

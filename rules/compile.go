@@ -476,11 +476,11 @@ func (v *evaluation) add(pos migxml.Pos, written string, kind Kind, text string,
 		return false
 	}
 	if kind == Registry && !v.ctx.User && isHKCU(l.node) {
-		v.cannot(ruleKey{pos: pos, text: written}, v.ctx, "HKCU is the key of a user")
+		v.cannot(ruleKey{pos: pos, text: written}, v.ctx, "HKCU is the key of a user (context=\"User\" asks every user, HKU\\.DEFAULT is the one of the system)")
 		return false
 	}
 	if kind == File && strings.Contains(l.node+l.leaf, "?") {
-		v.warn(pos, `%s: "?" is no wildcard, and no name has one: it matches nothing`, written)
+		v.warn(pos, `%s: "?" is no wildcard, and no name has one: it matches nothing; "*" stands for any characters`, written)
 	}
 	if kind == File && l.leaf == "*.*" {
 		v.warn(pos, "%s: [*.*] leaves out names without a dot; [*] is every file", written)

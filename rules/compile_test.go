@@ -364,7 +364,7 @@ func TestWarnings(t *testing.T) {
 		{"undefined", component("", take(`%NOSUCH%\* [*]`)), []string{`t.xml:1:`, `%NOSUCH%\* [*]: %NOSUCH% is not defined; it matches nothing for ` + ann.Name + ", " + bob.Name}},
 		{"undefined, with excludes from it", component("", role(`<rules>`+include(`%NOSUCH%\* [*]`)+`<exclude><objectSet><pattern type="File">%NOSUCH%\* [*.tmp]</pattern></objectSet></exclude></rules>`)), []string{`%NOSUCH%\* [*]: %NOSUCH% is not defined`}},
 		{"undefined for the system alone", component(`context="System"`, take(`%CSIDL_PERSONAL%\* [*]`)), []string{`%CSIDL_PERSONAL% is not defined; it matches nothing for System`}},
-		{"HKCU of the system", component(`context="System"`, take(`HKCU\Software\* [*]`)), []string{"HKCU is the key of a user; it matches nothing for System"}},
+		{"HKCU of the system", component(`context="System"`, take(`HKCU\Software\* [*]`)), []string{"HKCU is the key of a user (", "); it matches nothing for System"}},
 		{"brackets", component("", take(`C:\a[1]\x [*]`)), []string{`brackets`}},
 		{"no drive", component("", take(`Users\x [*]`)), []string{`does not start with a drive`}},
 		{"no root key", component("", role(`<rules><include><objectSet><pattern type="Registry">SOFTWARE\x [*]</pattern></objectSet></include></rules>`)), []string{`does not start with HKLM`}},

@@ -170,7 +170,7 @@ func (v *evaluation) keepObjects(a *migxml.AddObjects) {
 			v.warn(o.Pos, "%s has a wildcard, and is no place of one object: it is left out", o.Location)
 			continue
 		case kind == Registry && isHKCU(l.node) && !v.ctx.User:
-			v.cannot(ruleKey{pos: o.Pos, text: o.Location}, v.ctx, "HKCU is the key of a user")
+			v.cannot(ruleKey{pos: o.Pos, text: o.Location}, v.ctx, "HKCU is the key of a user (context=\"User\" asks every user)")
 			continue
 		}
 		data := o.Data

@@ -9,15 +9,25 @@ import (
 	"github.com/coldstate/coldstate/migxml"
 )
 
+// Names are what a linter knows of Windows and of the program.
+type Names struct {
+	// Variable says whether a Windows defines a variable, and UserVariable
+	// whether it does so for users alone; both take any case.
+	Variable, UserVariable func(name string) bool
+	// Shipped are the urlids, in lower case, of rule files that come with the
+	// program, and what these are called.
+	Shipped map[string]string
+}
+
 // Lint looks for what authors of rules commonly mean otherwise than the
 // language has it: excludes that do nothing, includes that nothing is left
 // of, patterns that miss what they seem to name, variables that no Windows
-// has, files with one urlid. Each warning says the better way. known says
-// whether a Windows defines a variable; what the files define need not be in
-// it. It looks at the text alone, and warns only of what is so on every
-// Windows.
-func Lint(docs []*migxml.Document, known func(name string) bool) []migxml.Warning {
-	l := &linter{known: known, warned: map[migxml.Warning]bool{}}
+// has or that rules of the system do not have, rules that never run, files
+// with one urlid. Each warning says the better way. Variables that the files
+// define need not be in names. It looks at the text alone, and warns only of
+// what is so on every Windows.
+func Lint(docs []*migxml.Document, names Names) []migxml.Warning {
+	l := &linter{names: names, warned: map[migxml.Warning]bool{}}
 	urlids := map[string]migxml.Pos{}
 	for _, d := range docs {
 		if d.URLID != "" {
@@ -26,22 +36,27 @@ func Lint(docs []*migxml.Document, known func(name string) bool) []migxml.Warnin
 				l.warn(d.Pos, "the file has the urlid %q of %s: of two such files the second is not used; give it a urlid of its own", d.URLID, first.File)
 			} else {
 				urlids[key] = d.Pos
+				if set, ok := names.Shipped[key]; ok && set != d.Pos.File {
+					l.warn(d.Pos, "the file has the urlid %q of %s: together with that it is not used; give it a urlid of its own", d.URLID, set)
+				}
 			}
 		}
-		l.own = map[string]bool{}
+		l.own = map[string]migxml.Context{}
 		for _, c := range d.Components {
-			l.defined(c, 0)
+			l.defined(c, migxml.UserAndSystem, 0)
 		}
 		for _, c := range d.Components {
-			l.component(c, 0)
+			l.component(c, migxml.UserAndSystem, 0)
 		}
 	}
 	return l.warnings
 }
 
 type linter struct {
-	known    func(string) bool
-	own      map[string]bool // variables of the file at hand, in lower case
+	names Names
+	// own are the variables of the file at hand, in lower case, with the
+	// contexts that have them.
+	own      map[string]migxml.Context
 	warnings []migxml.Warning
 	warned   map[migxml.Warning]bool
 }
@@ -54,29 +69,45 @@ func (l *linter) warn(pos migxml.Pos, format string, args ...any) {
 	}
 }
 
+// environments calls do for each of list and the named ones that they stand
+// for, with the contexts in which they are evaluated.
+func environments(list []*migxml.Environment, mask migxml.Context, depth int, do func(*migxml.Environment, migxml.Context)) {
+	for _, e := range list {
+		if depth > maxDepth {
+			return
+		}
+		in := mask & e.Context
+		if in == 0 {
+			in = e.Context & migxml.System // one of the system is evaluated for users, too
+		}
+		do(e, in)
+		if e.Named != nil {
+			environments([]*migxml.Environment{e.Named}, in, depth+1, do)
+		}
+	}
+}
+
 // defined collects the variables of a component.
-func (l *linter) defined(c *migxml.Component, depth int) {
+func (l *linter) defined(c *migxml.Component, mask migxml.Context, depth int) {
 	if depth > maxDepth {
 		return
 	}
-	var environments func(list []*migxml.Environment, depth int)
-	environments = func(list []*migxml.Environment, depth int) {
-		for _, e := range list {
-			for _, v := range e.Variables {
-				l.own[strings.ToLower(v.Name)] = true
-			}
-			if e.Named != nil && depth < maxDepth {
-				environments([]*migxml.Environment{e.Named}, depth+1)
-			}
+	mask &= c.Context
+	define := func(e *migxml.Environment, in migxml.Context) {
+		if in&migxml.System != 0 {
+			in |= migxml.User // what is defined for the system is there for users
+		}
+		for _, v := range e.Variables {
+			l.own[strings.ToLower(v.Name)] |= in
 		}
 	}
-	environments(c.Environments, depth)
+	environments(c.Environments, mask, depth, define)
 	var roles func(list []*migxml.Role, depth int)
 	roles = func(list []*migxml.Role, depth int) {
 		for _, r := range list {
-			environments(r.Environments, depth)
+			environments(r.Environments, mask, depth, define)
 			for _, n := range r.Components {
-				l.defined(n, depth+1)
+				l.defined(n, mask, depth+1)
 			}
 			if depth < maxDepth {
 				roles(r.Roles, depth+1)
@@ -84,6 +115,194 @@ func (l *linter) defined(c *migxml.Component, depth int) {
 		}
 	}
 	roles(c.Roles, depth)
+}
+
+// forMachine are variables of the machine that are for all users what another
+// is for one.
+var forMachine = map[string]string{
+	"APPDATA": "CSIDL_COMMON_APPDATA", "LOCALAPPDATA": "CSIDL_COMMON_APPDATA", "CSIDL_APPDATA": "CSIDL_COMMON_APPDATA", "CSIDL_LOCAL_APPDATA": "CSIDL_COMMON_APPDATA",
+	"CSIDL_PERSONAL": "CSIDL_COMMON_DOCUMENTS", "CSIDL_MYDOCUMENTS": "CSIDL_COMMON_DOCUMENTS", "FOLDERID_DOCUMENTS": "CSIDL_COMMON_DOCUMENTS",
+	"CSIDL_DESKTOP": "CSIDL_COMMON_DESKTOPDIRECTORY", "CSIDL_DESKTOPDIRECTORY": "CSIDL_COMMON_DESKTOPDIRECTORY", "CSIDL_FAVORITES": "CSIDL_COMMON_FAVORITES",
+	"CSIDL_MYMUSIC": "CSIDL_COMMON_MUSIC", "CSIDL_MYPICTURES": "CSIDL_COMMON_PICTURES", "CSIDL_MYVIDEO": "CSIDL_COMMON_VIDEO", "FOLDERID_DOWNLOADS": "FOLDERID_PublicDownloads",
+	"CSIDL_STARTMENU": "CSIDL_COMMON_STARTMENU", "CSIDL_PROGRAMS": "CSIDL_COMMON_PROGRAMS", "CSIDL_STARTUP": "CSIDL_COMMON_STARTUP", "CSIDL_TEMPLATES": "CSIDL_COMMON_TEMPLATES",
+	"CSIDL_ADMINTOOLS": "CSIDL_COMMON_ADMINTOOLS", "CSIDL_PROFILE": "PUBLIC", "USERPROFILE": "PUBLIC",
+}
+
+// variables tells of the variables in text that there are not where it stands,
+// in the contexts in. The text is part of a pattern, or of what.
+func (l *linter) variables(pos migxml.Pos, text, what string, in migxml.Context, names []string) {
+	told := map[string]bool{}
+	for _, name := range names {
+		low := strings.ToLower(name)
+		if told[low] {
+			continue
+		}
+		told[low] = true
+		own, mine := l.own[low]
+		switch {
+		case mine && own&in == 0 && own != 0 && in != 0:
+			l.warn(pos, "%s: the variable %%%s%% is defined for users alone, and here it is asked for by the system: %s; define it in an <environment> without context, or write context=\"User\" here", text, name, what)
+		case mine:
+		case slices.Contains(noPlaces, strings.ToUpper(name)):
+			l.warn(pos, "%s: %%%s%% is a place of the Explorer and no folder on a disk: %s; name the folders or keys that are meant", text, name, what)
+		case !l.names.Variable(name):
+			l.warn(pos, "%s: no Windows has a variable %%%s%%, and this file defines none: unless the environment of the source has it, %s; variables are %%CSIDL_PERSONAL%%, %%FOLDERID_Downloads%% and so on, or those of <environment>", text, name, what)
+		case in == migxml.System && l.names.UserVariable(name):
+			way := ""
+			if m := forMachine[strings.ToUpper(name)]; m != "" {
+				way = fmt.Sprintf("; the folder of all users is %%%s%%", m)
+			}
+			l.warn(pos, "%s: the variable %%%s%% is one of users, and here it is asked for by the system: %s; write context=\"User\" for the component or its rules%s", text, name, what, way)
+		case strings.EqualFold(name, "ALLUSERSPROFILE"):
+			l.warn(pos, "%s: rules mean the public profile by %%ALLUSERSPROFILE%%, since Windows Vista Windows itself means ProgramData; %%PUBLIC%% or %%ProgramData%% says which", text)
+		}
+	}
+}
+
+// noPlaces are documented variables that stand for no folder.
+var noPlaces = []string{"CSIDL_BITBUCKET", "CSIDL_CONNECTIONS", "CSIDL_CONTROLS", "CSIDL_DRIVES", "CSIDL_INTERNET", "CSIDL_NETWORK", "CSIDL_PRINTERS"}
+
+const (
+	noMatch  = "the pattern matches nothing"
+	noAnswer = "the condition is not true"
+	noValue  = "the variable stays undefined"
+)
+
+// text tells of the variables in a text that is no pattern of a rule.
+func (l *linter) text(pos migxml.Pos, text, what string, in migxml.Context) {
+	var names []string
+	expandPlain(text, nil, symbolic{&names})
+	l.variables(pos, text, what, in, names)
+}
+
+// call tells of the variables in the arguments of a call.
+func (l *linter) call(c *migxml.Call, what string, in migxml.Context) {
+	if c == nil {
+		return
+	}
+	for _, a := range c.Args {
+		l.text(c.Pos, a.Value, what, in)
+	}
+}
+
+// conditions looks at what conditions ask, and at pairs that cannot hold
+// together.
+func (l *linter) conditions(list []*migxml.Conditions, in migxml.Context, depth int) {
+	for _, c := range list {
+		if depth > maxDepth {
+			return
+		}
+		if c.Named != nil {
+			l.conditions([]*migxml.Conditions{c.Named}, in, depth+1)
+		}
+		l.conditions(c.Conditions, in, depth+1)
+		for i, x := range c.Condition {
+			if x.Call == nil {
+				continue
+			}
+			l.call(x.Call, noAnswer, in)
+			for _, y := range c.Condition[:i] {
+				if !c.Or && contrary(x, y) {
+					l.warn(x.Pos, "%s: line %d asks for another value of the same, and both have to be true: they never are; alternatives stand in <conditions operation=\"OR\">", x.Call.Text, y.Line)
+					break
+				}
+			}
+		}
+	}
+}
+
+// contrary says whether two conditions ask for two values of one thing.
+func contrary(x, y *migxml.Condition) bool {
+	if y.Call == nil || x.Call.Name != y.Call.Name || x.Negate || y.Negate || len(x.Call.Args) != len(y.Call.Args) || len(x.Call.Args) == 0 {
+		return false
+	}
+	last := len(x.Call.Args) - 1
+	for i := range last {
+		if !strings.EqualFold(x.Call.Arg(i), y.Call.Arg(i)) {
+			return false
+		}
+	}
+	a, b := x.Call.Arg(last), y.Call.Arg(last)
+	switch x.Call.Name {
+	case "DoesFileVersionMatch", "DoesOSMatch":
+		return !meet(a, b)
+	case "DoesStringContentEqual":
+		return !wstr.EqualFold(a, b) && !strings.Contains(a+b, "%")
+	}
+	return false
+}
+
+// detections looks at what detections ask.
+func (l *linter) detections(list []*migxml.Detection, mask migxml.Context, depth int) {
+	for _, d := range list {
+		if depth > maxDepth {
+			return
+		}
+		in := mask & d.Context
+		if d.Named != nil {
+			l.detections([]*migxml.Detection{d.Named}, in, depth+1)
+		}
+		l.conditions(d.Conditions, in, depth)
+		var detects func(list []*migxml.Detect, depth int)
+		detects = func(list []*migxml.Detect, depth int) {
+			for _, x := range list {
+				if depth > maxDepth {
+					return
+				}
+				if x.Named != nil {
+					detects([]*migxml.Detect{x.Named}, depth+1)
+				}
+				for _, c := range x.Condition {
+					l.call(c.Call, noAnswer, in)
+				}
+				for _, s := range x.Sets {
+					l.set(s, in, depth)
+				}
+				detects(x.Detects, depth+1)
+			}
+		}
+		detects(d.Detects, depth)
+	}
+}
+
+// set looks at what an objectSet asks for that is no rule of its own.
+func (l *linter) set(s *migxml.ObjectSet, in migxml.Context, depth int) {
+	if depth > maxDepth {
+		return
+	}
+	for _, p := range s.Patterns {
+		l.text(p.Pos, p.Text, noMatch, in)
+	}
+	l.around(s, in, depth)
+}
+
+// around looks at the conditions of an objectSet, and at its contents.
+func (l *linter) around(s *migxml.ObjectSet, in migxml.Context, depth int) {
+	l.conditions(s.Conditions, in, depth)
+	for _, c := range s.Condition {
+		l.call(c.Call, noAnswer, in)
+	}
+	for _, c := range s.Contents {
+		l.call(c.Filter, "it yields nothing", in)
+		for _, inner := range c.Sets {
+			l.set(inner, in, depth+1)
+		}
+	}
+}
+
+// values looks at the values of variables.
+func (l *linter) values(e *migxml.Environment, in migxml.Context) {
+	l.conditions(e.Conditions, in, 0)
+	for _, v := range e.Variables {
+		switch {
+		case v.Text != nil:
+			l.text(v.Pos, *v.Text, noValue, in)
+		case v.Script != nil:
+			l.call(v.Script, noValue, in)
+		case v.Set != nil:
+			l.set(v.Set, in, 0)
+		}
+	}
 }
 
 // written is a pattern as a file has it.
@@ -109,26 +328,49 @@ type lintBlock struct {
 	include bool // there is one
 	unknown bool // includes whose patterns the text does not say
 	docs    bool // includes by the document finder
+	// leftOut are rules about metadata, which act on what is included.
+	leftOut []*migxml.Restore
 }
 
-func (l *linter) component(c *migxml.Component, depth int) {
+func (l *linter) component(c *migxml.Component, mask migxml.Context, depth int) {
 	if depth > maxDepth {
 		return
 	}
+	mask &= c.Context
+	if mask == 0 {
+		l.warn(c.Pos, "the component %q is for %s, and what it stands in is not: it never has an effect; give both one context", c.DisplayName, people(c.Context))
+		return
+	}
 	b := &lintBlock{include: len(c.Extensions) > 0, unknown: len(c.Extensions) > 0}
-	var rules func(list []*migxml.Rules, depth int)
-	rules = func(list []*migxml.Rules, depth int) {
+	environments(c.Environments, mask, 0, l.values)
+	var rules func(list []*migxml.Rules, mask migxml.Context, depth int)
+	rules = func(list []*migxml.Rules, mask migxml.Context, depth int) {
 		for _, r := range list {
 			if depth > maxDepth {
 				return
 			}
+			in := mask & r.Context
+			if in == 0 {
+				l.warn(r.Pos, "these rules are for %s, and what they stand in is for %s: they never run; leave the context out, or give the component context=\"UserAndSystem\"", people(r.Context), people(mask))
+				continue
+			}
 			if r.Named != nil {
-				rules([]*migxml.Rules{r.Named}, depth+1)
+				rules([]*migxml.Rules{r.Named}, in, depth+1)
 			}
+			l.conditions(r.Conditions, in, depth)
+			l.detections(r.Detections, in, depth)
 			for _, rule := range r.Rule {
-				l.rule(b, rule)
+				l.rule(b, rule, in)
 			}
-			rules(r.Rules, depth+1)
+			for _, x := range r.Restore {
+				for _, s := range x.Sets {
+					l.set(s, in, depth)
+				}
+				if x.Element == "excludeAttributes" && x.Attributes != 0 {
+					b.leftOut = append(b.leftOut, x)
+				}
+			}
+			rules(r.Rules, in, depth+1)
 		}
 	}
 	var roles func(list []*migxml.Role, depth int)
@@ -137,9 +379,11 @@ func (l *linter) component(c *migxml.Component, depth int) {
 			if depth > maxDepth {
 				return
 			}
-			rules(r.Rules, depth)
+			environments(r.Environments, mask, 0, l.values)
+			l.detections(r.Detections, mask, depth)
+			rules(r.Rules, mask, depth)
 			for _, n := range r.Components {
-				l.component(n, depth+1)
+				l.component(n, mask, depth+1)
 			}
 			roles(r.Roles, depth+1)
 		}
@@ -149,13 +393,26 @@ func (l *linter) component(c *migxml.Component, depth int) {
 	l.idle(c, b)
 }
 
-func (l *linter) rule(b *lintBlock, r *migxml.Rule) {
+// people says whom a context is for.
+func people(c migxml.Context) string {
+	switch c {
+	case migxml.User:
+		return "users"
+	case migxml.System:
+		return "the system"
+	}
+	return "both"
+}
+
+func (l *linter) rule(b *lintBlock, r *migxml.Rule, in migxml.Context) {
 	if r.Action == migxml.Include {
 		b.include = true
 	}
 	for _, s := range r.Sets {
+		l.around(s, in, 0)
 		for _, p := range s.Patterns {
 			if p.Kind == migxml.Ini {
+				l.text(p.Pos, p.Text, noMatch, in)
 				b.unknown = b.unknown || r.Action == migxml.Include
 				continue
 			}
@@ -163,7 +420,7 @@ func (l *linter) rule(b *lintBlock, r *migxml.Rule) {
 			if p.Kind == migxml.Registry {
 				kind = Registry
 			}
-			w, ok := l.read(p.Pos, kind, p.Text)
+			w, ok := l.read(p.Pos, kind, p.Text, in)
 			w.action, w.filtered = r.Action, r.Filter != nil
 			if !ok {
 				b.unknown = b.unknown || r.Action == migxml.Include
@@ -175,11 +432,17 @@ func (l *linter) rule(b *lintBlock, r *migxml.Rule) {
 			switch {
 			case call.Name == "GenerateDocPatterns" && r.Action == migxml.Include:
 				b.docs = true
+			case call.Name == "GenerateDrivePatterns" && strings.Contains(call.Arg(0), "%"):
+				l.warn(call.Pos, "%s: variables are not replaced in the argument of GenerateDrivePatterns, and no folder has percent signs like these; write the folder as it is called, or a <pattern>", call.Text)
+				b.unknown = b.unknown || r.Action == migxml.Include
 			case call.Name == "GenerateDrivePatterns" && r.Action == migxml.Exclude && strings.HasPrefix(strings.TrimSpace(call.Arg(0)), "*"):
-				if w, ok := l.read(call.Pos, File, `C:\`+call.Arg(0)); ok {
+				if w, ok := l.read(call.Pos, File, `C:\`+call.Arg(0), in); ok {
 					w.text, w.action, w.drives, w.filtered = call.Text, r.Action, true, r.Filter != nil
 					b.pats = append(b.pats, w)
 				}
+			case call.Name == "GenerateUserPatterns":
+				l.text(call.Pos, call.Arg(1), noMatch, migxml.User)
+				b.unknown = b.unknown || r.Action == migxml.Include
 			case r.Action == migxml.Include:
 				b.unknown = true
 			}
@@ -201,15 +464,12 @@ func (s symbolic) Lookup(name string) (string, bool) {
 	}
 }
 
-// read takes the text of a pattern apart, and tells of unknown variables.
-func (l *linter) read(pos migxml.Pos, kind Kind, text string) (w written, ok bool) {
+// read takes the text of a pattern apart, and tells of variables that there
+// are not.
+func (l *linter) read(pos migxml.Pos, kind Kind, text string, in migxml.Context) (w written, ok bool) {
 	var names []string
 	out, _ := expand(text, nil, symbolic{&names})
-	for _, name := range names {
-		if !l.own[strings.ToLower(name)] && !l.known(name) {
-			l.warn(pos, "%s: no Windows has a variable %%%s%%, and this file defines none: unless the environment of the source has it, the pattern matches nothing; variables are %%CSIDL_PERSONAL%%, %%FOLDERID_Downloads%% and so on, or those of <environment>", text, name)
-		}
-	}
+	l.variables(pos, text, noMatch, in, names)
 	loc, err := parseLocation(kind, out)
 	if err != nil {
 		return w, false
@@ -292,6 +552,11 @@ func trailing(text string) bool {
 
 // idle looks for rules of a component that never have an effect.
 func (l *linter) idle(c *migxml.Component, b *lintBlock) {
+	for _, x := range b.leftOut {
+		if !b.include {
+			l.warn(x.Pos, "the component %q includes nothing, and <excludeAttributes> has no say over other components: it does nothing; it belongs into the component of the include", c.DisplayName)
+		}
+	}
 	for i := range b.pats {
 		e := &b.pats[i]
 		switch {

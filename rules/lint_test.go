@@ -70,7 +70,7 @@ func TestLint(t *testing.T) {
 		{"folders alone", []rule{in(`C:\Lab\*`)}, 4, "about folders alone", `C:\Lab\* [*]`},
 		{"the key alone", []rule{in(`HKLM\Software\Lab`)}, 4, "the key alone", `HKLM\Software\Lab\* [*]`},
 		{"a value", []rule{in(`HKLM\Software\Lab [Color]`)}, 0, "", ""},
-		{"question mark", []rule{in(`C:\Lab\* [a?.txt]`)}, 4, `"?" is no wildcard`, ""},
+		{"question mark", []rule{in(`C:\Lab\* [a?.txt]`)}, 4, `"?" is no wildcard`, `"*" stands for any characters`},
 		{"question mark in a value", []rule{in(`HKLM\Software\Lab [What?]`)}, 0, "", ""},
 		{"doc", []rule{in(`C:\Lab\* [*.doc]`)}, 4, "does not match .docx", "[*.doc*]"},
 		{"doc and docx", []rule{in(`C:\Lab\* [*.doc]`), in(`C:\Lab\* [*.docx]`)}, 0, "", ""},
@@ -89,7 +89,7 @@ func TestLint(t *testing.T) {
 			t.Errorf("%s: %v", c.trap, err)
 			continue
 		}
-		warnings = append(warnings, Lint([]*migxml.Document{doc}, offline.IsVariable)...)
+		warnings = append(warnings, Lint([]*migxml.Document{doc}, names)...)
 		_, more, err := Compile([]*migxml.Document{doc}, []Context{{Name: "System", Env: someEnv{}, Probe: noProbe{}}, {Name: "u", User: true, Env: someEnv{}, Probe: noProbe{}}}, Options{})
 		if err != nil {
 			t.Errorf("%s: %v", c.trap, err)
@@ -104,6 +104,112 @@ func TestLint(t *testing.T) {
 		case warnings[0].Line != c.line || warnings[0].Col < 1 || !strings.Contains(warnings[0].Msg, c.want) || !strings.Contains(warnings[0].Msg, c.way):
 			t.Errorf("%s: %v, want line %d, %q and %q", c.trap, warnings[0], c.line, c.want, c.way)
 		}
+	}
+}
+
+// names are what the command knows.
+var names = Names{Variable: offline.IsVariable, UserVariable: offline.IsUserVariable}
+
+// TestLintWhole has for each trap that is about more than the rules of one
+// block a whole file, and one that comes near and does not.
+func TestLintWhole(t *testing.T) {
+	comp := func(attrs, inner string) string {
+		return `<component type="Documents" ` + attrs + `><displayName>Lab</displayName>` + inner + `</component>`
+	}
+	rules := func(attrs, inner string) string {
+		return `<role role="Data"><rules ` + attrs + ">\n" + inner + "\n</rules></role>"
+	}
+	env := func(attrs, inner string) string { return "<environment " + attrs + ">" + inner + "</environment>" }
+	text := func(s string) string { return `<variable name="Own"><text>` + s + `</text></variable>` }
+	detect := func(attrs, calls string) string {
+		return `<role role="Data"><detection ` + attrs + ">\n" + calls + `</detection><rules>` + lintRule("include", `C:\Lab\* [*]`) + `</rules></role>`
+	}
+	cond := func(call string) string { return `<condition>MigXmlHelper.` + call + "</condition>\n" }
+	docs, lab := lintRule("include", `%CSIDL_PERSONAL%\Lab\* [*]`), lintRule("include", `C:\Lab\* [*]`)
+	without := `<excludeAttributes attributes="Security"><objectSet><pattern type="File">C:\Lab\* [*]</pattern></objectSet></excludeAttributes>`
+	for _, c := range []struct {
+		trap      string
+		body      string // from line 3 on
+		line, col int    // of the only warning; 0 for none
+		want, way string
+	}{
+		{"variable of users in a component of the system", comp(`context="System"`, rules("", docs)), 4, 21, "the variable %CSIDL_PERSONAL% is one of users", "the folder of all users is %CSIDL_COMMON_DOCUMENTS%"},
+		{"APPDATA in one", comp(`context="System"`, rules("", lintRule("include", `%APPDATA%\Lab\* [*]`))), 4, 21, "the variable %APPDATA% is one of users", `context="User"`},
+		{"without one of the machine", comp(`context="System"`, rules("", lintRule("exclude", `%CSIDL_COOKIES%\* [*]`)+lab)), 4, 21, "the variable %CSIDL_COOKIES% is one of users", `context="User"`},
+		{"in rules of the system", comp("", rules(`context="System"`, docs)), 4, 21, "the variable %CSIDL_PERSONAL% is one of users", `context="User"`},
+		{"for both", comp("", rules("", docs)), 0, 0, "", ""},
+		{"for users", comp(`context="User"`, rules("", docs)), 0, 0, "", ""},
+		{"of the machine for users", comp(`context="User"`, rules("", lintRule("include", `%CSIDL_COMMON_APPDATA%\Lab\* [*]`))), 0, 0, "", ""},
+		{"of the machine for the system", comp(`context="System"`, rules("", lintRule("include", `%CSIDL_COMMON_APPDATA%\Lab\* [*]`))), 0, 0, "", ""},
+		{"one that both have", comp(`context="System"`, rules("", lintRule("include", `%TEMP%\Lab\* [*]`))), 0, 0, "", ""},
+		{"ours", comp(`context="System"`, env("", text(`C:\Lab`))+rules("", lintRule("include", `%Own%\* [*]`))), 0, 0, "", ""},
+		{"ours of users, for the system", comp("", env(`context="User"`, text(`C:\Lab`))+rules(`context="System"`, lintRule("include", `%own%\* [*]`))), 4, 21, "the variable %own% is defined for users alone", "<environment> without context"},
+		{"ours of the system, for users", comp("", env(`context="System"`, text(`C:\Lab`))+rules(`context="User"`, lintRule("include", `%Own%\* [*]`))), 0, 0, "", ""},
+		{"ours of the system, in a component of users", comp(`context="User"`, env(`context="System"`, text(`C:\Lab`))+rules("", lintRule("include", `%Own%\* [*]`))), 0, 0, "", ""},
+		{"the value of ours", comp("", "\n"+env(`context="System"`, text(`%APPDATA%\Lab`))+rules("", lintRule("include", `%Own%\* [*]`))), 4, 31, "the variable %APPDATA% is one of users", "the variable stays undefined"},
+		{"in a detection", comp(`context="System"`, detect("", "<conditions>"+cond(`DoesObjectExist("File","%CSIDL_APPDATA%\Lab")`)+"</conditions>")), 4, 13, "the variable %CSIDL_APPDATA% is one of users", "the condition is not true"},
+		{"in a detection of users", comp("", detect(`context="User"`, "<conditions>"+cond(`DoesObjectExist("File","%CSIDL_APPDATA%\Lab")`)+"</conditions>")), 0, 0, "", ""},
+		{"unknown in a detection", comp("", detect("", "<conditions>"+cond(`DoesObjectExist("File","%LABB%\Lab")`)+"</conditions>")), 4, 13, "no Windows has a variable %LABB%", "the condition is not true"},
+		{"in an old detection", comp(`context="System"`, `<role role="Data"><detects><detect>`+"\n"+cond(`DoesObjectExist("File","%CSIDL_APPDATA%\Lab")`)+`</detect></detects><rules>`+lab+`</rules></role>`), 4, 1, "the variable %CSIDL_APPDATA% is one of users", "the condition is not true"},
+		{"in a rule about metadata", comp(`context="System"`, rules("", strings.Replace(without, "C:", "%CSIDL_PROFILE%", 1)+lab)), 4, 53, "the variable %CSIDL_PROFILE% is one of users", "%PUBLIC%"},
+		{"HKCU for the system", comp(`context="System"`, rules("", lintRule("include", `HKCU\Software\Lab\* [*]`))), 4, 21, "HKCU is the key of a user", `context="User"`},
+		{"HKCU for both", comp("", rules("", lintRule("include", `HKCU\Software\Lab\* [*]`))), 0, 0, "", ""},
+		{"no place on a disk", comp("", rules("", lintRule("include", `%CSIDL_PRINTERS%\* [*]`))), 4, 21, "no folder on a disk", "name the folders or keys"},
+		{"ALLUSERSPROFILE", comp("", rules("", lintRule("include", `%ALLUSERSPROFILE%\Lab\* [*]`))), 4, 21, "since Windows Vista Windows itself means ProgramData", "%ProgramData%"},
+		{"rules that never run", comp(`context="User"`, rules(`context="System"`, lab)), 3, 92, "these rules are for the system, and what they stand in is for users: they never run", "UserAndSystem"},
+		{"components that never run", `<component type="Documents" context="User"><displayName>out</displayName><role role="Container">` + "\n" + comp(`context="System"`, rules("", lab)) + `</role></component>`, 4, 1, `the component "Lab" is for the system, and what it stands in is not`, "one context"},
+		{"two versions, both", comp("", detect("", "<conditions>\n"+cond(`DoesFileVersionMatch("C:\a.exe","FileVersion","5.*")`)+cond(`DoesFileVersionMatch("C:\a.exe","FileVersion","6.*")`)+"</conditions>")), 6, 1, "both have to be true: they never are", `operation="OR"`},
+		{"two versions, either", comp("", detect("", `<conditions operation="OR">`+cond(`DoesFileVersionMatch("C:\a.exe","FileVersion","5.*")`)+cond(`DoesFileVersionMatch("C:\a.exe","FileVersion","6.*")`)+"</conditions>")), 0, 0, "", ""},
+		{"two versions that meet", comp("", detect("", "<conditions>"+cond(`DoesFileVersionMatch("C:\a.exe","FileVersion","5.*")`)+cond(`DoesFileVersionMatch("C:\a.exe","FileVersion","*.1")`)+"</conditions>")), 0, 0, "", ""},
+		{"two files", comp("", detect("", "<conditions>"+cond(`DoesFileVersionMatch("C:\a.exe","FileVersion","5.*")`)+cond(`DoesFileVersionMatch("C:\b.exe","FileVersion","6.*")`)+"</conditions>")), 0, 0, "", ""},
+		{"variable in drive patterns", comp("", rules("", lintRule("include", `MigXmlHelper.GenerateDrivePatterns("%CSIDL_PERSONAL%\* [*]","Fixed")`))), 4, 21, "variables are not replaced in the argument of GenerateDrivePatterns", "<pattern>"},
+		{"variable in user patterns", comp(`context="System"`, rules("", lintRule("include", `MigXmlHelper.GenerateUserPatterns("File","%CSIDL_PERSONAL%\* [*]","TRUE")`))), 0, 0, "", ""},
+		{"exclude in another component", comp("", rules("", lab)) + comp("", rules("", lintRule("include", `D:\* [*]`)+"\n"+lintRule("exclude", `C:\Lab\* [*.mp3]`))), 7, 21, "nothing in its component includes what it names", "unconditionalExclude"},
+		{"exclude in a component of its own", comp("", rules("", lab)) + comp("", rules("", lintRule("exclude", `C:\Lab\* [*.mp3]`))), 6, 21, `the component "Lab" includes nothing`, "unconditionalExclude"},
+		{"exclude of a name anywhere", comp("", rules("", lab+"\n"+lintRule("exclude", `C:\*b\* [*]`))), 5, 21, "the exclude does nothing", "unconditionalExclude"},
+		{"excludeAttributes in a component of its own", comp("", rules("", lab)) + comp("", rules("", without)), 6, 1, "<excludeAttributes> has no say over other components", "belongs into the component of the include"},
+		{"excludeAttributes beside the include", comp("", rules("", lab+without)), 0, 0, "", ""},
+	} {
+		t.Run(c.trap, func(t *testing.T) {
+			doc, warnings, err := migxml.Parse("lint.xml", []byte("<?xml version=\"1.0\"?>\n<migration urlid=\"urn:lint\">\n"+c.body+"\n</migration>"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			warnings = append(warnings, Lint([]*migxml.Document{doc}, names)...)
+			p := &machineProbe{source: source{drives: map[string][]string{"Fixed": {"C:"}}}, version: "10.0.19045.", bits64: true}
+			_, more, err := Compile([]*migxml.Document{doc}, []Context{{Name: "System", Env: someEnv{}, Probe: p}, {Name: "u", User: true, Env: someEnv{}, Probe: p}}, Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			warnings = append(warnings, more...)
+			switch {
+			case c.line == 0 && len(warnings) > 0:
+				t.Errorf("no trap, and yet: %v", warnings)
+			case c.line == 0:
+			case len(warnings) == 0:
+				t.Error("it is not told")
+			case warnings[0].Line != c.line || warnings[0].Col != c.col || !strings.Contains(warnings[0].Msg, c.want) || !strings.Contains(warnings[0].Msg, c.way) || len(warnings) > 1:
+				t.Errorf("%v, want %d:%d, %q and %q", warnings, c.line, c.col, c.want, c.way)
+			}
+		})
+	}
+}
+
+// TestLintShipped: a file that has the urlid of one that comes with the
+// program is not used beside it.
+func TestLintShipped(t *testing.T) {
+	d, _, err := migxml.Parse("a.xml", []byte(lintFile(lintRule("include", `C:\Lab\* [*]`))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := names
+	n.Shipped = map[string]string{"http://example.org/lint": "builtin:lab"}
+	if ws := Lint([]*migxml.Document{d}, n); len(ws) != 1 || ws[0].Line != 2 || ws[0].Col != 1 || !strings.Contains(ws[0].Msg, "of builtin:lab") || !strings.Contains(ws[0].Msg, "urlid of its own") {
+		t.Error(ws)
+	}
+	d.Pos.File = "builtin:lab"
+	if ws := Lint([]*migxml.Document{d}, n); len(ws) > 0 {
+		t.Error(ws)
 	}
 }
 
@@ -130,12 +236,12 @@ func TestLintUrlid(t *testing.T) {
 		}
 		docs = append(docs, d)
 	}
-	ws := Lint(docs, offline.IsVariable)
+	ws := Lint(docs, names)
 	if len(ws) != 1 || ws[0].File != "b.xml" || ws[0].Line == 0 || !strings.Contains(ws[0].Msg, "of a.xml") {
 		t.Errorf("%v", ws)
 	}
 	docs[1].URLID += "/b"
-	if ws := Lint(docs, offline.IsVariable); len(ws) > 0 {
+	if ws := Lint(docs, names); len(ws) > 0 {
 		t.Errorf("%v", ws)
 	}
 }
@@ -147,7 +253,7 @@ func TestLintVariablesOfTheFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if ws := Lint([]*migxml.Document{d}, offline.IsVariable); len(ws) > 0 {
+	if ws := Lint([]*migxml.Document{d}, names); len(ws) > 0 {
 		t.Errorf("%v", ws)
 	}
 }
@@ -166,7 +272,7 @@ func TestLintBuiltin(t *testing.T) {
 		}
 		docs = append(docs, d)
 	}
-	for _, w := range Lint(docs, offline.IsVariable) {
+	for _, w := range Lint(docs, names) {
 		t.Error(w)
 	}
 }

@@ -208,7 +208,7 @@ func (c *rulesCheckCmd) Run(a *app) error {
 		}, rules.Options{})
 		warnings[k] = append(warnings[k], ws...)
 	}
-	for _, w := range rules.Lint(docs, offline.IsVariable) {
+	for _, w := range rules.Lint(docs, lintNames()) {
 		for doc, k := range of {
 			if doc.Pos.File == w.File {
 				warnings[k] = append(warnings[k], w)
@@ -248,6 +248,17 @@ func (c *rulesCheckCmd) Run(a *app) error {
 		}
 	}
 	return last
+}
+
+// lintNames are what rules check knows of Windows and of the built-in sets.
+func lintNames() rules.Names {
+	n := rules.Names{Variable: offline.IsVariable, UserVariable: offline.IsUserVariable, Shipped: map[string]string{}}
+	if sets, err := builtinSets(); err == nil {
+		for _, s := range sets {
+			n.Shipped[strings.ToLower(s.doc.URLID)] = "builtin:" + s.Name
+		}
+	}
+	return n
 }
 
 func findingOf(err error) *finding {
