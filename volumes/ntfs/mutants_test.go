@@ -1,263 +1,58 @@
 package ntfs
 
 import (
-	"bufio"
 	"bytes"
 	"cmp"
-	"context"
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"math"
 	"math/rand/v2"
-	"os"
-	"os/exec"
-	"runtime"
-	"runtime/debug"
-	"runtime/metrics"
 	"slices"
-	"strconv"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 
+	"github.com/coldstate/coldstate/internal/mutants"
 	"github.com/coldstate/coldstate/testimages"
 	"github.com/coldstate/coldstate/testimages/ntfsgen"
 	"github.com/coldstate/coldstate/volumes/winfs"
 )
 
-// What a mutant may cost.
+// mutantPiece is how much is read at either end of a stream, mutantRead how
+// much of a volume, in bytes.
 const (
-	mutantMemory = 512 << 20
-	mutantTime   = 30 * time.Second
-	// mutantPiece is how much is read at either end of a stream, mutantRead
-	// how much of a volume, in bytes.
 	mutantPiece = 64 << 10
 	mutantRead  = 4 << 20
 )
 
-// mutantsEnv makes the test binary a child that tries mutants; mutantEnv names
-// the one mutant that TestMutants tries, to repeat a failure.
-const (
-	mutantsEnv = "COLDSTATE_TEST_MUTANTS_CHILD"
-	mutantEnv  = "COLDSTATE_MUTANT"
-)
-
 func TestMain(m *testing.M) {
-	if os.Getenv(mutantsEnv) != "" {
-		var job mutantJob
-		if err := json.NewDecoder(os.Stdin).Decode(&job); err != nil {
-			panic(err)
+	mutants.Main(m, func() (out []*mutants.Base) {
+		for _, b := range mutantVolumes() {
+			b.prepare()
+			out = append(out, &mutants.Base{Name: b.name, Weight: b.weight, Try: b.try})
 		}
-		debug.SetMaxStack(64 << 20)
-		if err := json.NewEncoder(os.Stdout).Encode(job.run()); err != nil {
-			panic(err)
-		}
-		os.Exit(0)
-	}
-	os.Exit(m.Run())
-}
-
-// mutantJob is what a child process does: the mutants First, First+Step, ….
-type mutantJob struct{ First, Step, Count int }
-
-// mutantResult is what came of it.
-type mutantResult struct {
-	Mutants, Opened, Walked int
-	Failures                []string
-	MostMemory              int64 // bytes of the process
-	Bases                   map[string][3]int
+		return out
+	})
 }
 
 // TestMutants damages volumes at random: no panic, no hang, no memory without
-// bounds, and many can still be read. It runs in child processes, as a stack
-// overflow or the end of memory cannot be caught.
-func TestMutants(t *testing.T) {
-	count, children := 400, 2
-	if os.Getenv("COLDSTATE_LONG") != "" {
-		count = 10_000
-	} else {
-		t.Logf("%d mutants; 10,000 with COLDSTATE_LONG=1", count)
-	}
-	first := 0
-	one := os.Getenv(mutantEnv)
-	if one != "" {
-		var err error
-		if first, err = strconv.Atoi(one); err != nil {
-			t.Fatal(err)
-		}
-		count, children = 1, 1
-	}
-	results := make([]mutantResult, children)
-	var wg sync.WaitGroup
-	for i := range children {
-		wg.Go(func() {
-			var err error
-			if results[i], err = runMutants(t.Context(), mutantJob{first + i, children, count / children}); err != nil {
-				t.Error(err)
-			}
-		})
-	}
-	wg.Wait()
-	sum := mutantResult{Bases: map[string][3]int{}}
-	for _, r := range results {
-		sum.Mutants += r.Mutants
-		sum.Opened += r.Opened
-		sum.Walked += r.Walked
-		sum.MostMemory = max(sum.MostMemory, r.MostMemory)
-		sum.Failures = append(sum.Failures, r.Failures...)
-		for name, n := range r.Bases {
-			s := sum.Bases[name]
-			sum.Bases[name] = [3]int{s[0] + n[0], s[1] + n[1], s[2] + n[2]}
-		}
-	}
-	for i, f := range sum.Failures {
-		if i == 10 {
-			t.Errorf("and %d failures more", len(sum.Failures)-i)
-			break
-		}
-		t.Error(f)
-	}
-	t.Logf("%d mutants, %d opened, %d walked to the end, %d MiB of memory at most", sum.Mutants, sum.Opened, sum.Walked, sum.MostMemory>>20)
-	for _, name := range slices.Sorted(maps.Keys(sum.Bases)) {
-		n := sum.Bases[name]
-		t.Logf("%s: %d mutants, %d opened, %d walked", name, n[0], n[1], n[2])
-	}
-	if sum.Mutants != count {
-		t.Errorf("%d mutants are missing", count-sum.Mutants)
-	}
-	if one == "" && sum.Walked < sum.Mutants*3/10 {
-		t.Error("so few of the mutants can be read that they test little")
-	}
-}
+// bounds, and many can still be read.
+func TestMutants(t *testing.T) { mutants.Test(t, 400, 10_000) }
 
-// runMutants runs a job in a child process.
-func runMutants(ctx context.Context, job mutantJob) (r mutantResult, err error) {
-	in, err := json.Marshal(job)
+// try opens and reads a mutant.
+func (b *mutantBase) try(rnd *rand.Rand) (opened, walked bool, err error) {
+	m := &mutant{r: b.img, size: b.size}
+	b.mutate(rnd, m)
+	fs, err := Open(m, m.size, Options{})
 	if err != nil {
-		return r, err
-	}
-	ctx, cancel := context.WithTimeout(ctx, 20*time.Minute)
-	defer cancel()
-	exe, err := os.Executable()
-	if err != nil {
-		return r, err
-	}
-	cmd := exec.CommandContext(ctx, exe)
-	cmd.Env = append(os.Environ(), mutantsEnv+"=1")
-	cmd.Stdin = bytes.NewReader(in)
-	var errs bytes.Buffer
-	cmd.Stderr = &errs
-	out, err := cmd.Output()
-	if err != nil {
-		// The child says on its standard error which mutant it is at.
-		said := errs.String()
-		last := said[strings.LastIndex(said, "\x01")+1:]
-		return r, fmt.Errorf("%w at %.5000s", err, last)
-	}
-	return r, json.Unmarshal(out, &r)
-}
-
-func (job mutantJob) run() mutantResult {
-	r := mutantResult{Bases: map[string][3]int{}}
-	var bases []*mutantBase
-	total := 0
-	for _, b := range mutantVolumes() {
-		b.prepare()
-		bases = append(bases, b)
-		total += b.weight
-	}
-	for i := range job.Count {
-		seed := job.First + i*job.Step
-		fmt.Fprintf(os.Stderr, "\x01mutant %d\n", seed)
-		rnd := rand.New(rand.NewPCG(uint64(seed), 3))
-		var base *mutantBase
-		for k, n := 0, rnd.IntN(total); n >= 0; k++ {
-			base = bases[k]
-			n -= base.weight
+		if _, ok := errors.AsType[*FormatError](err); !ok && !errors.Is(err, ErrNotNTFS) {
+			return false, false, fmt.Errorf("%w has no place", err)
 		}
-		m := &mutant{r: base.img, size: base.size}
-		base.mutate(rnd, m)
-		r.try(fmt.Sprintf("mutant %d of %s (repeat it with %s=%d)", seed, base.name, mutantEnv, seed), base, m)
+		return false, false, nil
 	}
-	return r
-}
-
-// try opens and reads a mutant, and looks at what it costs.
-func (r *mutantResult) try(name string, base *mutantBase, m *mutant) {
-	watch := time.AfterFunc(mutantTime, func() {
-		buf := make([]byte, 1<<16)
-		fmt.Fprintf(os.Stderr, "%s takes more than %v\n%s", name, mutantTime, buf[:runtime.Stack(buf, true)])
-		os.Exit(3)
-	})
-	defer watch.Stop()
-	n := r.Bases[base.name]
-	opened, walked := false, false
-	func() {
-		defer func() {
-			if v := recover(); v != nil {
-				r.Failures = append(r.Failures, fmt.Sprintf("%s: panic: %v\n%.3000s", name, v, debug.Stack()))
-			}
-		}()
-		fs, err := Open(m, m.size, Options{})
-		if err != nil {
-			var fe *FormatError
-			if !errors.Is(err, ErrNotNTFS) && !errors.As(err, &fe) {
-				r.Failures = append(r.Failures, fmt.Sprintf("%s: %v has no place", name, err))
-			}
-			return
-		}
-		opened = true
-		found, err := useAll(fs)
-		if err != nil {
-			r.Failures = append(r.Failures, fmt.Sprintf("%s: %v", name, err))
-		}
-		walked = err == nil && found >= base.entries/2
-	}()
-	r.Mutants++
-	n[0]++
-	if opened {
-		r.Opened++
-		n[1]++
-	}
-	if walked {
-		r.Walked++
-		n[2]++
-	}
-	r.Bases[base.name] = n
-	used := memoryPeak()
-	if r.MostMemory = max(r.MostMemory, used); used > mutantMemory {
-		r.Failures = append(r.Failures, fmt.Sprintf("%s: %d MiB of memory", name, used>>20))
-		resetMemoryPeak()
-	}
-}
-
-// resetMemoryPeak sets the highest memory of the process back to what it is,
-// where that can be done.
-func resetMemoryPeak() {
-	debug.FreeOSMemory()
-	_ = os.WriteFile("/proc/self/clear_refs", []byte("5"), 0)
-}
-
-// memoryPeak is the highest memory of the process; what the run time of Go
-// holds where the system does not tell.
-func memoryPeak() int64 {
-	if b, err := os.ReadFile("/proc/self/status"); err == nil {
-		for s := bufio.NewScanner(bytes.NewReader(b)); s.Scan(); {
-			if rest, ok := strings.CutPrefix(s.Text(), "VmHWM:"); ok {
-				if n, err := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(rest), " kB"), 10, 64); err == nil {
-					return n << 10
-				}
-			}
-		}
-	}
-	s := []metrics.Sample{{Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/released:bytes"}}
-	metrics.Read(s)
-	return int64(s[0].Value.Uint64() - s[1].Value.Uint64())
+	found, err := useAll(fs)
+	return true, err == nil && found >= b.entries/2, err
 }
 
 // useAll uses all of a volume, the contents within limits, and holds it to
@@ -526,44 +321,6 @@ func (b *mutantBase) prepare() {
 	b.places = append(rare, plain[:min(len(plain), 3)]...)
 }
 
-// numbers are those that break arithmetic.
-var numbers = []uint64{
-	0, 1, 2, 7, 8, 0x17, 0x18, 0x20, 0x3F, 0x40, 0x7F, 0x80, 0xFF, 0x100, 0x3FF, 0x400, 0x7FFF, 0x8000, 0xFFFF, 0x10000,
-	0x7FFFFFFF, 0x80000000, 0xFFFFFFFE, 0xFFFFFFFF, 1 << 32, 1 << 40, 1 << 48, 1<<62 - 1, 1 << 62, math.MaxInt64 - 1, math.MaxInt64, 1 << 63, math.MaxUint64,
-}
-
-// scribble changes up to eight bytes of b.
-func scribble(rnd *rand.Rand, b []byte) {
-	if len(b) == 0 {
-		return
-	}
-	at := rnd.IntN(len(b))
-	width := 1 << rnd.IntN(4)
-	if rnd.IntN(2) == 0 {
-		at &^= width - 1
-	}
-	width = min(width, len(b)-at)
-	var old, v [8]byte
-	copy(old[:], b[at:at+width])
-	u := binary.LittleEndian.Uint64(old[:])
-	switch rnd.IntN(5) {
-	case 0:
-		u ^= 1 << rnd.IntN(8*width)
-	case 1:
-		u = rnd.Uint64()
-	case 2:
-		u = numbers[rnd.IntN(len(numbers))]
-	case 3:
-		u += uint64(rnd.IntN(17)) - 8
-	case 4:
-		from := rnd.IntN(len(b) - width + 1)
-		copy(old[:], b[from:from+width])
-		u = binary.LittleEndian.Uint64(old[:])
-	}
-	binary.LittleEndian.PutUint64(v[:], u)
-	copy(b[at:at+width], v[:])
-}
-
 // mutate makes a mutant: a few changes, each where the reader looks.
 func (b *mutantBase) mutate(rnd *rand.Rand, m *mutant) {
 	for range 1 + rnd.IntN(1<<rnd.IntN(9)) {
@@ -572,7 +329,7 @@ func (b *mutantBase) mutate(rnd *rand.Rand, m *mutant) {
 			field := []struct{ off, n int64 }{{11, 2}, {13, 1}, {40, 8}, {48, 8}, {56, 8}, {64, 1}}[rnd.IntN(6)]
 			seed := rnd.Uint64()
 			for _, at := range []int64{0, b.size - 512}[:1+rnd.IntN(2)] {
-				m.edit(at+field.off, field.n, func(p []byte) { scribble(rand.New(rand.NewPCG(seed, 1)), p) })
+				m.edit(at+field.off, field.n, func(p []byte) { mutants.Scribble(rand.New(rand.NewPCG(seed, 1)), p) })
 			}
 		case n < 3: // the volume claims to be huge
 			m.edit(40, 8, func(p []byte) { binary.LittleEndian.PutUint64(p, 1<<(30+rnd.IntN(22))) })
@@ -596,7 +353,7 @@ func (b *mutantBase) mutate(rnd *rand.Rand, m *mutant) {
 				m.size = b.size - rnd.Int64N(b.size/8)
 			}
 		case n < 6: // torn, or overwritten
-			m.edit(b.anyRecord(rnd), b.record, func(p []byte) { scribble(rnd, p) })
+			m.edit(b.anyRecord(rnd), b.record, func(p []byte) { mutants.Scribble(rnd, p) })
 		case n < 8: // one record in the place of another
 			rec := make([]byte, b.record)
 			if _, err := m.ReadAt(rec, b.anyRecord(rnd)); err == nil {
@@ -613,7 +370,7 @@ func (b *mutantBase) mutate(rnd *rand.Rand, m *mutant) {
 					clear(p)
 				}
 				for range 1 + rnd.IntN(6) {
-					scribble(rnd, p)
+					mutants.Scribble(rnd, p)
 				}
 			})
 		default: // a record that passes its check
@@ -654,7 +411,7 @@ func attrOffsets(p []byte) (offs []int) {
 func mutateRecord(rnd *rand.Rand, p []byte) {
 	offs := attrOffsets(p)
 	if len(offs) == 0 || rnd.IntN(12) == 0 {
-		scribble(rnd, p[16:48]) // sequence, flags, used bytes, base record
+		mutants.Scribble(rnd, p[16:48]) // sequence, flags, used bytes, base record
 		return
 	}
 	// What there is little of, and what is last, is as likely as the rest.
@@ -665,24 +422,24 @@ func mutateRecord(rnd *rand.Rand, p []byte) {
 	a := p[off:][:binary.LittleEndian.Uint32(p[off+4:])]
 	switch {
 	case rnd.IntN(4) == 0:
-		scribble(rnd, a[:min(24, len(a))]) // type, length, form, name, flags
+		mutants.Scribble(rnd, a[:min(24, len(a))]) // type, length, form, name, flags
 	case a[8] != 0 && len(a) >= 72:
 		switch at := int(binary.LittleEndian.Uint16(a[32:])); rnd.IntN(4) {
 		case 0:
-			scribble(rnd, a[16:64]) // clusters, unit, sizes
+			mutants.Scribble(rnd, a[16:64]) // clusters, unit, sizes
 		case 1:
 			hugeHole(rnd, grow(p, off, 16))
 		default:
-			scribble(rnd, a[min(at, len(a)-1):])
+			mutants.Scribble(rnd, a[min(at, len(a)-1):])
 		}
 	case a[8] == 0:
 		at := int(binary.LittleEndian.Uint16(a[20:]))
-		scribble(rnd, a[min(at, len(a)-1):])
+		mutants.Scribble(rnd, a[min(at, len(a)-1):])
 		if rnd.IntN(4) == 0 {
-			scribble(rnd, a[16:22]) // length and place of the value
+			mutants.Scribble(rnd, a[16:22]) // length and place of the value
 		}
 	default:
-		scribble(rnd, a)
+		mutants.Scribble(rnd, a)
 	}
 }
 
@@ -765,7 +522,7 @@ func mutantTree(cluster int) []*ntfsgen.Node {
 	var ids ntfsgen.ObjectID
 	copy(ids[:], "an object's name")
 	big := bytes.Repeat([]byte("value "), 400)
-	return append(matrixTree(cluster, true),
+	return append(matrixTree(cluster, cluster <= 4096, true),
 		ntfsgen.CompactPacked("xpress4k.exe", 6*4096+14, packWof(4, chunks(6)...), ntfsgen.Xpress4K),
 		ntfsgen.Compact("xpress8k.exe", []byte(text), ntfsgen.Xpress8K),
 		ntfsgen.Compact("xpress16k.exe", []byte(text+text+text), ntfsgen.Xpress16K),

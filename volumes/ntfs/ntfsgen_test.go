@@ -211,7 +211,7 @@ func TestMachines(t *testing.T) {
 }
 
 // matrixTree is a tree that has everything a geometry can change.
-func matrixTree(cluster int, fragmented bool) []*ntfsgen.Node {
+func matrixTree(cluster int, compressed, fragmented bool) []*ntfsgen.Node {
 	// A few MiB in all, whatever the cluster.
 	const most = 2 << 20
 	runs := 1
@@ -234,37 +234,64 @@ func matrixTree(cluster int, fragmented bool) []*ntfsgen.Node {
 		ntfsgen.File("own.txt", "own", ntfsgen.SecurityUser("S-1-5-21-1-2-3-1001"), func(n *ntfsgen.Node) { n.OwnSecurity = true }),
 		ntfsgen.File("deleted.txt", "gone", func(n *ntfsgen.Node) { n.Deleted = true }),
 	}
-	if cluster <= 4096 {
+	if compressed {
 		tree = append(tree, ntfsgen.File("packed.bin", packed.Compress().Split(runs/10+1)),
-			ntfsgen.File("packed.txt", ntfsgen.Words("w", 200_000).Compress()))
+			ntfsgen.File("packed.txt", ntfsgen.Words("w", 200_000).Compress()),
+			ntfsgen.File("packed half.txt", ntfsgen.Words("h", 40*cluster).Compress().Valid(int64(20*cluster+5))),
+			ntfsgen.File("streams.txt", "s", ntfsgen.Stream{Name: "packed", Data: ntfsgen.Words("s", 33*cluster).Compress()}))
 	}
 	return tree
 }
 
 // matrix runs fn for volumes of all geometries: cluster × record × sector
-// size, each whole and in fragments, those with small clusters with compressed
-// files.
+// size, each whole and in fragments, and where clusters are small enough for
+// it with compressed files and without.
 func matrix(t *testing.T, fn func(t *testing.T, v *ntfsgen.Volume)) {
 	volumes := 0
+	sizes := map[string]map[any]int{}
+	count := func(what string, v any) {
+		if sizes[what] == nil {
+			sizes[what] = map[any]int{}
+		}
+		sizes[what][v]++
+	}
+	both := []bool{false, true}
 	for _, sector := range []int{512, 1024, 2048, 4096} {
 		for cluster := sector; cluster <= 2<<20; cluster *= 4 {
 			for _, record := range []int{1024, 4096} {
-				for _, fragmented := range []bool{false, true} {
-					volumes++
-					t.Run(fmt.Sprintf("sector %d cluster %d record %d fragmented %v", sector, cluster, record, fragmented), func(t *testing.T) {
-						opt := ntfsgen.Options{Sector: sector, Cluster: cluster, Record: record, Label: "Matrix"}
-						if fragmented {
-							opt.MFTRuns = 30
-						}
-						fn(t, ntfsgen.Build(opt, matrixTree(cluster, fragmented)...))
-					})
+				for _, compressed := range both {
+					if compressed && cluster > 4096 {
+						continue // Windows compresses nothing there
+					}
+					for _, fragmented := range both {
+						volumes++
+						count("sector", sector)
+						count("cluster", cluster)
+						count("record", record)
+						count("compressed", compressed)
+						count("fragmented", fragmented)
+						name := fmt.Sprintf("sector %d cluster %d record %d compressed %v fragmented %v", sector, cluster, record, compressed, fragmented)
+						t.Run(name, func(t *testing.T) {
+							opt := ntfsgen.Options{Sector: sector, Cluster: cluster, Record: record, Label: "Matrix"}
+							if fragmented {
+								opt.MFTRuns = 30
+							}
+							fn(t, ntfsgen.Build(opt, matrixTree(cluster, compressed, fragmented)...))
+						})
+					}
 				}
 			}
+		}
+	}
+	for what, n := range map[string]int{"sector": 4, "cluster": 12, "record": 2, "compressed": 2, "fragmented": 2} {
+		if len(sizes[what]) < n {
+			t.Errorf("%s: only %v", what, sizes[what])
 		}
 	}
 	if volumes < 60 {
 		t.Errorf("%d volumes", volumes)
 	}
+	t.Logf("%d volumes: %v", volumes, sizes)
 }
 
 // TestMatrix compares with what the volumes were made of.
