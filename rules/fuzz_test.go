@@ -63,6 +63,31 @@ func FuzzPattern(f *testing.F) {
 	})
 }
 
+// FuzzLint looks for traps in any rule file: each is told with its place.
+func FuzzLint(f *testing.F) {
+	for _, s := range []string{
+		component("", role(`<rules>`+include(`C:\a`, `C:\*\b\* [*.doc]`, `HKCU\a`, `%CSIDL_PERSONAL%\* [*]`)+`</rules>`)),
+		component(`context="System"`, `<environment context="User"><variable name="A"><text>%B%</text></variable></environment>`+role(`<rules context="User"/><rules>`+include(`%A%\* [*]`)+`</rules>`)),
+		`<namedElements><rules name="a"><rules name="a"/><rules name="a"/></rules></namedElements>` + component("", role(`<rules name="a"/>`)),
+		`<namedElements><conditions name="a"><conditions name="a"/><conditions name="a"/></conditions></namedElements>` + component("", role(`<detection><conditions name="a"/></detection>`)),
+		`<namedElements><environment name="a"/><detects name="a"><detect name="b"/></detects><detect name="b"><detect name="b"/><detect name="b"/></detect></namedElements>` + component("", `<environment name="a"/>`+role(`<detects name="a"/>`)),
+		component("", role(`<rules>`+include(`C:\* [*]`)+attrs("-", "Security", `C:\* [*]`)+`<exclude><objectSet><script>MigXmlHelper.GenerateDrivePatterns("* [*.%a%]","Fixed")</script><content filter="MigXmlHelper.ExtractSingleFile(NULL,'%a%')"><objectSet/></content></objectSet></exclude></rules>`)),
+	} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, body string) {
+		d, _, err := migxml.Parse("f", []byte(`<migration urlid="x">`+body+`</migration>`))
+		if err != nil {
+			return
+		}
+		for _, w := range Lint([]*migxml.Document{d, d}, names) {
+			if w.File != "f" || w.Line < 1 || w.Col < 1 || w.Msg == "" {
+				t.Fatalf("%+v", w)
+			}
+		}
+	})
+}
+
 // FuzzCompile compiles any rule file and asks about a few objects.
 func FuzzCompile(f *testing.F) {
 	for _, s := range []string{

@@ -59,7 +59,31 @@ type linter struct {
 	own      map[string]migxml.Context
 	warnings []migxml.Warning
 	warned   map[migxml.Warning]bool
+	blocks   int // looked at
+	compared int // characters, by meet
 }
+
+// meet is meet until so much was compared that the rest is taken to meet.
+func (l *linter) meet(a, b string) bool {
+	if l.compared += len(a) * len(b); l.compared > maxCompared {
+		return true
+	}
+	return meet(a, b)
+}
+
+// maxCompared bounds the work of comparing all patterns of a file: some
+// seconds.
+const maxCompared = 1 << 30
+
+// over says whether a block is one too many: nested too deep, or one of too
+// many. Compile refuses such files.
+func (l *linter) over(depth int) bool {
+	l.blocks++
+	return depth > maxDepth || l.blocks > maxLintBlocks
+}
+
+// maxLintBlocks bounds the work: named blocks can be used many times.
+const maxLintBlocks = 1 << 18
 
 func (l *linter) warn(pos migxml.Pos, format string, args ...any) {
 	w := migxml.Warning{Pos: pos, Msg: fmt.Sprintf(format, args...)}
@@ -71,9 +95,9 @@ func (l *linter) warn(pos migxml.Pos, format string, args ...any) {
 
 // environments calls do for each of list and the named ones that they stand
 // for, with the contexts in which they are evaluated.
-func environments(list []*migxml.Environment, mask migxml.Context, depth int, do func(*migxml.Environment, migxml.Context)) {
+func (l *linter) environments(list []*migxml.Environment, mask migxml.Context, depth int, do func(*migxml.Environment, migxml.Context)) {
 	for _, e := range list {
-		if depth > maxDepth {
+		if l.over(depth) {
 			return
 		}
 		in := mask & e.Context
@@ -82,14 +106,14 @@ func environments(list []*migxml.Environment, mask migxml.Context, depth int, do
 		}
 		do(e, in)
 		if e.Named != nil {
-			environments([]*migxml.Environment{e.Named}, in, depth+1, do)
+			l.environments([]*migxml.Environment{e.Named}, in, depth+1, do)
 		}
 	}
 }
 
 // defined collects the variables of a component.
 func (l *linter) defined(c *migxml.Component, mask migxml.Context, depth int) {
-	if depth > maxDepth {
+	if l.over(depth) {
 		return
 	}
 	mask &= c.Context
@@ -101,15 +125,15 @@ func (l *linter) defined(c *migxml.Component, mask migxml.Context, depth int) {
 			l.own[strings.ToLower(v.Name)] |= in
 		}
 	}
-	environments(c.Environments, mask, depth, define)
+	l.environments(c.Environments, mask, depth, define)
 	var roles func(list []*migxml.Role, depth int)
 	roles = func(list []*migxml.Role, depth int) {
 		for _, r := range list {
-			environments(r.Environments, mask, depth, define)
+			l.environments(r.Environments, mask, depth, define)
 			for _, n := range r.Components {
 				l.defined(n, mask, depth+1)
 			}
-			if depth < maxDepth {
+			if !l.over(depth) {
 				roles(r.Roles, depth+1)
 			}
 		}
@@ -189,7 +213,7 @@ func (l *linter) call(c *migxml.Call, what string, in migxml.Context) {
 // together.
 func (l *linter) conditions(list []*migxml.Conditions, in migxml.Context, depth int) {
 	for _, c := range list {
-		if depth > maxDepth {
+		if l.over(depth) {
 			return
 		}
 		if c.Named != nil {
@@ -235,7 +259,7 @@ func contrary(x, y *migxml.Condition) bool {
 // detections looks at what detections ask.
 func (l *linter) detections(list []*migxml.Detection, mask migxml.Context, depth int) {
 	for _, d := range list {
-		if depth > maxDepth {
+		if l.over(depth) {
 			return
 		}
 		in := mask & d.Context
@@ -246,7 +270,7 @@ func (l *linter) detections(list []*migxml.Detection, mask migxml.Context, depth
 		var detects func(list []*migxml.Detect, depth int)
 		detects = func(list []*migxml.Detect, depth int) {
 			for _, x := range list {
-				if depth > maxDepth {
+				if l.over(depth) {
 					return
 				}
 				if x.Named != nil {
@@ -267,7 +291,7 @@ func (l *linter) detections(list []*migxml.Detection, mask migxml.Context, depth
 
 // set looks at what an objectSet asks for that is no rule of its own.
 func (l *linter) set(s *migxml.ObjectSet, in migxml.Context, depth int) {
-	if depth > maxDepth {
+	if l.over(depth) {
 		return
 	}
 	for _, p := range s.Patterns {
@@ -333,7 +357,7 @@ type lintBlock struct {
 }
 
 func (l *linter) component(c *migxml.Component, mask migxml.Context, depth int) {
-	if depth > maxDepth {
+	if l.over(depth) {
 		return
 	}
 	mask &= c.Context
@@ -342,11 +366,11 @@ func (l *linter) component(c *migxml.Component, mask migxml.Context, depth int) 
 		return
 	}
 	b := &lintBlock{include: len(c.Extensions) > 0, unknown: len(c.Extensions) > 0}
-	environments(c.Environments, mask, 0, l.values)
+	l.environments(c.Environments, mask, 0, l.values)
 	var rules func(list []*migxml.Rules, mask migxml.Context, depth int)
 	rules = func(list []*migxml.Rules, mask migxml.Context, depth int) {
 		for _, r := range list {
-			if depth > maxDepth {
+			if l.over(depth) {
 				return
 			}
 			in := mask & r.Context
@@ -376,10 +400,10 @@ func (l *linter) component(c *migxml.Component, mask migxml.Context, depth int) 
 	var roles func(list []*migxml.Role, depth int)
 	roles = func(list []*migxml.Role, depth int) {
 		for _, r := range list {
-			if depth > maxDepth {
+			if l.over(depth) {
 				return
 			}
-			environments(r.Environments, mask, 0, l.values)
+			l.environments(r.Environments, mask, 0, l.values)
 			l.detections(r.Detections, mask, depth)
 			rules(r.Rules, mask, depth)
 			for _, n := range r.Components {
@@ -389,9 +413,17 @@ func (l *linter) component(c *migxml.Component, mask migxml.Context, depth int) 
 		}
 	}
 	roles(c.Roles, depth)
+	if len(b.pats) > maxLintPatterns {
+		l.warn(c.Pos, "the component %q has %d patterns; traps are looked for in the first %d", c.DisplayName, len(b.pats), maxLintPatterns)
+		b.pats, b.unknown = b.pats[:maxLintPatterns], true
+	}
 	l.patterns(b)
 	l.idle(c, b)
 }
+
+// maxLintPatterns bounds the patterns of a component: each is compared with
+// all others.
+const maxLintPatterns = 4096
 
 // people says whom a context is for.
 func people(c migxml.Context) string {
@@ -589,18 +621,18 @@ func (l *linter) idleExclude(b *lintBlock, e *written) {
 		case e.vars == 0 && in.vars == 0:
 		case e.vars == 1 && in.vars == 1 && e.first != "" && e.first == in.first:
 		case e.wide() && e.vars == 0 && in.first != "" && in.first != "SYSTEMDRIVE" && in.first != "HOMEDRIVE" && in.vars == 1:
-			if leavesMeet(e, in) {
+			if l.leavesMeet(e, in) {
 				stronger = in // the folder of a variable is below a root
 			}
 			continue
 		default:
 			return
 		}
-		nodes := meet(e.pat.node, in.pat.node)
+		nodes := l.meet(e.pat.node, in.pat.node)
 		if e.drives && len(in.pat.node) > 2 && in.pat.node[1] == ':' {
-			nodes = meet(e.pat.node[1:], in.pat.node[1:])
+			nodes = l.meet(e.pat.node[1:], in.pat.node[1:])
 		}
-		if !nodes || !leavesMeet(e, in) {
+		if !nodes || !l.leavesMeet(e, in) {
 			continue
 		}
 		if in.pat.spec.compare(e.pat.spec) <= 0 {
@@ -639,7 +671,7 @@ func (l *linter) unreachable(b *lintBlock, in *written) {
 }
 
 // leavesMeet says whether an object can fit the leaves of both.
-func leavesMeet(a, b *written) bool {
+func (l *linter) leavesMeet(a, b *written) bool {
 	switch {
 	case !a.loc.hasLeaf && !b.loc.hasLeaf:
 		return true
@@ -648,7 +680,7 @@ func leavesMeet(a, b *written) bool {
 	case !b.loc.hasLeaf:
 		return a.pat.leaf == "*"
 	}
-	return meet(a.pat.leaf, b.pat.leaf)
+	return l.meet(a.pat.leaf, b.pat.leaf)
 }
 
 // maxMeet bounds the work of comparing two patterns.

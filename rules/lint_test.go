@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/coldstate/coldstate/migxml"
 	"github.com/coldstate/coldstate/offline"
@@ -274,6 +275,37 @@ func TestLintBuiltin(t *testing.T) {
 	}
 	for _, w := range Lint(docs, names) {
 		t.Error(w)
+	}
+}
+
+// TestLintLarge: the work is bounded, whatever a file has in it.
+func TestLintLarge(t *testing.T) {
+	twice := func(element string) string {
+		s := ""
+		for i := range 60 {
+			s += fmt.Sprintf(`<%s name="n%d"><%[1]s name="n%d"/><%[1]s name="n%[3]d"/></%[1]s>`, element, i, i+1)
+		}
+		return s
+	}
+	var many strings.Builder
+	for i := range 20_000 {
+		many.WriteString(include(fmt.Sprintf(`C:\%s%d\* [*]`, strings.Repeat("*a", 40), i)))
+		many.WriteString(strings.ReplaceAll(include(fmt.Sprintf(`C:\%s%d\* [*]`, strings.Repeat("*b", 40), i)), "include", "exclude"))
+	}
+	for name, body := range map[string]string{
+		"rules":      `<namedElements>` + twice("rules") + `</namedElements>` + component("", role(`<rules name="n0"/>`)),
+		"conditions": `<namedElements>` + twice("conditions") + `</namedElements>` + component("", role(`<detection><conditions name="n0"/></detection>`)),
+		"patterns":   component("", role(`<rules>`+many.String()+`</rules>`)),
+	} {
+		start := time.Now()
+		d := parse(t, "large", body)
+		ws := Lint([]*migxml.Document{d}, names)
+		if took := time.Since(start); took > time.Minute {
+			t.Errorf("%s: %s", name, took)
+		}
+		if name == "patterns" && !strings.Contains(messages(ws), "has 40000 patterns; traps are looked for in the first 4096") {
+			t.Errorf("%d warnings, and nobody is told", len(ws))
+		}
 	}
 }
 
