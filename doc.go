@@ -6,7 +6,7 @@
 //
 //	  bytes -> meaning          formats; each knows only its own
 //	volumes/        disk, image or folder -> file systems with Windows metadata
-//	                winfs/ the vocabulary; image/ container files; medium/
+//	                winfs/ the vocabulary, with winfstest/ for tests; image/ container files; medium/
 //	                failing disks; partition/ tables; ldm/ dynamic disks; bitlocker/ encrypted volumes;
 //	                ntfs/, fat/ and wim/ file systems
 //	hive/           registry files -> keys and values
@@ -31,7 +31,7 @@
 //
 //	cmd/coldstate/  flags, printing, exit codes: the only place that talks to people
 //	internal/       small formats and strings used by several of the above;
-//	                publicdata/ and testwin/ are for tests
+//	                publicdata/, mutants/ and testwin/ are for tests
 //	testimages/     Windows disks for tests, and what builds them: hivegen/ registry
 //	                files, ntfsgen/ volumes, lockgen/ BitLocker, diskgen/ partition
 //	                tables, mktree/ the sample

@@ -11,6 +11,7 @@ import (
 
 	"github.com/coldstate/coldstate/volumes/fat"
 	"github.com/coldstate/coldstate/volumes/winfs"
+	"github.com/coldstate/coldstate/volumes/winfs/winfstest"
 )
 
 // long is a content of several clusters that tells its places.
@@ -428,58 +429,14 @@ func TestRefused(t *testing.T) {
 
 // use reads everything of fs.
 func use(t testing.TB, fs *fat.FS) {
-	seen := map[winfs.Entry]bool{}
-	total := int64(0)
-	b := make([]byte, 5000)
-	var walk func(e winfs.Entry)
-	walk = func(e winfs.Entry) {
-		if seen[e] {
-			t.Fatalf("entry %d is reached twice", e)
-		}
-		seen[e] = true
-		i, err := fs.Info(e)
-		if err != nil {
-			t.Fatalf("entry %d: %v", e, err)
-		}
-		fs.ShortName(e)
-		if s, err := fs.Open(e, ""); err == nil && total < 1<<20 {
-			if s.Size() != i.Size {
-				t.Fatalf("entry %d: size %d and %d", e, s.Size(), i.Size)
-			}
-			last := int64(0)
-			for _, x := range s.Extents() {
-				if x.Off != last || x.Len <= 0 || x.Pos < 512 {
-					t.Fatalf("entry %d: extent %+v behind %d", e, x, last)
-				}
-				last += x.Len
-			}
-			for off := int64(0); off < s.Size() && total < 1<<20; off += int64(len(b)) {
-				n, err := s.ReadAt(b, off)
-				total += int64(n) + 512
-				if n > len(b) || n < len(b) && err == nil {
-					t.Fatalf("entry %d: %d of %d bytes at %d, %v", e, n, len(b), off, err)
-				}
-			}
-		}
-		if i.IsDir() {
-			kids, err := fs.Children(e)
-			if err != nil {
-				t.Fatalf("entry %d: %v", e, err)
-			}
-			for _, k := range kids {
-				if fs.Parent(k) != e || fs.Name(k) == "" {
-					t.Fatalf("entry %d: parent %d, name %q", k, fs.Parent(k), fs.Name(k))
-				}
-				walk(k)
-			}
-		}
+	t.Helper()
+	found, err := winfstest.Use(fs, 1<<20)
+	if err == nil && found+1 != fs.Len() {
+		err = fmt.Errorf("%d entries of %d are reached", found+1, fs.Len())
 	}
-	walk(fs.Root())
-	if len(seen) != fs.Len() {
-		t.Fatalf("%d entries of %d are reached", len(seen), fs.Len())
+	if err != nil {
+		t.Fatal(err)
 	}
-	fs.Free()
-	fs.Health()
 }
 
 // FuzzVolume is for the boot sector, the tables and the folders. Only the part

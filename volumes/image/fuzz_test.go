@@ -4,14 +4,9 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"io"
-	"math/rand/v2"
-	"os"
-	"slices"
 	"sync"
 	"testing"
-	"time"
 )
 
 var buffers = sync.Pool{New: func() any { return new([2][256 << 10]byte) }}
@@ -94,15 +89,6 @@ func fuzzFormat(f *testing.F, fix func([]byte) []byte, names ...string) {
 }
 
 func asIs(b []byte) []byte { return b }
-
-func sortedBuilt() []string {
-	var names []string
-	for name := range built() {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
-}
 
 func FuzzVHD(f *testing.F) { fuzzFormat(f, asIs, "VHD fixed", "VHD dynamic", "VHD differencing") }
 func FuzzVMDK(f *testing.F) {
@@ -209,95 +195,5 @@ func fixVHDX(b []byte) {
 		if string(b[at:at+4]) == "loge" {
 			fix(at, int(binary.LittleEndian.Uint32(b[at+8:])&(1<<20-1)))
 		}
-	}
-}
-
-// Damaged images of every format neither panic, nor hang, nor take memory; and
-// most of them are still opened.
-func TestMutations(t *testing.T) {
-	rounds := 150
-	switch {
-	case os.Getenv("COLDSTATE_LONG") != "":
-		rounds = 500
-	case testing.Short():
-		rounds = 20
-	}
-	names := sortedBuilt()
-	images := built()
-	opened, whole, tried := 0, 0, 0
-	var worst uint64
-	for n, name := range names {
-		src := images[name].files
-		rounds := rounds
-		if len(src[src.first()]) > 1<<20 {
-			rounds /= 5
-		}
-		for i := range rounds {
-			rng := rand.New(rand.NewPCG(uint64(i), uint64(n)))
-			files := folder{}
-			var list []string
-			for file, b := range src {
-				files[file] = b
-				list = append(list, file)
-			}
-			slices.Sort(list)
-			file := list[rng.IntN(len(list))]
-			b := bytes.Clone(files[file])
-			for range 1 + rng.IntN(4) {
-				if len(b) == 0 {
-					break
-				}
-				// Heads and tables lie in front.
-				at := rng.IntN(min(len(b), 1<<uint(4+rng.IntN(19))))
-				if rng.IntN(3) == 0 {
-					at = len(b) - 1 - at
-				}
-				switch rng.IntN(6) {
-				case 0:
-					b[at] ^= 1 << rng.IntN(8)
-				case 1:
-					b[at] = byte(rng.Uint32())
-				case 2:
-					copy(b[at:], bytes.Repeat([]byte{255}, 1+rng.IntN(8)))
-				case 3:
-					copy(b[at:], make([]byte, 1+rng.IntN(16)))
-				case 4:
-					copy(b[at:], b[rng.IntN(len(b)):][:1])
-				case 5:
-					if rng.IntN(4) == 0 {
-						b = b[:at]
-					}
-				}
-			}
-			if len(b) > vhdxBATAt && bytes.HasPrefix(b, []byte("vhdxfile")) && rng.IntN(2) == 0 {
-				fixVHDX(b)
-			}
-			files[file] = b
-			tried++
-			began := time.Now()
-			bytes := allocated(func() {
-				img, err := Open(src.first(), files.options())
-				if err != nil {
-					return
-				}
-				opened++
-				if n, _ := img.ReadAt(make([]byte, 1), 0); n == 1 {
-					whole++
-				}
-				use(t, img)
-			})
-			worst = max(worst, bytes)
-			if d := time.Since(began); d > 10*time.Second {
-				t.Errorf("%s, mutation %d: %v", name, i, d)
-			}
-		}
-	}
-	t.Logf("%d mutations: %d opened, %d gave their first byte; at most %d KiB allocated by one", tried, opened, whole, worst>>10)
-	if opened < tried*3/10 {
-		t.Errorf("only %d of %d were opened", opened, tried)
-	}
-	// Two buffers of the test, the cache, and what is unpacked.
-	if worst > 64<<20 {
-		t.Errorf("one of them allocated %s", fmt.Sprint(worst))
 	}
 }

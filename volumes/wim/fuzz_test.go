@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha1"
 	"encoding/binary"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -36,33 +37,41 @@ func small() *built {
 	return build(images)
 }
 
-// packed are small WIM files of wimlib, one for each compression.
-func packed(f *testing.F) (out [][]byte) {
-	if _, err := exec.LookPath("wimlib-imagex"); err != nil {
-		return nil
+// packed are small WIM files of wimlib, one for each compression; none without
+// the program.
+func packed(f *testing.F) [][]byte {
+	out, err := packedIn(f.TempDir())
+	if err != nil {
+		f.Fatal(err)
 	}
-	dir := f.TempDir()
+	return out
+}
+
+func packedIn(dir string) (out [][]byte, err error) {
+	if _, err := exec.LookPath("wimlib-imagex"); err != nil {
+		return nil, nil
+	}
 	src := filepath.Join(dir, "src")
 	if err := os.MkdirAll(filepath.Join(src, "folder"), 0o777); err != nil {
-		f.Fatal(err)
+		return nil, err
 	}
 	for name, b := range map[string][]byte{"a.txt": long[:100], "folder/b.txt": long[:40000], "empty": nil} {
 		if err := os.WriteFile(filepath.Join(src, name), b, 0o666); err != nil {
-			f.Fatal(err)
+			return nil, err
 		}
 	}
 	for _, how := range []string{"none", "fast", "maximum"} {
 		name := filepath.Join(dir, how+".wim")
 		if b, err := exec.Command("wimlib-imagex", "capture", src, name, "--compress="+how, "--check").CombinedOutput(); err != nil {
-			f.Fatalf("%v\n%s", err, b)
+			return nil, fmt.Errorf("%w\n%s", err, b)
 		}
 		b, err := os.ReadFile(name)
 		if err != nil {
-			f.Fatal(err)
+			return nil, err
 		}
 		out = append(out, b)
 	}
-	return out
+	return out, nil
 }
 
 // FuzzFile is for the header, the blob table, the XML data and the integrity

@@ -73,6 +73,10 @@ func (fs *FS) load() error {
 		return err
 	}
 	fs.nodes = []node{{off: uint32(at)}}
+	if attr := m[at+entAttr:]; byteOrder.Uint32(attr)&winfs.AttrDirectory == 0 {
+		fs.problem(fmt.Sprintf("the root, metadata offset %#x", at), fmt.Sprintf("its attributes %#x are not those of a folder; it is taken as one", byteOrder.Uint32(attr)))
+		byteOrder.PutUint32(attr, winfs.AttrDirectory)
+	}
 	groups := map[uint64]uint32{}
 	// Offsets of entries are multiples of 8 by their definition; each belongs
 	// to one folder, so that no damage makes the tree larger than the data.

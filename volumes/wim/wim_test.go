@@ -12,6 +12,7 @@ import (
 
 	"github.com/coldstate/coldstate/volumes/wim"
 	"github.com/coldstate/coldstate/volumes/winfs"
+	"github.com/coldstate/coldstate/volumes/winfs/winfstest"
 )
 
 // long is a content of several chunks.
@@ -472,59 +473,12 @@ func TestIntegrity(t *testing.T) {
 
 // use reads everything of fs.
 func use(t testing.TB, fs *wim.FS) {
-	seen := map[winfs.Entry]bool{}
-	total := int64(0)
-	var walk func(e winfs.Entry)
-	walk = func(e winfs.Entry) {
-		if seen[e] {
-			t.Fatalf("entry %d is reached twice", e)
-		}
-		seen[e] = true
-		i, err := fs.Info(e)
-		if err != nil {
-			t.Fatalf("entry %d: %v", e, err)
-		}
-		fs.Security(e)
-		fs.SecurityID(e)
-		fs.Reparse(e)
-		fs.ShortName(e)
-		fs.ObjectID(e)
-		fs.EAs(e)
-		fs.EFSRaw(e)
-		list, err := fs.Streams(e)
-		if err != nil || len(list) != i.Streams {
-			t.Fatalf("entry %d: %d streams, %v, and %d", e, len(list), err, i.Streams)
-		}
-		for _, s := range append(list, winfs.StreamInfo{}) {
-			if r, err := fs.Open(e, s.Name); err == nil {
-				b := make([]byte, 70000)
-				for off := int64(0); off < r.Size() && total < 8<<20; off += int64(len(b)) {
-					n, err := r.ReadAt(b, off)
-					total += int64(n)
-					if n > len(b) || n < len(b) && err == nil {
-						t.Fatalf("entry %d: %d of %d bytes at %d, %v", e, n, len(b), off, err)
-					}
-					if err != nil && n == 0 {
-						total += 1 << 16
-					}
-				}
-			}
-		}
-		if i.IsDir() {
-			kids, err := fs.Children(e)
-			if err != nil {
-				t.Fatalf("entry %d: %v", e, err)
-			}
-			for _, k := range kids {
-				if fs.Parent(k) != e || fs.Name(k) == "" {
-					t.Fatalf("entry %d: parent %d, name %q", k, fs.Parent(k), fs.Name(k))
-				}
-				walk(k)
-			}
-		}
+	t.Helper()
+	found, err := winfstest.Use(fs, 8<<20)
+	if err == nil && found+1 != fs.Len() {
+		err = fmt.Errorf("%d entries of %d are reached", found+1, fs.Len())
 	}
-	walk(fs.Root())
-	if len(seen) != fs.Len() {
-		t.Fatalf("%d entries of %d are reached", len(seen), fs.Len())
+	if err != nil {
+		t.Fatal(err)
 	}
 }
