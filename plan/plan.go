@@ -207,16 +207,8 @@ func Build(ctx context.Context, sys *offline.System, set *volumes.Set, users []*
 		opt.Selected = (*profile.User).Person
 	}
 	p.Membership = Members(sys, opt.Accounts, users, opt.Config, opt.Selected)
-	machine := newProbe(sys, nil)
-	p.Contexts = []Context{{Name: "System"}}
-	ctxs := []rules.Context{{Name: "System", Env: sys.Env(), Probe: machine}}
-	for _, u := range users {
-		if !opt.Selected(u) {
-			continue
-		}
-		p.Contexts = append(p.Contexts, Context{Name: u.ID, User: u})
-		ctxs = append(ctxs, rules.Context{Name: u.ID, User: true, Env: u.Env(), Probe: newProbe(sys, u)})
-	}
+	var ctxs []rules.Context
+	p.Contexts, ctxs = contexts(sys, users, opt.Selected)
 	var err error
 	if p.Rules, p.Warnings, err = rules.Compile(docs, ctxs, opt.Rules); err != nil {
 		return nil, err
@@ -245,6 +237,20 @@ func Build(ctx context.Context, sys *offline.System, set *volumes.Set, users []*
 	}
 	b.tellLeftOut()
 	return p, nil
+}
+
+// contexts are the evaluations of the rules: of the system, and of each user
+// that is selected.
+func contexts(sys *offline.System, users []*profile.User, selected func(*profile.User) bool) (own []Context, ctxs []rules.Context) {
+	own = []Context{{Name: "System"}}
+	ctxs = []rules.Context{{Name: "System", Env: sys.Env(), Probe: newProbe(sys, nil)}}
+	for _, u := range users {
+		if selected(u) {
+			own = append(own, Context{Name: u.ID, User: u})
+			ctxs = append(ctxs, rules.Context{Name: u.ID, User: true, Env: u.Env(), Probe: newProbe(sys, u)})
+		}
+	}
+	return own, ctxs
 }
 
 type builder struct {

@@ -56,7 +56,7 @@ type cli struct {
 	Plan    planCmd    `cmd:"" help:"Show the local groups that each user was in, and shall be in."`
 	Explain explainCmd `cmd:"" help:"Say whether a path would be taken, by which rule, or why not; of a store, what happened to it."`
 	Reg     regCmd     `cmd:"" help:"Print registry keys of an offline Windows, or of a hive file."`
-	Rules   rulesCmd   `cmd:"" help:"List, show and check rule files."`
+	Rules   rulesCmd   `cmd:"" help:"List, show, check and make rule files."`
 	Demo    demoCmd    `cmd:"" help:"Run the main job on a small Windows disk that is built into the program."`
 	Version versionCmd `cmd:"" help:"Print the version of the program."`
 }

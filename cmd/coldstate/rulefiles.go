@@ -12,9 +12,14 @@ import (
 	"github.com/coldstate/coldstate/rules/builtin"
 )
 
+// ruleFileFlag names rule files.
+type ruleFileFlag struct {
+	Rules []string `help:"A MigXML file, builtin, or builtin:NAME; repeatable. Without it the built-in rules." placeholder:"FILE" sep:"none"`
+}
+
 // ruleFlags choose what a capture takes.
 type ruleFlags struct {
-	Rules   []string `help:"A MigXML file, builtin, or builtin:NAME; repeatable. Without it the built-in rules." placeholder:"FILE" sep:"none"`
+	ruleFileFlag
 	Include []string `help:"Take this as well: a MigXML pattern such as 'D:\\Data\\* [*]'." placeholder:"PATTERN" sep:"none"`
 	Exclude []string `help:"Never take this: a MigXML pattern such as 'C:\\* [*.iso]'." placeholder:"PATTERN" sep:"none"`
 	configFlag

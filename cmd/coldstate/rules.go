@@ -22,6 +22,9 @@ type rulesCmd struct {
 	List  rulesListCmd  `cmd:"" help:"Name the built-in rule sets and what each takes."`
 	Show  rulesShowCmd  `cmd:"" help:"Print a built-in rule set or a component of one, as an example for your own."`
 	Check rulesCheckCmd `cmd:"" help:"Say whether a MigXML file or a Config.xml can be used."`
+
+	Genconfig rulesGenconfigCmd `cmd:"" help:"Write a Config.xml that lists the components of rules."`
+	Genmigxml rulesGenmigxmlCmd `cmd:"" help:"Write a rule file of the documents that are found on a machine."`
 }
 
 type rulesListCmd struct {
