@@ -35,7 +35,7 @@
 //	testimages/     Windows disks for tests, and what builds them: hivegen/ registry
 //	                files, ntfsgen/ volumes, lockgen/ BitLocker, diskgen/ partition
 //	                tables, mktree/ the sample
-//	docs/           format.md, rules.md, inspect-json.md, performance.md, decisions/
+//	docs/           format.md, rules.md, config.md, inspect-json.md, performance.md, decisions/
 //
 // The main job is one chain of calls, each taking what the last one gave:
 //

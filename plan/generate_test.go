@@ -112,7 +112,7 @@ func TestDocRules(t *testing.T) {
 					}
 				}
 				doc := parse(string(data))
-				for _, w := range rules.Lint([]*migxml.Document{doc}, offline.IsVariable) {
+				for _, w := range rules.Lint([]*migxml.Document{doc}, rules.Names{Variable: offline.IsVariable, UserVariable: offline.IsUserVariable}) {
 					t.Errorf("rules check says %s", w)
 				}
 				got := build(doc)
