@@ -3,9 +3,11 @@ package publicdata
 import (
 	"bytes"
 	"compress/gzip"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -62,5 +64,49 @@ func TestWithoutData(t *testing.T) {
 	})
 	if !skipped {
 		t.Error("is not marked as skipped")
+	}
+}
+
+// Each file of disks, volumes and images is used by a test.
+func TestUsed(t *testing.T) {
+	dir := Dir(t)
+	var tests []byte
+	err := filepath.WalkDir("../..", func(path string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() && strings.HasSuffix(path, "_test.go") {
+			b, err := os.ReadFile(path)
+			tests = append(tests, b...)
+			return err
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, folder := range []string{"containers", "partitions", "wim", "bitlocker", "ntfs"} {
+		err := filepath.WalkDir(filepath.Join(dir, folder), func(path string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() {
+				return err
+			}
+			n++
+			name := d.Name()
+			for _, ext := range []string{".gz", ".xz", ".zip"} {
+				name = strings.TrimSuffix(name, ext)
+			}
+			// All files of that kind are used, whatever their names.
+			if folder == "wim" && bytes.Contains(tests, []byte(`publicdata.Dir(t), "wim", "*.wim"`)) && filepath.Ext(name) == ".wim" {
+				return nil
+			}
+			if !bytes.Contains(tests, []byte(name)) {
+				t.Errorf("no test uses %s/%s", folder, d.Name())
+			}
+			return nil
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	if n < 40 {
+		t.Errorf("%d files", n)
 	}
 }

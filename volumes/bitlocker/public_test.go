@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"io"
+	"strings"
 	"testing"
 
 	"github.com/coldstate/coldstate/internal/publicdata"
@@ -147,5 +148,18 @@ func TestVista(t *testing.T) {
 		if _, err := p.ReadAt(b, off); off < int64(len(img)) && (err != nil || string(b) != "FILE") {
 			t.Errorf("at %d of the boot sector: %q at %d, %v", at, b, off, err)
 		}
+	}
+}
+
+// The first 33 MiB of a volume of Windows 7, without any metadata: it is told
+// what is gone.
+func TestPublicHeader(t *testing.T) {
+	img := publicdata.Load(t, "bitlocker/util-linux-bitlocker-win7-header.img")
+	if !Probe(img[:512]) {
+		t.Error("it is not known as BitLocker")
+	}
+	_, err := Open(bytes.NewReader(img), int64(len(img)))
+	if err == nil || !strings.Contains(err.Error(), "no copy of the metadata can be used") {
+		t.Error(err)
 	}
 }

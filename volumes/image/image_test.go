@@ -2,6 +2,7 @@ package image
 
 import (
 	"bytes"
+	"compress/zlib"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -797,6 +798,121 @@ func TestBeyond4GiB(t *testing.T) {
 				p := make([]byte, 8192)
 				if n, err := img.ReadAt(p, off); n != 8192 || err != nil || !bytes.Equal(p, append(bytes.Repeat([]byte{c}, 4096), make([]byte, 4096)...)) {
 					t.Errorf("at %#x: %d bytes, %v, % x", off, n, err, p[:4])
+				}
+			}
+		})
+	}
+}
+
+// What lies beyond 4 GiB of a disk, and of the file, reads right in the formats
+// that qemu-img does not write so: also where an int has 32 bits.
+func TestFar(t *testing.T) {
+	const size, far, page = 6 << 30, 5 << 30, 4096
+	mark := bytes.Repeat([]byte("far"), page)[:page]
+	at := int64(size - page)
+
+	// VDI: the last block of 1 MiB is the last one of the file.
+	v := &buffer{b: vdiImage(make([]byte, 1<<20), 1<<20, all)[:1024]}
+	v.le32(344, 1<<20)
+	v.le64(368, size)
+	v.le32(384, size>>20)
+	table := bytes.Repeat([]byte{255}, size>>20*4)
+	binary.LittleEndian.PutUint32(table[len(table)-4:], far>>20)
+	v.at(512, table)
+	vdi := sparseFile{far + 2<<20, map[int64][]byte{0: v.b, far + 2<<20 - page: mark}}
+
+	// VHD: the same, with blocks of 2 MiB.
+	h := &buffer{b: vhdSpec{disk: make([]byte, 2<<20), id: 1, block: 2 << 20, has: all}.build()[:2048]}
+	h.be64(48, size)
+	h.be32(64, 0)
+	h.be32(64, ones(h.b[:512], 64))
+	h.be32(512+28, size>>21)
+	h.be32(512+36, ones(h.b[512:1536], 36))
+	h.at(2048, bytes.Repeat([]byte{255}, size>>21*4))
+	h.be32(2048+4*(size>>21-1), far/512)
+	vhd := sparseFile{far + 4<<20, map[int64][]byte{0: h.b, far + 512 + 2<<20 - page: mark, far + 4<<20 - 512: h.b[:512]}}
+
+	// E01: chunks of 16 MiB, of which all but the last are one of zeros; they
+	// and their table lie beyond 5 GiB.
+	const chunk = 16 << 20
+	pack := func(b []byte) []byte {
+		var z bytes.Buffer
+		w := zlib.NewWriter(&z)
+		w.Write(b)
+		w.Close()
+		return z.Bytes()
+	}
+	last := make([]byte, chunk)
+	copy(last[chunk-page:], mark)
+	zero, end := pack(make([]byte, chunk)), pack(last)
+	data := append(bytes.Repeat(zero, size/chunk-1), end...)
+	section := func(kind string, at, n int, next int64) []byte {
+		d := &buffer{b: make([]byte, 72)}
+		d.at(0, []byte(kind))
+		d.le64(16, uint64(next))
+		d.le64(24, uint64(76+n))
+		d.le32(72, adler(d.b))
+		return d.b
+	}
+	front := &buffer{b: []byte("EVF\x09\x0D\x0A\xFF\x00\x01\x01\x00\x00\x00")}
+	disk := &buffer{b: make([]byte, 1048)}
+	disk.le32(4, size/chunk)
+	disk.le32(8, chunk/512)
+	disk.le32(12, 512)
+	disk.le64(16, size/512)
+	disk.le32(1048, adler(disk.b))
+	front.at(len(front.b), section("volume", 0, len(disk.b), far))
+	front.at(len(front.b), disk.b)
+	tableAt := far + 76 + int64(len(data))
+	chunks := &buffer{b: make([]byte, 20)}
+	chunks.le32(0, size/chunk)
+	chunks.le64(8, far)
+	chunks.le32(20, adler(chunks.b))
+	var entries []byte
+	for i := range size / chunk {
+		entries = binary.LittleEndian.AppendUint32(entries, uint32(76+i*len(zero))|1<<31)
+	}
+	chunks.at(24, entries)
+	chunks.le32(24+len(entries), adler(entries))
+	doneAt := tableAt + 76 + int64(len(chunks.b))
+	back := append(append(section("sectors", 0, len(data), tableAt), data...), append(section("table", 0, len(chunks.b), doneAt), chunks.b...)...)
+	back = append(back, section("done", 0, 0, doneAt)...)
+	e01 := sparseFile{far + int64(len(back)), map[int64][]byte{0: front.b, far: back}}
+
+	for name, files := range map[string]map[string]sparseFile{
+		"VDI":       {"x": vdi},
+		"VHD":       {"x": vhd},
+		"E01":       {"x.E01": e01},
+		"split raw": {"x.001": {far, nil}, "x.002": {size - far, map[int64][]byte{size - far - page: mark}}},
+		"VMDK flat": {
+			"x": {500, map[int64][]byte{0: fmt.Appendf(nil, descriptorText, "1", "ffffffff", "monolithicFlat", "", fmt.Sprintf("RW %d FLAT \"f\" 0\n", size/512))}},
+			"f": {size, map[int64][]byte{at: mark}},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			first := "x"
+			for _, n := range []string{"x.E01", "x.001"} {
+				if _, ok := files[n]; ok {
+					first = n
+				}
+			}
+			img, err := Open(first, Options{Open: func(path string) (File, error) {
+				f, ok := files[path]
+				if !ok {
+					return nil, fs.ErrNotExist
+				}
+				return f, nil
+			}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if img.Size != size || img.Cut != nil {
+				t.Errorf("%d bytes, %+v", img.Size, img.Cut)
+			}
+			p := make([]byte, page)
+			for off, want := range map[int64][]byte{at: mark, at - page: make([]byte, page), 1<<32 - 100: make([]byte, page), 1 << 32: make([]byte, page), at - 1<<32: make([]byte, page)} {
+				if n, err := img.ReadAt(p, off); n != page || err != nil || !bytes.Equal(p, want) {
+					t.Errorf("at %#x: %d bytes, %v, %q", off, n, err, p[:9])
 				}
 			}
 		})
