@@ -120,6 +120,7 @@ func Run(ctx context.Context, p *plan.Plan, w *store.Writer, opt Options) (*Resu
 		Plan: p, w: w, opt: opt,
 		res:      &Result{Counts: map[store.Outcome]Count{}},
 		security: map[securityKey]int{},
+		causes:   map[*store.Object]error{},
 		same:     sameSizes(p),
 	}
 	r.progress.AllObjects = int64(p.Count())
@@ -228,6 +229,8 @@ type run struct {
 	// partial are the bytes of the large content at hand that progress has
 	// counted already.
 	partial int64
+	// causes are those of files that may have further names.
+	causes map[*store.Object]error
 }
 
 type securityKey struct {

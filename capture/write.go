@@ -85,6 +85,12 @@ func (r *run) storeAll(ctx context.Context, in <-chan *batch, free chan<- []byte
 
 func (r *run) piece(p *piece) error {
 	r.cause = p.cause
+	switch {
+	case p.first != nil:
+		r.cause = r.causes[p.first]
+	case p.cause != nil && len(r.causes) < maxFailures:
+		r.causes[p.o] = p.cause
+	}
 	defer func() { r.cause = nil }()
 	if err := r.describe(p); err != nil {
 		return err

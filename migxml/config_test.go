@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf16"
@@ -284,10 +285,19 @@ func FuzzParseConfig(f *testing.F) {
 			}
 			return
 		}
-		for _, k := range c.Off() {
-			if k.ID == "" {
-				t.Fatalf("%+v", k)
+		ids := func(c *Config) (out []string) {
+			for _, k := range c.Off() {
+				if k.ID == "" {
+					t.Fatalf("%+v", k)
+				}
+				out = append(out, k.ID)
 			}
+			return out
+		}
+		// What is written lists the same.
+		again, _, err := ParseConfig("g", c.ListXML())
+		if err != nil || !slices.Equal(ids(again), ids(c)) {
+			t.Fatalf("%v\n%s", err, c.ListXML())
 		}
 		for _, g := range c.Groups {
 			if g.From == "" || g.To == "" || len(g.Include)+len(g.Exclude) == 0 {

@@ -1,7 +1,9 @@
 package plan_test
 
 import (
+	"bytes"
 	"context"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -162,5 +164,63 @@ func TestDocRulesOfAnOddMachine(t *testing.T) {
 	}
 	if t.Failed() {
 		t.Log(string(data))
+	}
+}
+
+// TestComponentsOfRealFiles: the Config.xml of the rule files of administrators
+// changes nothing as it is, and with "no" everywhere nothing is left of them.
+func TestComponentsOfRealFiles(t *testing.T) {
+	root := os.Getenv("COLDSTATE_TESTDATA")
+	if root == "" {
+		t.Skip("needs COLDSTATE_TESTDATA: the rule files of administrators")
+	}
+	files, err := filepath.Glob(filepath.Join(root, "migxml", "*", "*.xml"))
+	if err != nil || len(files) == 0 {
+		t.Fatal("no rule files below ", root)
+	}
+	sys, set, users := sample(t, officeImage(t))
+	n := 0
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d, _, err := migxml.Parse(filepath.Base(file), data)
+		if err != nil {
+			continue
+		}
+		n++
+		docs := []*migxml.Document{d}
+		list := func(text []byte) []string {
+			t.Helper()
+			c, ws, err := migxml.ParseConfig("c.xml", text)
+			if err != nil || len(ws) > 0 {
+				t.Fatalf("%s: %v %v", file, err, ws)
+			}
+			p, err := plan.Build(context.Background(), sys, set, users, docs, plan.Options{Rules: rules.Options{Off: c.Off()}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, w := range p.Warnings {
+				if w.File == "c.xml" {
+					t.Errorf("%s: %s", file, w)
+				}
+			}
+			return list(p)
+		}
+		c, err := plan.Components(sys, users, docs, (*profile.User).Person)
+		if err != nil {
+			t.Fatalf("%s: %v", file, err)
+		}
+		text := c.ListXML()
+		if got, want := list(text), list([]byte("<Configuration/>")); !slices.Equal(got, want) {
+			t.Errorf("%s: as it is the Config.xml makes %d objects of %d", file, len(got), len(want))
+		}
+		if got := list(bytes.ReplaceAll(text, []byte(`migrate="yes"`), []byte(`migrate="no"`))); len(got) > 0 {
+			t.Errorf("%s: %d objects are taken though all is off, the first is %s\n%s", file, len(got), got[0], text)
+		}
+	}
+	if n != 15 {
+		t.Errorf("%d rule files are used; 15 are well formed", n)
 	}
 }

@@ -96,11 +96,11 @@ func (c *captureCmd) run(a *app, start time.Time) error {
 		return err
 	}
 	warnings, err := checkConfig(chosen.config)
+	if err != nil {
+		return err
+	}
 	for _, w := range warnings {
 		a.message("warning", w.String())
-	}
-	if err != nil {
-		return fail(statusUsage, err, "correct the Config.xml; nothing was written")
 	}
 	src, err := a.openSource(c.Source, c.sourceFlags)
 	if err != nil {

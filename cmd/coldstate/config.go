@@ -43,6 +43,9 @@ func (f *configFlag) load(a *app) (*migxml.Config, error) {
 	if err != nil {
 		return nil, fail(statusUsage, err, "correct the Config.xml; nothing was written")
 	}
+	if _, err := checkConfig(cfg); err != nil {
+		return nil, fail(statusUsage, err, "correct the Config.xml; nothing was written")
+	}
 	return cfg, nil
 }
 
