@@ -42,11 +42,20 @@ type losses struct {
 	// are these files, by number, then sets both apart.
 	ext     map[uint32]bool
 	partial []uint32
+	// cut are the parts of $MFT that are not on the medium, in order: nobody
+	// can say which records there are in use but the indexes, and the bitmap
+	// if it can be read, whose records are in nums as well.
+	cut   []recordSpan
+	known uint32 // records that the bitmap knows of
 	// Files from first to end were made of the indexes of folders, in order
-	// of their records; meta of them are NTFS's own.
-	first, end uint32
-	meta       int
+	// of their records; meta of them are NTFS's own, and extra are free by the
+	// bitmap, which is older.
+	first, end  uint32
+	meta, extra int
 }
+
+// recordSpan are the records from first up to end.
+type recordSpan struct{ first, end uint32 }
 
 // lostRange says why neighbours are lost.
 type lostRange struct {
@@ -81,6 +90,15 @@ func (fs *FS) isLostRecord(num uint32) bool {
 	return ok
 }
 
+// isCut says whether a record is not on the medium.
+func (l *losses) isCut(num uint32) bool {
+	k, ok := slices.BinarySearchFunc(l.cut, num, func(s recordSpan, num uint32) int { return cmp.Compare(s.first, num) })
+	if !ok {
+		k--
+	}
+	return k >= 0 && num < l.cut[k].end
+}
+
 // extension notes that a lost record continued the file base: it costs no
 // other.
 func (fs *FS) extension(base, num uint32) {
@@ -98,7 +116,9 @@ func (fs *FS) extension(base, num uint32) {
 func (l *losses) has(i uint32) bool { return i >= l.first && i < l.end }
 
 // unnamed is the number of lost records of which nothing is known.
-func (l *losses) unnamed() int { return len(l.nums) + l.more - len(l.ext) - int(l.end-l.first) }
+func (l *losses) unnamed() int {
+	return len(l.nums) + l.more - len(l.ext) + l.extra - int(l.end-l.first)
+}
 
 // named is the number of files that were made of an index.
 func (l *losses) named() int { return int(l.end-l.first) - l.meta }
@@ -120,6 +140,10 @@ func (fs *FS) findLost(num uint32) (uint32, bool) {
 func (fs *FS) lostError(i uint32) *winfs.LostError {
 	f := fs.x.files.at(i)
 	e := &winfs.LostError{Record: f.num, Sequence: f.seq, Dir: f.flags&flagDir != 0, Pos: fs.recordPos(f.num), Err: errors.New("see the problems of the volume")}
+	if fs.lost.isCut(f.num) {
+		e.Err = ErrCut
+		return e
+	}
 	k, ok := slices.BinarySearchFunc(fs.lost.why, f.num, func(r lostRange, num uint32) int { return cmp.Compare(r.first, num) })
 	if !ok {
 		k--
@@ -173,7 +197,7 @@ func (fs *FS) rebuild() {
 	slices.Sort(r.poor)
 	r.poor = slices.Compact(r.poor)
 	fs.lost.first, fs.lost.end = x.files.n, x.files.n
-	if len(fs.lost.nums) == len(fs.lost.ext) && len(r.poor) == 0 {
+	if len(fs.lost.nums) == len(fs.lost.ext) && len(fs.lost.cut) == 0 && len(r.poor) == 0 {
 		return
 	}
 	r.readFolders()
@@ -257,7 +281,7 @@ func (r *rebuilder) each(folder uint32) func(*indexEntry) {
 			if _, ok := slices.BinarySearch(r.poor, i); !ok || x.files.at(i).seq != e.ref.seq() {
 				return
 			}
-		} else if !fs.isLostRecord(num) || fs.lost.ext[num] {
+		} else if !fs.isLostRecord(num) && !fs.lost.isCut(num) || fs.lost.ext[num] {
 			return
 		}
 		if len(r.list) >= maxFound {
@@ -361,6 +385,9 @@ func (r *rebuilder) file(names []found) {
 		}
 	}
 	x.files.add(f)
+	if !fs.isLostRecord(f.num) && f.num < fs.lost.known {
+		fs.lost.extra++
+	}
 	if r.links(i, names); x.links.at(x.links.n-1).parent == extendRecord {
 		fs.lost.meta++
 	}

@@ -414,6 +414,98 @@ func TestMirrorDiffers(t *testing.T) {
 	}
 }
 
+// TestLostCut: files whose MFT records lie behind the end of a medium that is
+// cut have their names.
+func TestLostCut(t *testing.T) {
+	v := ntfsgen.Build(ntfsgen.Options{MFTRuns: 12, Free: 300}, lostTree()...)
+	files := v.Files()
+	var last int64
+	for _, f := range files {
+		last = max(last, v.RecordOffset(f.Record))
+	}
+	for _, size := range []int64{last, last - 20<<10, last - 100<<10} {
+		fs, err := Open(v, size, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		gone, named := 0, 0
+		for _, f := range files {
+			pos := v.RecordOffset(f.Record)
+			if pos+1024 <= size {
+				continue
+			}
+			gone++
+			e, err := fs.Lookup(f.Paths[0])
+			if err != nil {
+				continue
+			}
+			named++
+			if err := checkLost(fs, e, f, pos); err != nil {
+				t.Errorf("%d bytes: %q: %v", size, f.Paths[0], err)
+			}
+			var lost *winfs.LostError
+			if _, err := fs.Open(e, ""); !errors.As(err, &lost) || !errors.Is(err, ErrCut) {
+				t.Error(err)
+			}
+		}
+		if h := fs.Health(); gone == 0 || named == 0 || h.Named != named || h.Lost < gone-named || h.Missing == 0 {
+			t.Errorf("%d bytes: %d records are gone, %d have names; %+v", size, gone, named, h)
+		}
+	}
+}
+
+// TestLostDeep: a chain of folders that is torn, and longer than folders may
+// be: each of the files is listed once.
+func TestLostDeep(t *testing.T) {
+	const depth = 1300
+	tree := ntfsgen.Dir("d", ntfsgen.File("f.txt", "f"))
+	for range depth - 1 {
+		tree = ntfsgen.Dir("d", tree, ntfsgen.File("f.txt", "f"))
+	}
+	v := ntfsgen.Build(ntfsgen.Options{}, tree)
+	files := v.Files()
+	path := func(n int) string { return strings.Repeat(`d\`, n-1) + "d" }
+	for _, gone := range [][]int{{20}, {20, 21}, {1200}, {5, 6, 1250, 1251}} {
+		var r io.ReaderAt = v
+		lost := map[uint64]bool{}
+		for _, n := range gone {
+			f := v.File(path(n))
+			lost[f.Record] = true
+			r = unreadable{r, v.RecordOffset(f.Record), 1024}
+		}
+		fs, err := Open(r, v.Size(), Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen := map[uint64]bool{}
+		paths := map[string]bool{}
+		for e := range entries(t, fs) {
+			info, err := fs.Info(e)
+			if err != nil {
+				t.Fatal(err)
+			}
+			num := uint64(info.File & (1<<48 - 1))
+			p := winfs.Path(fs, e)
+			if seen[num] || paths[p] || (info.Lost != nil) != lost[num] {
+				t.Fatalf("record %d, %.100q: listed before %v %v, lost %v", num, p, seen[num], paths[p], info.Lost)
+			}
+			seen[num], paths[p] = true, true
+		}
+		h := fs.Health()
+		for _, f := range files {
+			if !seen[f.Record] && !lost[f.Record] && f.Record != 5 {
+				t.Errorf("without %v: record %d is not listed", gone, f.Record)
+			}
+			if lost[f.Record] && seen[f.Record] {
+				delete(lost, f.Record)
+			}
+		}
+		if len(lost) != h.Lost || h.Lost+h.Named != len(gone) {
+			t.Errorf("without %v: %d are not listed, %+v", gone, len(lost), h)
+		}
+	}
+}
+
 // TestHealthyReads: where nothing is lost, no index is read.
 func TestHealthyReads(t *testing.T) {
 	v := ntfsgen.Build(ntfsgen.Options{}, lostTree()...)

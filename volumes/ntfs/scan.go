@@ -124,7 +124,7 @@ func (sc *scanner) scan() {
 	sc.fs.sortLost()
 }
 
-// cutOff loses the records that are in use and not on the medium.
+// cutOff loses the records that are not on the medium.
 func (sc *scanner) cutOff() {
 	size := sc.fs.geo.record
 	at := int64(0)
@@ -132,6 +132,13 @@ func (sc *scanner) cutOff() {
 		r := byteRange{sc.fs.mft.size, sc.fs.mft.size}
 		if k < len(sc.fs.mftRanges) {
 			r = sc.fs.mftRanges[k]
+		}
+		if first, end := at/size, min(r.off/size, math.MaxUint32); first < end {
+			sc.fs.lost.cut = append(sc.fs.lost.cut, recordSpan{uint32(first), uint32(end)})
+			// Beyond the bitmap, each may have been a file.
+			sc.readBitmap()
+			n := max(end-max(first, int64(len(sc.bitmap))*8, firstUser), 0)
+			sc.fs.lost.more = int(min(int64(sc.fs.lost.more)+n, 1<<30))
 		}
 		for ; at+size <= r.off && sc.bitmapHas(at/size); at += size {
 			if num := uint32(at / size); sc.inBitmap(num) {
@@ -295,9 +302,10 @@ func (sc *scanner) readBitmap() {
 	sc.haveBitmap = true
 	want := sc.fs.mft.size/sc.fs.geo.record/8 + 1
 	if s := sc.fs.mftBitmap; s != nil {
-		b := make([]byte, min(want, s.Size()))
+		b := make([]byte, min(want, s.Size(), math.MaxUint32/8+1))
 		if n, _ := s.ReadAt(b, 0); n == len(b) {
 			sc.bitmap = b
+			sc.fs.lost.known = uint32(min(int64(n)*8, math.MaxUint32))
 		}
 	}
 }
