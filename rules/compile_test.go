@@ -187,6 +187,23 @@ func TestTaken(t *testing.T) {
 			nil, []string{`C:\Lab [x]`}},
 		{"a detect with objects", component("", role(`<detects><detect><objectSet><pattern type="File">C:\Lab2</pattern><pattern type="Registry">HKLM\SOFTWARE\Zed</pattern></objectSet></detect></detects><rules>`+include(`C:\Lab [*]`)+`</rules>`)),
 			[]string{`C:\Lab [x]`}, nil},
+		{"a named detect", `<namedElements><detect name="there">` + cond(`MigXmlHelper.DoesObjectExist("File","C:\Lab2")`) + `</detect></namedElements>` +
+			component("", role(`<detects><detect name="THERE"/></detects><rules>`+include(`C:\Lab [*]`)+`</rules>`)),
+			nil, []string{`C:\Lab [a.txt]`}},
+		{"a detect of the system is asked there for users too", component("", role(`<detects><detect context="System">`+cond(`MigXmlHelper.IsSystemContext()`)+`</detect></detects><rules>`+include(`%CSIDL_PERSONAL%\* [*]`)+`</rules>`)),
+			[]string{`C:\Users\ann\Documents [a.txt]`}, nil},
+		{"a detect of users is not asked of the system", component("", role(`<detects><detect context="User">`+not(`MigXmlHelper.IsSystemContext()`)+`</detect><detect>`+cond(`MigXmlHelper.DoesObjectExist("File","C:\Lab")`)+`</detect></detects><rules context="System">`+include(`C:\Lab [*]`)+`</rules>`)),
+			[]string{`C:\Lab [a.txt]`}, nil},
+		{"nested, too", component("", role(`<detects><detect>`+`<detect context="User">`+not(`MigXmlHelper.IsSystemContext()`)+`</detect>`+cond(`MigXmlHelper.DoesObjectExist("File","C:\Lab")`)+`</detect></detects><rules context="System">`+include(`C:\Lab [*]`)+`</rules>`)),
+			[]string{`C:\Lab [a.txt]`}, nil},
+		{"with detects of users alone, the system has nothing", component("", role(`<detects><detect><detect context="User">`+cond(`MigXmlHelper.DoesObjectExist("File","C:\Lab")`)+`</detect></detect></detects><rules context="System">`+include(`C:\Lab [*]`)+`</rules><rules>`+include(`%CSIDL_PERSONAL%\* [*]`)+`</rules>`)),
+			[]string{`C:\Users\ann\Documents [a.txt]`}, []string{`C:\Lab [a.txt]`}},
+		{"the context of a named detection counts", `<namedElements><detection name="there" context="System"><conditions>` + cond(`MigXmlHelper.IsSystemContext()`) + `</conditions></detection></namedElements>` +
+			component("", role(`<detection name="there"/><rules>`+include(`%CSIDL_PERSONAL%\* [*]`)+`</rules>`)),
+			[]string{`C:\Users\ann\Documents [a.txt]`}, nil},
+		{"and narrows", `<namedElements><detection name="there" context="User"><conditions>` + cond(`MigXmlHelper.DoesObjectExist("File","C:\Lab")`) + `</conditions></detection></namedElements>` +
+			component("", role(`<detection name="there"/><rules context="System">`+include(`C:\Lab [*]`)+`</rules>`)),
+			nil, []string{`C:\Lab [a.txt]`}},
 		{"detected for one user", component(`context="User"`, role(`<detection><conditions>`+cond(`MigXmlHelper.DoesObjectExist("File","%CSIDL_PERSONAL%")`)+`</conditions></detection><rules>`+include(`%CSIDL_PERSONAL%\* [*]`)+`</rules>`)),
 			[]string{`C:\Users\ann\Documents [x]`}, []string{`C:\Users\bob\Documents [x]`}},
 		{"a detection of the system answers for users", component("", role(`<detection context="System"><conditions>`+cond(`MigXmlHelper.IsSystemContext()`)+`</conditions></detection><rules context="User">`+include(`%CSIDL_PERSONAL%\* [*]`)+`</rules>`)),

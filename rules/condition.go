@@ -23,7 +23,8 @@ func (v *evaluation) detected(c *migxml.Component) bool {
 			var w *evaluation
 			for _, d := range r.Detections {
 				some = true
-				inside := v.in(v.mask & d.Context)
+				context := contextOf(d)
+				inside := v.in(v.mask & context)
 				if system == inside {
 					continue
 				}
@@ -31,7 +32,7 @@ func (v *evaluation) detected(c *migxml.Component) bool {
 				if w == nil {
 					w = v.role(r)
 					if system {
-						if w = w.system(d.Context); w == nil {
+						if w = w.system(context); w == nil {
 							continue
 						}
 					}
@@ -48,6 +49,19 @@ func (v *evaluation) detected(c *migxml.Component) bool {
 		roles(v, c.Roles, true)
 	}
 	return found || !some
+}
+
+// contextOf is where d takes part: its own context, and that of the named one
+// whose content it has.
+func contextOf(d *migxml.Detection) migxml.Context {
+	m := d.Context
+	for range maxDepth {
+		if d = d.Named; d == nil {
+			break
+		}
+		m &= d.Context
+	}
+	return m
 }
 
 // detection evaluates a <detection> or <detects>.
@@ -67,31 +81,45 @@ func (v *evaluation) detection(d *migxml.Detection) bool {
 			return false
 		}
 	}
+	some := len(d.Conditions) > 0
 	for _, x := range d.Detects {
-		if !v.detect(x) {
+		answer, part := v.detect(x)
+		if part && !answer {
 			return false
 		}
+		some = some || part
 	}
-	return true
+	return some
 }
 
-func (v *evaluation) detect(d *migxml.Detect) bool {
+// detect evaluates a <detect>, one that is for the system alone in the
+// system's context; part is false for one that is for users alone, when the
+// system is asked.
+func (v *evaluation) detect(d *migxml.Detect) (answer, part bool) {
 	if !v.enter(d.Pos) {
-		return false
+		return false, true
 	}
 	defer func() { v.depth-- }()
-	if d.Named != nil {
-		return v.detect(d.Named)
-	}
-	for _, x := range d.Detects {
-		if !v.detect(x) {
-			return false
+	w := v.inner(d.Context)
+	if w == nil {
+		if w = v.system(d.Context); w == nil {
+			return false, false
 		}
 	}
-	if len(d.Condition) == 0 && len(d.Sets) == 0 {
-		return true
+	if d.Named != nil {
+		return w.detect(d.Named)
 	}
-	return slices.ContainsFunc(d.Condition, v.condition) || slices.ContainsFunc(d.Sets, v.someObject)
+	for _, x := range d.Detects {
+		answer, inside := w.detect(x)
+		if inside && !answer {
+			return false, true
+		}
+		part = part || inside
+	}
+	if len(d.Condition) == 0 && len(d.Sets) == 0 {
+		return true, part || len(d.Detects) == 0
+	}
+	return slices.ContainsFunc(d.Condition, w.condition) || slices.ContainsFunc(d.Sets, w.someObject), true
 }
 
 func (v *evaluation) conditions(c *migxml.Conditions) bool {
@@ -147,7 +175,7 @@ func (v *evaluation) ask(c *migxml.Call) (answer, ok bool) {
 	case "IsSameContent":
 		return v.sameContent(c)
 	case "DoesStringContentEqual", "DoesStringContentContain":
-		have, _, ok := v.text(c, 0, 1)
+		have, found, ok := v.text(c, 0, 1)
 		if !ok {
 			return false, false
 		}
@@ -158,7 +186,7 @@ func (v *evaluation) ask(c *migxml.Call) (answer, ok bool) {
 		if c.Name == "DoesStringContentEqual" {
 			return wstr.EqualFold(have, want), true // "" stands for an object that is not there
 		}
-		return strings.Contains(wstr.Upper(have), wstr.Upper(want)), true
+		return found && strings.Contains(wstr.Upper(have), wstr.Upper(want)), true
 	case "IsSameStringContent":
 		a, okA, ok := v.text(c, 0, 1)
 		if !ok {
@@ -178,7 +206,10 @@ func (v *evaluation) ask(c *migxml.Call) (answer, ok bool) {
 	case "IsNative64Bit":
 		return p.Native64Bit(), true
 	case "DoesOSMatch":
-		return c.Is(0, "NT") && winpath.Match(c.Arg(1), p.Version(), false), true
+		// Without a service pack the version ends with a dot, which people do
+		// not write.
+		version := p.Version()
+		return c.Is(0, "NT") && (winpath.Match(c.Arg(1), version, false) || winpath.Match(c.Arg(1), strings.TrimSuffix(version, "."), false)), true
 	case "IsOSLaterThan":
 		return c.Is(0, "NT") && compareVersions(p.Version(), c.Arg(1)) >= 0, true
 	case "IsOSEarlierThan":

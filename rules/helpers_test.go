@@ -17,7 +17,8 @@ var workshop = &machineProbe{
 		objects: []string{
 			`C:\`, `C:\Zed`, `C:\Zed [zed.exe]`, `C:\Zed [zed.ini]`, `C:\Zed [notes.txt]`, `C:\Zed\Sub [deep.exe]`, `C:\Tools [tool.exe]`, `C:\Data`, `C:\Data\Sub`,
 			`HKLM\SOFTWARE\Zed`, `HKLM\SOFTWARE\Zed [Icon]`, `HKLM\SOFTWARE\Zed [List]`, `HKLM\SOFTWARE\Zed [Multi]`, `HKLM\SOFTWARE\Zed [Quoted]`,
-			`HKLM\SOFTWARE\Zed [Gone]`, `HKLM\SOFTWARE\Zed [Raw]`, `HKLM\SOFTWARE\Zed [Bare]`, `HKLM\SOFTWARE\Zed\Sub [Icon]`, `HKCU\Software\Own [File]`,
+			`C:\Zed [big.log]`, `C:\Zed [big.ini]`, `C:\ [a.txt]`, `C:\ [b.txt]`,
+			`HKLM\SOFTWARE\Zed [Gone]`, `HKLM\SOFTWARE\Zed [Raw]`, `HKLM\SOFTWARE\Zed [Two]`, `HKLM\SOFTWARE\Zed [Bare]`, `HKLM\SOFTWARE\Zed\Sub [Icon]`, `HKCU\Software\Own [File]`,
 		},
 		drives: map[string][]string{"Fixed": {"C:"}},
 	},
@@ -31,6 +32,8 @@ var workshop = &machineProbe{
 		`HKLM\SOFTWARE\Zed [Gone]`:     `C:\Gone\x.txt`,
 		`HKLM\SOFTWARE\Zed [Raw]`:      `%SystemDrive%\Zed\notes.txt`,
 		`HKLM\SOFTWARE\Zed [Bare]`:     `tool.exe`,
+		`HKLM\SOFTWARE\Zed [Two]`:      `C:\a.txt,C:\b.txt`,
+		`HKLM\SOFTWARE\Zed [Half]`:     `%SystemDrive%\%NOSUCH% 100%\Zed`,
 		`HKLM\SOFTWARE\Zed\Sub [Icon]`: `C:\Zed\Sub\deep.exe`,
 		`HKCU\Software\Own [File]`:     `C:\Zed\notes.txt`,
 		`C:\Zed [zed.ini]`:             "[Main]\nPath=C:\\Data\\Sub\\x.dat\nEmpty=\n[a^b]\nk[1]=v\n",
@@ -98,6 +101,10 @@ func TestConditions(t *testing.T) {
 		{`DoesStringContentContain("File","C:\Zed [notes.txt]","in te")`, true},
 		{`DoesStringContentEqual("Registry","HKLM\SOFTWARE\Zed [Nosuch]","")`, true},
 		{`DoesStringContentContain("Registry","HKLM\SOFTWARE\Zed [Nosuch]","x")`, false},
+		{`DoesStringContentContain("Registry","HKLM\SOFTWARE\Zed [Nosuch]","")`, false}, // in nothing there is not even nothing
+		{`DoesStringContentContain("Ini","C:\Zed\zed.ini|Main[Nosuch]","")`, false},
+		{`DoesStringContentContain("Ini","C:\Zed\zed.ini|Main[Empty]","")`, true},
+		{`DoesStringContentEqual("File","C:\Zed [nosuch.txt]","")`, true},
 		{`IsSameStringContent("Registry","HKCU\Software\Own [File]","File","C:\Zed\notes.txt")`, false},
 		{`IsSameStringContent("Ini","C:\Zed\zed.ini|Main[Path]","Ini","C:\Zed\ZED.INI|main[path]")`, true},
 		{`IsSameContent("File","C:\Zed\zed.exe","File","C:\Tools [tool.exe]")`, true},
@@ -114,6 +121,7 @@ func TestConditions(t *testing.T) {
 		{`IsOSEarlierThan("NT","10.0.22000")`, true}, {`IsOSEarlierThan("9x","99.0")`, false},
 		{`IsOSEarlierThan("NT","5.1.2600.Service Pack 2")`, false},
 		{`DoesOSMatch("NT","10.0.*")`, true}, {`DoesOSMatch("9x","*")`, false}, {`DoesOSMatch("NT","10.0.19045.")`, true},
+		{`DoesOSMatch("NT","10.0.19045")`, true}, {`DoesOSMatch("NT","10.0.1904")`, false}, {`DoesOSMatch("NT","*.19045")`, true},
 		{`IsNative64Bit()`, true}, {`IsSystemContext()`, true},
 	} {
 		call := "MigXmlHelper." + c.call
@@ -122,6 +130,36 @@ func TestConditions(t *testing.T) {
 		}
 		if got := answers(t, workshop, call, true); got == c.want {
 			t.Errorf("not %s: %t", c.call, got)
+		}
+	}
+}
+
+// TestNoAnswer: of what is there and cannot be read nothing is said, neither
+// that it is so nor that it is not; an undefined variable makes no text.
+func TestNoAnswer(t *testing.T) {
+	for _, call := range []string{
+		`DoesStringContentEqual("File","C:\Zed [big.log]","")`, `DoesStringContentContain("File","C:\Zed\big.log","x")`,
+		`IsSameStringContent("File","C:\Zed\big.log","File","C:\Zed\notes.txt")`, `DoesStringContentEqual("Ini","C:\Zed\big.ini|a[b]","")`,
+	} {
+		for _, negate := range []bool{false, true} {
+			if answers(t, workshop, "MigXmlHelper."+call, negate) {
+				t.Errorf("%s, negated %t: true", call, negate)
+			}
+		}
+		_, ws := patterns(t, workshop, component("", role(`<detection><conditions><condition>MigXmlHelper.`+esc(call)+`</condition></conditions></detection><rules>`+include(`C:\Lab\* [*]`)+`</rules>`)), system)
+		if !strings.Contains(ws, "is too large for a text (1 MiB at most), or cannot be read") {
+			t.Errorf("%s: %s", call, ws)
+		}
+	}
+	// %NOSUCH% is not "": nothing equals it, and nothing contains it.
+	for _, call := range []string{
+		`DoesStringContentEqual("Registry","HKLM\SOFTWARE\Zed [Nosuch]","%NOSUCH%")`, `DoesStringContentContain("Registry","HKLM\SOFTWARE\Zed [Icon]","%NOSUCH%")`,
+	} {
+		if answers(t, workshop, "MigXmlHelper."+call, false) {
+			t.Errorf("%s is true", call)
+		}
+		if !answers(t, workshop, "MigXmlHelper."+call, true) {
+			t.Errorf("not %s is false", call)
 		}
 	}
 }
@@ -136,6 +174,7 @@ func TestVariables(t *testing.T) {
 		{"setting of a file", get(`"Ini","C:\Zed\zed.ini|Main[Path]"`), `%V%`, `C:\Data\Sub\x.dat`},
 		{"expanded", get(`"Registry","HKLM\SOFTWARE\Zed [Raw]"`), `%V%`, `C:\Zed\notes.txt`},
 		{"not expanded", get(`"Registry","HKLM\SOFTWARE\Zed [Raw]","FALSE"`), `%V%`, ""}, // no location
+		{"what Windows does not know stays", get(`"Registry","HKLM\SOFTWARE\Zed [Half]"`), `%V%`, `C:\%NOSUCH% 100%\Zed`},
 		{"a file gives nothing", get(`"File","C:\Zed\notes.txt"`), `C:\a%V%`, ""},
 		{"nothing there", get(`"Registry","HKLM\SOFTWARE\Zed [Nosuch]"`), `C:\a%V%`, ""},
 		{"HKCU of the system", get(`"Registry","HKCU\Software\Own [File]"`), `%V%`, ""},
@@ -188,6 +227,8 @@ func TestContent(t *testing.T) {
 	for _, c := range []struct{ filter, kind, pattern, want string }{
 		{`ExtractSingleFile(',',NULL)`, "Registry", `HKLM\SOFTWARE\Zed [Icon]`, `c:\zed [zed.exe]`},
 		{`ExtractSingleFile(NULL,NULL)`, "Registry", `HKLM\SOFTWARE\Zed [Icon]`, ``}, // "zed.exe,-2" is not there
+		{`ExtractSingleFile(',',NULL)`, "Registry", `HKLM\SOFTWARE\Zed [Two]`, `c:\ [a.txt]`},
+		{`ExtractMultipleFiles(',',NULL)`, "Registry", `HKLM\SOFTWARE\Zed [Two]`, `c:\ [a.txt]; c:\ [b.txt]`},
 		{`ExtractSingleFile(',')`, "Registry", `HKLM\SOFTWARE\Zed\* [Icon]`, `c:\zed [zed.exe]; c:\zed\sub [deep.exe]`},
 		{`ExtractSingleFile(NULL,NULL)`, "Registry", `HKLM\SOFTWARE\Zed [Multi]`, `c:\zed [zed.exe]`},
 		{`ExtractSingleFile()`, "Registry", `HKLM\SOFTWARE\Zed [Quoted]`, `c:\zed [zed.exe]`},

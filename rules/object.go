@@ -193,9 +193,11 @@ func (v *evaluation) read(c *migxml.Call, o object) (text string, found, ok bool
 		return "", false, false
 	}
 	if o.setting != nil {
-		if f := v.iniFile(c, o.location); f != nil {
-			text, found = f.Value(o.setting.Section, o.setting.Setting)
+		f := v.iniFile(c, o.location)
+		if f == nil {
+			return "", false, !v.unread(c, o.location)
 		}
+		text, found = f.Value(o.setting.Section, o.setting.Setting)
 		return text, found, true
 	}
 	if o.kind == Registry && isHKCU(o.node) && !v.ctx.User {
@@ -206,7 +208,20 @@ func (v *evaluation) read(c *migxml.Call, o object) (text string, found, ok bool
 		l, _ = l.file()
 	}
 	text, found = p.Text(o.kind, l.node, l.leaf)
+	if !found && o.kind == File && v.unread(c, l) {
+		return "", false, false
+	}
 	return text, found, true
+}
+
+// unread says whether file l, whose text was not given, is there all the same,
+// and warns of it.
+func (v *evaluation) unread(c *migxml.Call, l location) bool {
+	if !v.probe(File, l) {
+		return false
+	}
+	v.warn(c.Pos, "%s: %s is too large for a text (1 MiB at most), or cannot be read: it yields nothing", c.Text, winpath.Join(l.node, l.leaf))
+	return true
 }
 
 // iniFile reads the INI file at l, nil when it cannot be read.
@@ -397,10 +412,7 @@ func (v *evaluation) stringContent(c *migxml.Call) (string, bool) {
 	if !found || c.Is(2, "FALSE") {
 		return text, found
 	}
-	if out, undefined := expandPlain(text, nil, v.ctx.Env); undefined == "" {
-		return out, true
-	}
-	return text, true // Windows leaves what it does not know
+	return expandKnown(text, v.ctx.Env), true
 }
 
 // maxFound bounds the objects that one set stands for when they are listed.

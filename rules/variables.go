@@ -74,6 +74,13 @@ func expandPlain(text string, vars *variables, env Env) (out, undefined string) 
 	})
 }
 
+// expandKnown replaces the variables that env has, and leaves others as they
+// are: so does Windows with the text of a value.
+func expandKnown(text string, env Env) string {
+	out, _ := replaced(text, func(name string) (string, bool) { return lookup(env, name) }, false)
+	return out
+}
+
 func lookup(env Env, name string) (string, bool) {
 	if env == nil {
 		return "", false
@@ -84,6 +91,12 @@ func lookup(env Env, name string) (string, bool) {
 // replace replaces every %name% of text. A percent sign that begins no name
 // stands for itself.
 func replace(text string, value func(name string) (string, bool)) (out, undefined string) {
+	return replaced(text, value, true)
+}
+
+// replaced replaces every %name% of text. One without a value ends it with all,
+// else its percent sign stands for itself.
+func replaced(text string, value func(name string) (string, bool), all bool) (out, undefined string) {
 	var b strings.Builder
 	for {
 		i := strings.IndexByte(text, '%')
@@ -95,14 +108,16 @@ func replace(text string, value func(name string) (string, bool)) (out, undefine
 			break
 		}
 		name := text[i+1 : i+1+j]
-		if name == "" || strings.ContainsAny(name, `\[]*/`) {
+		v, ok := "", false
+		if name != "" && !strings.ContainsAny(name, `\[]*/`) {
+			if v, ok = value(name); !ok && all {
+				return "", name
+			}
+		}
+		if !ok {
 			b.WriteString(text[:i+1])
 			text = text[i+1:]
 			continue
-		}
-		v, ok := value(name)
-		if !ok {
-			return "", name
 		}
 		b.WriteString(text[:i])
 		b.WriteString(v)
