@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/coldstate/coldstate/migxml"
@@ -60,4 +61,51 @@ func TestList(t *testing.T) {
 	if err != nil || len(ws) != 2 || ws[0].Undefined != "NOSUCH" || ws[1].Msg != `C:\Users\* is about folders alone; with what is in them it is C:\Users\* [*]` {
 		t.Errorf("warnings %v, error %v", ws, err)
 	}
+}
+
+// FuzzList: a pattern of a list fits what the same pattern takes as the only
+// rule.
+func FuzzList(f *testing.F) {
+	for _, s := range [][3]string{
+		{`C:\Users\* [*]`, `Users\anna`, "x.docx"}, {`* [*.txt]`, "A", "b.TXT"}, {`C:\*\A\* [a*b]`, `B\A`, "aXb"}, {`C:\A []`, "A", ""}, {`C:\a^[b`, "a[b", ""}, {`C:\A\`, "A", "x"}, {`*`, "", "x"}, {`C: [*]`, "", "x"},
+	} {
+		f.Add(s[0], s[1], s[2])
+	}
+	f.Fuzz(func(t *testing.T, text, folder, leaf string) {
+		ctxs := []Context{{Name: "System"}}
+		l, _, err := CompileList(File, []migxml.Pattern{{Text: text}}, ctxs)
+		doc := &migxml.Document{Components: []*migxml.Component{{Context: migxml.UserAndSystem, Roles: []*migxml.Role{{Rules: []*migxml.Rules{{Context: migxml.UserAndSystem, Rule: []*migxml.Rule{
+			{Action: migxml.Include, Sets: []*migxml.ObjectSet{{Patterns: []migxml.Pattern{{Kind: migxml.File, Text: text}}}}},
+		}}}}}}}}
+		s, ws, cerr := Compile([]*migxml.Document{doc}, ctxs, Options{})
+		if cerr != nil {
+			t.Fatal(cerr)
+		}
+		if err != nil {
+			if len(ws) == 0 {
+				t.Fatalf("%v, and nothing is said of the rule", err)
+			}
+			return
+		}
+		w := s.Files("C:")
+		node := "C:"
+		for _, name := range strings.Split(folder, `\`) {
+			if name != "" {
+				node += `\` + name
+				w = w.Enter(name)
+			}
+		}
+		if strings.Contains(leaf, `\`) {
+			return // no name has one, for rules
+		}
+		if got, want := l.Fits(0, "", node, "", false), w.Self().Take; got != want {
+			t.Errorf("%q fits the folder %q: %t, want %t", text, node, got, want)
+		}
+		if leaf == "" {
+			return
+		}
+		if got, want := l.Fits(0, "", node, leaf, true), w.LeafOf(leaf, nil).Take; got != want {
+			t.Errorf("%q fits %q in %q: %t, want %t", text, leaf, node, got, want)
+		}
+	})
 }
