@@ -7,7 +7,7 @@
 // folder holds is taken from the $FILE_NAME attributes of records in use,
 // whose parent references must carry the right sequence number; the directory
 // indexes on the disk ($I30) are not consulted, as they keep the names of
-// deleted and foreign files. Everything but contents is then answered from
+// deleted and foreign files, unless MFT records are lost. Everything but contents is then answered from
 // memory, with three exceptions that read a little: reparse data, security
 // descriptors, and contents that lie in MFT records.
 //
@@ -23,6 +23,11 @@
 // name: "4711-2 letter.txt".
 //
 // # Damage
+//
+// A file whose MFT record is lost is listed when the index of its folder can be
+// read: with name, size, dates and attributes, and Info.Lost. What is in a
+// folder whose record is lost is where it was. Only what no index names is left
+// out, and counted (Health).
 //
 // The reader goes on wherever it can. Damage is told three times: in the
 // problems of the volume, in the Info of the entries it touches, and when
