@@ -247,6 +247,16 @@ func (v *Volume) open() (FS, error) {
 // system partition, and holds nothing of people.
 func (v *Volume) Starts() bool { return v.Partition != nil && v.Partition.Type == partition.TypeEFI }
 
+// HoldsFiles says whether the volume is of a kind that a Windows keeps files
+// of people on, readable here or not.
+func (v *Volume) HoldsFiles() bool {
+	switch v.Kind {
+	case NTFS, FAT, ExFAT, ReFS, BitLocker, WIMImage, HostFolder, kindLDM, kindSpaces:
+		return true
+	}
+	return false
+}
+
 // Reader returns the bytes of the volume, nil for folders, for images in WIM
 // files and for volumes of dynamic disks that cannot be put together.
 // The bytes of a BitLocker volume are the encrypted ones until FS has unlocked it.

@@ -134,6 +134,7 @@ func (c *captureCmd) run(a *app, start time.Time) error {
 	if err != nil {
 		return buildError(err)
 	}
+	src.tellUnreached(a, p)
 	a.tellRules(p)
 	for _, w := range p.Membership.Warnings {
 		a.message("warning", w)

@@ -236,7 +236,7 @@ func (c *inspectCmd) Run(a *app) error {
 		return err
 	}
 	if len(in.Windows) == 0 {
-		return fail(statusDecision, errors.New("no Windows was found on the sources"), cmp.Or(src.lockedHint(), "ls shows what is on a volume: coldstate ls SOURCE '1:\\'"))
+		return fail(statusDecision, errors.New("no Windows was found on the sources"), cmp.Or(src.lockedHint(), src.cutHint(), "ls shows what is on a volume: coldstate ls SOURCE '1:\\'"))
 	}
 	return nil
 }

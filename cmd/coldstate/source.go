@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -157,7 +158,9 @@ func (a *app) findWindows(set *volumes.Set, f sourceFlags, places []mapping, opt
 	for _, p := range places {
 		at := offline.Place{Path: p.path, How: p.how}
 		if !p.missing {
-			if at.Volume, at.Base, err = p.find(set); err != nil {
+			if at.Volume, at.Base, err = p.find(set); errors.Is(err, volumes.ErrLocked) {
+				return nil, fail(statusDecision, fmt.Errorf("%s: %w", p.where, err), hintOf(err)+", or leave the mapping out")
+			} else if err != nil {
 				return nil, fail(statusUsage, fmt.Errorf("%s: %w", p.where, err), "name the volume by its number, as inspect lists them with all sources")
 			}
 		}
@@ -428,15 +431,27 @@ func (p mapping) find(set *volumes.Set) (*volumes.Volume, string, error) {
 // onlyVolume is the one volume of a source that can be read.
 func onlyVolume(src *volumes.Source) (*volumes.Volume, error) {
 	var readable []*volumes.Volume
+	var errs []error
 	for _, v := range src.Volumes {
-		if _, err := v.FS(); err == nil && !v.Starts() {
+		switch _, err := v.FS(); {
+		case v.Starts():
+		case err == nil:
 			readable = append(readable, v)
+		case errors.Is(err, volumes.ErrLocked):
+			errs = []error{err} // what else there is matters less
+		case !slices.ContainsFunc(errs, func(e error) bool { return errors.Is(e, volumes.ErrLocked) }):
+			errs = append(errs, err)
 		}
 	}
-	if len(readable) != 1 {
-		return nil, fmt.Errorf("%s holds %d volumes that can be read", src.Path, len(readable))
+	switch {
+	case len(readable) == 1:
+		return readable[0], nil
+	case len(readable) == 0 && len(errs) == 1:
+		return nil, errs[0]
+	case len(readable) == 0 && len(errs) > 0:
+		return nil, fmt.Errorf("%s holds no volume that can be read: %w", src.Path, errors.Join(errs...))
 	}
-	return readable[0], nil
+	return nil, fmt.Errorf("%s holds %d volumes that can be read", src.Path, len(readable))
 }
 
 // sourceError gives an error of volumes.Open its status.
@@ -473,7 +488,7 @@ func (s *source) system() (*offline.System, error) {
 			why += "; " + o.Folder + ": " + o.Gone
 			hint = "take the files of " + o.Folder + " as they are, with ls and extract"
 		}
-		hint = cmp.Or(locked, hint)
+		hint = cmp.Or(locked, s.cutHint(), hint)
 		return nil, fail(statusDecision, errors.New(why), hint)
 	}
 	names := make([]string, len(s.systems))

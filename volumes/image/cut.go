@@ -21,7 +21,7 @@ type needer interface {
 // cut notes that f ends before need.
 func (d *disk) cutShort(f *file, need int64) {
 	d.cut = &Cut{f.name, f.size, need}
-	d.problem("%s is cut short: it has %d bytes, and data of the disk are up to byte %d of it; what lies behind the cut cannot be read, and files there are damaged and named; copy the image again", f.name, f.size, need)
+	d.problem("%s is cut short: it has %d bytes and needs %d at least; what lies behind the cut cannot be read, and files there are damaged and named; copy the image again", f.name, f.size, need)
 }
 
 // lookForCut compares the file of a layout with its tables.

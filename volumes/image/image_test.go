@@ -280,7 +280,7 @@ func TestVHDXLog(t *testing.T) {
 		}, disk, ""},
 		{"the file is cut short", func(w *buffer, off, size int) {
 			put(w, off, size, 0, logEntryOf(5, 0, len(w.b)+4096, change{off: vhdxBATAt, data: table}))
-		}, disk, "x is cut short: it has 6291456 bytes, and data of the disk are up to byte 6295552"},
+		}, disk, "x is cut short: it has 6291456 bytes and needs 6295552"},
 		{"a descriptor of another entry", func(w *buffer, off, size int) {
 			e := logEntryOf(5, 0, len(w.b), change{off: vhdxBATAt, data: table})
 			e[64+24]++
