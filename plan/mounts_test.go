@@ -144,12 +144,12 @@ func TestDetectMounts(t *testing.T) {
 	if err != nil || len(systems) != 1 {
 		t.Fatal(systems, err)
 	}
-	p := newProbe(systems[0], nil)
+	p := newProbe(systems[0], nil, nil)
 	for _, tt := range []struct {
 		node, leaf string
 		want       bool
 	}{
-		{`C:\Data`, "a.txt", true}, {`C:\Data\sub`, "b.doc", true}, {`C:\*`, "b.doc", true}, {`C:\Data\*`, "b.doc", true}, {`C:\Dee`, "d.txt", true},
+		{`C:\Data`, "a.txt", true}, {`C:\Data\sub`, "b.doc", true}, {`C:\*`, "b.doc", true}, {`C:\Data\*`, "b.doc", true}, {`C:\Data\sub\*`, "b.doc", true}, {`C:\Dee`, "d.txt", true},
 		{`C:\Data`, "d.txt", false}, {`C:\*`, "no.doc", false}, {`C:\Lost\*`, "a.txt", false},
 	} {
 		if got := p.Exists(rules.File, tt.node, tt.leaf, true); got != tt.want {

@@ -243,11 +243,11 @@ func Build(ctx context.Context, sys *offline.System, set *volumes.Set, users []*
 // that is selected.
 func contexts(sys *offline.System, users []*profile.User, selected func(*profile.User) bool) (own []Context, ctxs []rules.Context) {
 	own = []Context{{Name: "System"}}
-	ctxs = []rules.Context{{Name: "System", Env: sys.Env(), Probe: newProbe(sys, nil)}}
+	ctxs = []rules.Context{{Name: "System", Env: sys.Env(), Probe: newProbe(sys, users, nil)}}
 	for _, u := range users {
 		if selected(u) {
 			own = append(own, Context{Name: u.ID, User: u})
-			ctxs = append(ctxs, rules.Context{Name: u.ID, User: true, Env: u.Env(), Probe: newProbe(sys, u)})
+			ctxs = append(ctxs, rules.Context{Name: u.ID, User: true, Env: u.Env(), Probe: newProbe(sys, users, u)})
 		}
 	}
 	return own, ctxs

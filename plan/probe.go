@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -21,11 +22,17 @@ import (
 // probe answers what rules ask about the source: rules.Probe and all that a
 // Probe can be besides.
 type probe struct {
-	sys  *offline.System
-	user *profile.User // nil in the system context
+	sys   *offline.System
+	users []*profile.User // those below HKU
+	user  *profile.User   // nil in the system context
+	// hives are those beside SOFTWARE and SYSTEM, by path; nil for one that
+	// cannot be read.
+	hives map[string]*hive.Hive
 }
 
-func newProbe(sys *offline.System, u *profile.User) *probe { return &probe{sys, u} }
+func newProbe(sys *offline.System, users []*profile.User, u *profile.User) *probe {
+	return &probe{sys, users, u, map[string]*hive.Hive{}}
+}
 
 // probeBudget bounds the entries one wildcard question may look at: a
 // detection that needs more is a mistake in the rule.
@@ -197,16 +204,80 @@ func (p *probe) registry(node, leaf string, hasLeaf bool) (found bool) {
 
 func (p *probe) findKeys(node, leaf string, hasLeaf bool, yield func(node, leaf string) bool) {
 	literal, wild := cutWild(node)
-	k, ok := p.key(literal)
-	if !ok {
-		return
-	}
 	q := question{pattern: wstr.Upper(node), leaf: leaf, hasLeaf: hasLeaf, budget: probeBudget, yield: yield}
-	if !wild {
-		q.tellKey(k, literal)
-		return
+	switch {
+	case !wild && p.hiveNames(literal) != nil:
+		if !hasLeaf {
+			yield(literal, "") // it has no values
+		}
+	case !wild:
+		if k, ok := p.key(literal); ok {
+			q.tellKey(k, literal)
+		}
+	case literal == "":
+		// The root itself is open.
+		for _, root := range []string{"HKLM", "HKCU", "HKCR", "HKU"} {
+			if q.belowRoot(p, root) {
+				return
+			}
+		}
+	default:
+		q.belowRoot(p, literal)
 	}
-	q.belowKey(k, literal, 0)
+}
+
+// belowRoot is belowKey for a key that may be HKLM or HKU: these are no keys of
+// a file, hives stand in them.
+func (q *question) belowRoot(p *probe, path string) bool {
+	names := p.hiveNames(path)
+	if names == nil {
+		k, ok := p.key(path)
+		return ok && q.belowKey(k, path, 0)
+	}
+	if !q.hasLeaf && q.matches(path) && !q.yield(path, "") {
+		return true
+	}
+	for _, name := range names {
+		if q.belowRoot(p, path+`\`+name) {
+			return true
+		}
+	}
+	return false
+}
+
+// hiveNames are the hives in HKLM or HKU; nil for every other key. SAM and
+// SECURITY are not read.
+func (p *probe) hiveNames(path string) []string {
+	switch wstr.Upper(path) {
+	case "HKLM", "HKEY_LOCAL_MACHINE":
+		return []string{"SOFTWARE", "SYSTEM", "COMPONENTS", "DRIVERS"}
+	case "HKU", "HKEY_USERS":
+		names := []string{".DEFAULT", "S-1-5-18"}
+		for _, u := range p.users {
+			if u.SID != "" && u.Person() {
+				names = append(names, u.ID)
+			}
+		}
+		return names
+	}
+	return nil
+}
+
+// fileKey opens a key of a hive in System32\config.
+func (p *probe) fileKey(name, path string) (hive.Key, error) {
+	name = p.sys.Config(name)
+	h, known := p.hives[name]
+	if !known {
+		h, _ = p.sys.Hive(name)
+		p.hives[name] = h
+	}
+	if h == nil {
+		return hive.Key{}, fmt.Errorf("%s: %w", name, hive.ErrNotFound)
+	}
+	if path == "" {
+		return h.Root(), nil
+	}
+	return h.Root().Key(path)
 }
 
 // key finds the key of a path whose first name is the root.
@@ -216,7 +287,25 @@ func (p *probe) key(path string) (hive.Key, bool) {
 	var err error
 	switch wstr.Upper(root) {
 	case "HKLM", "HKEY_LOCAL_MACHINE":
-		k, err = p.sys.HKLM(rest)
+		switch name, below, _ := strings.Cut(rest, `\`); wstr.Upper(name) {
+		case "COMPONENTS", "DRIVERS":
+			k, err = p.fileKey(name, below)
+		default:
+			k, err = p.sys.HKLM(rest)
+		}
+	case "HKU", "HKEY_USERS":
+		name, below, _ := strings.Cut(rest, `\`)
+		if wstr.EqualFold(name, ".DEFAULT") || name == "S-1-5-18" {
+			k, err = p.fileKey("DEFAULT", below)
+			break
+		}
+		i := slices.IndexFunc(p.users, func(u *profile.User) bool {
+			return u.SID != "" && u.Person() && (wstr.EqualFold(u.ID, name) || wstr.EqualFold(u.SID, name))
+		})
+		if i < 0 {
+			return k, false
+		}
+		k, err = p.users[i].HKCU(below)
 	case "HKCR", "HKEY_CLASSES_ROOT":
 		k, err = p.sys.HKLM(winpath.Join(`SOFTWARE\Classes`, rest))
 	case "HKCU", "HKEY_CURRENT_USER":
