@@ -53,25 +53,12 @@ func open(t testing.TB, b []byte) *fat.FS {
 
 func lookup(t testing.TB, fs winfs.FS, path string) winfs.Entry {
 	t.Helper()
-	e, err := fs.Lookup(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return e
+	return winfstest.Entry(t, fs, path)
 }
 
 func read(t testing.TB, fs winfs.FS, path string) ([]byte, error) {
 	t.Helper()
-	s, err := fs.Open(lookup(t, fs, path), "")
-	if err != nil {
-		return nil, err
-	}
-	b := make([]byte, s.Size())
-	n, err := s.ReadAt(b, 0)
-	if err == io.EOF && n == len(b) {
-		err = nil
-	}
-	return b[:n], err
+	return winfstest.Read(fs, lookup(t, fs, path), "")
 }
 
 func TestVolumes(t *testing.T) {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 
 	"github.com/coldstate/coldstate/internal/wstr"
 	"github.com/coldstate/coldstate/volumes/winfs"
@@ -123,43 +122,7 @@ func (fs *FS) ObjectID(e winfs.Entry) ([]byte, error) {
 }
 
 // Lookup finds the entry of a path, by long names and then by 8.3 names.
-func (fs *FS) Lookup(path string) (winfs.Entry, error) {
-	e := fs.Root()
-	for name := range strings.SplitSeq(path, `\`) {
-		if name == "" {
-			continue
-		}
-		kids, err := fs.Children(e)
-		if err != nil {
-			return 0, fmt.Errorf("%s: %w", path, winfs.ErrNotFound)
-		}
-		k, ok := fs.find(kids, name)
-		if !ok {
-			return 0, fmt.Errorf("%s: %w", path, winfs.ErrNotFound)
-		}
-		e = k
-	}
-	return e, nil
-}
-
-func (fs *FS) find(kids []winfs.Entry, name string) (winfs.Entry, bool) {
-	i, ok := slices.BinarySearchFunc(kids, name, func(e winfs.Entry, name string) int { return wstr.Compare(fs.nodes[e].name, name) })
-	if ok {
-		first := kids[i]
-		for ; i < len(kids) && wstr.EqualFold(fs.nodes[kids[i]].name, name); i++ {
-			if fs.nodes[kids[i]].name == name {
-				return kids[i], true
-			}
-		}
-		return first, true
-	}
-	for _, e := range kids {
-		if short := fs.nodes[e].short; short != "" && wstr.EqualFold(short, name) {
-			return e, true
-		}
-	}
-	return 0, false
-}
+func (fs *FS) Lookup(path string) (winfs.Entry, error) { return winfs.LookupSorted(fs, path) }
 
 func compareNames(a, b string) int { return cmp.Or(wstr.Compare(a, b), cmp.Compare(a, b)) }
 

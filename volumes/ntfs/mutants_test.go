@@ -17,6 +17,7 @@ import (
 	"github.com/coldstate/coldstate/testimages"
 	"github.com/coldstate/coldstate/testimages/ntfsgen"
 	"github.com/coldstate/coldstate/volumes/winfs"
+	"github.com/coldstate/coldstate/volumes/winfs/winfstest"
 )
 
 // mutantPiece is how much is read at either end of a stream, mutantRead how
@@ -166,28 +167,10 @@ var mutantBuffer = make([]byte, mutantPiece)
 
 // useStream looks at the places of a stream and reads both of its ends.
 func useStream(s winfs.Stream, budget *int64) error {
+	if err := winfstest.CheckPlaces(s); err != nil {
+		return err
+	}
 	size := s.Size()
-	if size < 0 {
-		return fmt.Errorf("%d bytes", size)
-	}
-	var at int64
-	extents := s.Extents()
-	for _, x := range extents {
-		if x.Off != at || x.Len <= 0 || x.Pos < -1 {
-			return fmt.Errorf("extent %+v at %d", x, at)
-		}
-		at += x.Len
-	}
-	if extents != nil && at != size {
-		return fmt.Errorf("%d bytes in extents of %d", at, size)
-	}
-	at = 0
-	for _, x := range s.Holes() {
-		if x.Off < at || x.Len <= 0 || x.Off > size-x.Len {
-			return fmt.Errorf("hole %+v of %d bytes", x, size)
-		}
-		at = x.Off + x.Len
-	}
 	offs := []int64{0}
 	if size > mutantPiece {
 		offs = append(offs, size-mutantPiece)

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 
 	"github.com/coldstate/coldstate/internal/wstr"
 	"github.com/coldstate/coldstate/volumes/winfs"
@@ -322,41 +321,4 @@ func (fs *FS) ObjectID(e winfs.Entry) ([]byte, error) {
 }
 
 // Lookup finds the entry of a path. Where no name fits, 8.3 names are tried.
-func (fs *FS) Lookup(path string) (winfs.Entry, error) {
-	e := root
-	for name := range strings.SplitSeq(path, `\`) {
-		if name == "" {
-			continue
-		}
-		kids, err := fs.Children(e)
-		if err != nil {
-			return 0, fmt.Errorf("%s: %w", path, winfs.ErrNotFound)
-		}
-		k, ok := fs.find(kids, name)
-		if !ok {
-			return 0, fmt.Errorf("%s: %w", path, winfs.ErrNotFound)
-		}
-		e = k
-	}
-	return e, nil
-}
-
-// find looks a name up in a folder.
-func (fs *FS) find(kids []winfs.Entry, name string) (winfs.Entry, bool) {
-	i, ok := slices.BinarySearchFunc(kids, name, func(e winfs.Entry, name string) int { return wstr.Compare(fs.Name(e), name) })
-	if ok {
-		first := kids[i]
-		for ; i < len(kids) && wstr.EqualFold(fs.Name(kids[i]), name); i++ {
-			if fs.Name(kids[i]) == name {
-				return kids[i], true
-			}
-		}
-		return first, true
-	}
-	for _, e := range kids {
-		if short := fs.ShortName(e); short != "" && wstr.EqualFold(short, name) {
-			return e, true
-		}
-	}
-	return 0, false
-}
+func (fs *FS) Lookup(path string) (winfs.Entry, error) { return winfs.LookupSorted(fs, path) }

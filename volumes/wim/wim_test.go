@@ -73,23 +73,11 @@ func image(t testing.TB, f *wim.File, n int) *wim.FS {
 
 func lookup(t testing.TB, fs winfs.FS, path string) winfs.Entry {
 	t.Helper()
-	e, err := fs.Lookup(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return e
+	return winfstest.Entry(t, fs, path)
 }
 
 func read(fs winfs.FS, e winfs.Entry, stream string) ([]byte, error) {
-	s, err := fs.Open(e, stream)
-	if err != nil {
-		return nil, err
-	}
-	b := make([]byte, s.Size())
-	if _, err := s.ReadAt(b, 0); err != nil && err != io.EOF {
-		return b, err
-	}
-	return b, nil
+	return winfstest.Read(fs, e, stream)
 }
 
 func TestImages(t *testing.T) {

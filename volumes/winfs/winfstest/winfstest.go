@@ -6,9 +6,35 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"testing"
 
 	"github.com/coldstate/coldstate/volumes/winfs"
 )
+
+// Entry is the entry at a path that must be there.
+func Entry(t testing.TB, fs winfs.FS, path string) winfs.Entry {
+	t.Helper()
+	e, err := fs.Lookup(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+// Read reads a stream in one piece: all of it, or what is in front of what
+// cannot be read, and why.
+func Read(fs winfs.FS, e winfs.Entry, stream string) ([]byte, error) {
+	s, err := fs.Open(e, stream)
+	if err != nil {
+		return nil, err
+	}
+	b := make([]byte, s.Size())
+	n, err := s.ReadAt(b, 0)
+	if err == io.EOF && n == len(b) {
+		err = nil
+	}
+	return b[:n], err
+}
 
 // Use uses all of a file system: it walks the tree to its end, asks each entry
 // for all that there is of it, and reads contents, as many bytes as budget. It
@@ -94,9 +120,9 @@ func useEntry(fs winfs.FS, e winfs.Entry, budget *int64) error {
 // piece is how much of a stream is read at once.
 const piece = 64 << 10
 
-// UseStream looks at the places of a stream, and reads it from its begin to
-// its end, or as much of either end as budget allows.
-func UseStream(s winfs.Stream, budget *int64) error {
+// CheckPlaces holds the extents and the holes of a stream to what they
+// promise.
+func CheckPlaces(s winfs.Stream) error {
 	size := s.Size()
 	if size < 0 {
 		return fmt.Errorf("%d bytes", size)
@@ -119,6 +145,16 @@ func UseStream(s winfs.Stream, budget *int64) error {
 		}
 		at = x.Off + x.Len
 	}
+	return nil
+}
+
+// UseStream looks at the places of a stream, and reads it from its begin to
+// its end, or as much of either end as budget allows.
+func UseStream(s winfs.Stream, budget *int64) error {
+	if err := CheckPlaces(s); err != nil {
+		return err
+	}
+	size := s.Size()
 	b := make([]byte, min(piece, size))
 	read := func(off int64) (next int64, err error) {
 		n, err := s.ReadAt(b, off)
