@@ -219,9 +219,11 @@ type evaluation struct {
 	scope *scope
 	depth int // of named blocks
 	// filter is that of the rule at hand, nil for none; asked is its call as
-	// written. ini is set for patterns of settings.
+	// written, and least what it means to a restore. ini is set for patterns of
+	// settings.
 	filter *filter
 	asked  string
+	least  least
 	ini    bool
 	urlid  string
 }
@@ -355,6 +357,12 @@ func (v *evaluation) rule(r *migxml.Rule) {
 			return
 		}
 		w.asked = r.Filter.Text
+		switch r.Filter.Name {
+		case "NeverRestore":
+			w.least = leastNothing
+		case "IgnoreIrrelevantLinks":
+			w.least = leastLinks
+		}
 	}
 	for _, s := range r.Sets {
 		w.set(s, r.Action)
@@ -507,6 +515,9 @@ func (v *evaluation) addLocation(pos migxml.Pos, written string, kind Kind, l lo
 			Include: a == migxml.Include, Exclude: a == migxml.Exclude, Unconditional: a == migxml.Unconditional})
 	}
 	p := compiled{pattern: l.pattern(), action: a, rule: i, ctx: v.index, filter: v.filter}
+	if a == migxml.Include {
+		p.least = v.least
+	}
 	p.kind = p.leafKind()
 	v.scope.pats[kind] = append(v.scope.pats[kind], p)
 	return true

@@ -715,3 +715,49 @@ func TestNamedFiles(t *testing.T) {
 		t.Error("no rules")
 	}
 }
+
+// TestRestoreWritesMost asks under which rule an object is recorded that
+// several take, when a restore writes less for some of them.
+func TestRestoreWritesMost(t *testing.T) {
+	filter := func(call, pattern string) string {
+		return `<include filter="MigXmlHelper.` + call + `()"><objectSet><pattern type="File">` + pattern + `</pattern></objectSet></include>`
+	}
+	setting := `<include><objectSet><pattern type="Ini">C:\Lab\a.ini|S[k]</pattern></objectSet></include>`
+	exclude := func(pattern string) string {
+		return `<exclude><objectSet><pattern type="File">` + pattern + `</pattern></objectSet></exclude>`
+	}
+	one := func(rules string) string { return component("", role(`<rules>`+rules+`</rules>`)) }
+	probe := &machineProbe{source: source{objects: []string{`C:\Lab [a.ini]`}}, texts: map[string]string{`C:\Lab [a.ini]`: "[S]\nk=v"}}
+	for _, c := range []struct{ name, rules, filter, by string }{
+		{"another component takes it all", one(filter("NeverRestore", `C:\Lab [a.ini]`)) + one(include(`C:\* [*.ini]`)), "", `C:\* [*.ini]`},
+		{"so does the component itself", one(filter("NeverRestore", `C:\Lab [a.ini]`) + include(`C:\* [*]`)), "", `C:\* [*]`},
+		{"everything, and never", one(filter("NeverRestore", `C:\Lab\* [*]`)) + one(include(`C:\* [*]`)), "", `C:\* [*]`},
+		{"never, by all rules", one(filter("NeverRestore", `C:\Lab [a.ini]`)) + one(filter("NeverRestore", `C:\Lab\* [*]`)), "NeverRestore", `C:\Lab [a.ini]`},
+		{"an exclude between them", one(filter("NeverRestore", `C:\Lab [a.ini]`) + exclude(`C:\Lab\* [*]`) + include(`C:\* [*]`)), "NeverRestore", `C:\Lab [a.ini]`},
+		{"an exclude of another component", one(filter("NeverRestore", `C:\Lab [a.ini]`)+exclude(`C:\Lab\* [*]`)) + one(include(`C:\* [*]`)), "", `C:\* [*]`},
+		{"a setting and the file", one(setting) + one(include(`C:\Lab [*.ini]`)), "", `C:\Lab [*.ini]`},
+		{"a setting and never", one(filter("NeverRestore", `C:\Lab [a.ini]`)) + one(setting), "", `C:\Lab\a.ini|S[k]`},
+		{"links and a setting", one(setting) + one(filter("IgnoreIrrelevantLinks", `C:\* [*]`)), "IgnoreIrrelevantLinks", `C:\* [*]`},
+		{"links and the file", one(filter("IgnoreIrrelevantLinks", `C:\Lab [a.ini]`)) + one(include(`C:\Lab\* [*]`)), "", `C:\Lab\* [*]`},
+	} {
+		set := mustCompile(t, []*migxml.Document{parse(t, c.name, c.rules)}, Context{Name: "System", Env: system.Env, Probe: probe})
+		d := set.decide("System", File, `C:\Lab`, "a.ini", true)
+		r := set.Rule(d.Rule)
+		if !d.Take || r.Text != c.by || !strings.Contains(r.Filter, c.filter) || (r.Filter == "") != (c.filter == "") {
+			t.Errorf("%s: %+v by %+v", c.name, d, r)
+		}
+		explained, matches := set.Explain(File, "System", `C:\Lab`, "a.ini", true, nil)
+		if explained != d {
+			t.Errorf("%s: explained as %+v", c.name, explained)
+		}
+		for _, m := range matches {
+			if m.Wins != (m.Rule == d.Rule) || m.Wins != (m.Why == "") {
+				t.Errorf("%s: %+v", c.name, m)
+			}
+		}
+		// A folder or file that no rule fits better goes on as before.
+		if c.name == "an exclude between them" && set.takes(t, "System", File, `C:\Lab [b.ini]`) {
+			t.Errorf("%s: the exclude has no effect", c.name)
+		}
+	}
+}

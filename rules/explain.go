@@ -66,6 +66,7 @@ func (s *Set) Explain(kind Kind, ctx, node, leaf string, hasLeaf bool, o Object)
 	upperNode, upperLeaf := appendUpper(nil, full), appendUpper(nil, leaf)
 	var out []Match
 	best := map[int32]int{}  // scope -> first match of it
+	part := map[int32]int{}  // the same of includes that let a restore write less than all
 	never := -1              // match of an unconditionalExclude
 	var filtered []*compiled // by match; nil for those whose filter lets o through
 	for i := range t.pats {
@@ -85,8 +86,15 @@ func (s *Set) Explain(kind Kind, ctx, node, leaf string, hasLeaf bool, o Object)
 			if never < 0 {
 				never = len(out)
 			}
+		case !ok && p.action == migxml.Include && p.least != leastAll:
+			if _, ok := part[p.scope]; !ok {
+				part[p.scope] = len(out)
+			}
 		case !ok:
 			best[p.scope] = len(out)
+			if first, ok := part[p.scope]; ok && p.action == migxml.Exclude {
+				m.By, m.Why = out[first].Rule, "another rule of its component is more specific"
+			}
 		default:
 			m.By = out[first].Rule
 			m.Why = "another rule of its component is more specific"
@@ -98,6 +106,12 @@ func (s *Set) Explain(kind Kind, ctx, node, leaf string, hasLeaf bool, o Object)
 			}
 		}
 		out, filtered = append(out, m), append(filtered, p)
+	}
+	won := leastAll
+	for i, m := range out {
+		if m.Rule == d.Rule && m.Context == d.Context {
+			won = filtered[i].least
+		}
 	}
 	for i := range out {
 		m := &out[i]
@@ -117,6 +131,8 @@ func (s *Set) Explain(kind Kind, ctx, node, leaf string, hasLeaf bool, o Object)
 			m.By, m.Why = d.Rule, "another component takes the object, and an exclude has no say over it"
 		case p.action == migxml.Exclude:
 			m.Why = "nothing takes the object, and there is nothing to exclude"
+		case p.least != leastAll && p.least != won:
+			m.By, m.Why = d.Rule, "a restore may write less of the object for this rule than for one that takes it as well"
 		default:
 			m.By, m.Why = d.Rule, "another rule took the object before"
 		}

@@ -263,6 +263,7 @@ func (v *evaluation) iniPattern(p migxml.Pattern, a migxml.Action) {
 	}
 	w := *v
 	w.ini = true
+	w.least = max(w.least, leastSettings)
 	w.addLocation(p.Pos, p.Text, File, o.location, a)
 }
 

@@ -58,6 +58,18 @@ func plainDecide(pats []compiled, node, leaf string, hasLeaf bool, o Object) boo
 	return false
 }
 
+// plainLeast is the most that the rules let a restore write: those that say
+// less are no includes there.
+func plainLeast(pats []compiled, node, leaf string, hasLeaf bool, o Object) least {
+	for l := leastAll; l < leastNothing; l++ {
+		asked := slices.DeleteFunc(slices.Clone(pats), func(p compiled) bool { return p.least > l })
+		if plainDecide(asked, node, leaf, hasLeaf, o) {
+			return l
+		}
+	}
+	return leastNothing
+}
+
 // Names are few and alike so that patterns meet paths often.
 var (
 	someNames  = []string{"a", "ab", "abc", "b", "ba", "Lab", "lab", "Sub", "x.txt", "a.txt", "äb", "ÄB", "ab.ab", "aab"}
@@ -109,7 +121,7 @@ func TestWalkAgainstPlain(t *testing.T) {
 	if testing.Short() {
 		seeds = 300
 	}
-	taken, left := 0, 0
+	taken, left, partly := 0, 0, 0
 	for seed := range seeds {
 		r := rand.New(rand.NewPCG(uint64(seed), 1))
 		var pats []compiled
@@ -125,6 +137,9 @@ func TestWalkAgainstPlain(t *testing.T) {
 				}
 				p := compiled{pattern: l.pattern(), action: a, scope: int32(scope), rule: int32(len(pats))}
 				p.kind = p.leafKind()
+				if a == migxml.Include && r.IntN(3) == 0 {
+					p.least = least(r.IntN(int(leastNothing + 1)))
+				}
 				if a != migxml.Unconditional && r.IntN(5) == 0 {
 					p.filter = &filter{"", func(o Object) bool { return o.Size() > 1 }}
 				}
@@ -158,6 +173,10 @@ func TestWalkAgainstPlain(t *testing.T) {
 			if got.Take {
 				taken++
 				p := pats[slicesIndex(pats, got.Rule)]
+				if want := plainLeast(pats, node, leaf, hasLeaf, o); p.least != want {
+					t.Fatalf("seed %d: %s [%s]: taken by %s [%s], of which a restore writes %d; %d is possible", seed, node, leaf, p.node, p.leaf, p.least, want)
+				}
+				partly += int(min(p.least, 1))
 				if p.action != migxml.Include || !plainMatch(p.pattern, node, leaf, hasLeaf) {
 					t.Fatalf("seed %d: %s [%s]: taken by %s [%s], which does not match", seed, node, leaf, p.node, p.leaf)
 				}
@@ -166,7 +185,7 @@ func TestWalkAgainstPlain(t *testing.T) {
 			}
 		}
 	}
-	if total := taken + left; taken < total/20 || left < total/20 {
+	if total := taken + left; taken < total/20 || left < total/20 || partly < taken/20 {
 		t.Errorf("%d taken, %d left: the cases do not test much", taken, left)
 	}
 }

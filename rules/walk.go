@@ -26,12 +26,33 @@ type compiled struct {
 	pattern
 	kind   leafKind
 	action migxml.Action
+	least  least // of an include: how little of the object a restore may write
 	scope  int32 // component and context; the patterns of a scope see each other
 	rule   int32
 	ctx    int16
 	glob   *glob // of the part behind the base; nil for nodes without wildcard
 	filter *filter
 }
+
+// least says how little of an object that an include takes a restore may write,
+// for what its filter or type says there. An object is recorded with the
+// include that lets a restore write the most, so that a restore that goes by
+// that rule alone writes what any of them asks for.
+type least uint8
+
+const (
+	leastAll      least = iota
+	leastLinks          // IgnoreIrrelevantLinks: all but links that lead nowhere
+	leastSettings       // a pattern of type Ini: settings of the file
+	leastNothing        // NeverRestore
+)
+
+// everything says whether p fits all objects where its node matches.
+func (p *compiled) everything() bool { return p.kind == leafAll && p.filter == nil }
+
+// ends says whether no other rule is asked about what p fits: an include after
+// which a restore writes the whole object.
+func (p *compiled) ends() bool { return p.action == migxml.Include && p.least == leastAll }
 
 // folder is a place that the literal part of a pattern leads to.
 type folder struct {
@@ -233,11 +254,14 @@ func (t *tree) enter(f *folder, ls []live, fixed []int32) *Walk {
 	var cuts []cut
 	for _, i := range w.fixed {
 		p := &t.pats[i]
-		if p.kind != leafAll || p.filter != nil {
+		if !p.everything() {
 			continue
 		}
 		if p.action == migxml.Unconditional {
 			return nil
+		}
+		if p.least != leastAll {
+			continue
 		}
 		if !slices.ContainsFunc(cuts, func(c cut) bool { return c.scope == p.scope }) {
 			cuts = append(cuts, cut{p.scope, i})
@@ -263,7 +287,7 @@ func (t *tree) enter(f *folder, ls []live, fixed []int32) *Walk {
 	excluded := false
 	w.fixed = slices.DeleteFunc(w.fixed, func(i int32) bool {
 		p := &t.pats[i]
-		all := p.kind == leafAll && p.action == migxml.Exclude && p.filter == nil
+		all := p.action == migxml.Exclude && p.everything()
 		drop := all && excluded
 		excluded = excluded || all
 		return drop
@@ -313,7 +337,7 @@ func (t *tree) enter(f *folder, ls []live, fixed []int32) *Walk {
 	slices.Sort(including)
 	w.match = slices.DeleteFunc(w.match, func(i int32) bool {
 		p := &t.pats[i]
-		if p.action == migxml.Include || p.kind == leafAll && p.filter == nil {
+		if p.action == migxml.Include || p.everything() {
 			return false
 		}
 		_, found := slices.BinarySearch(including, p.scope)
@@ -329,7 +353,7 @@ func (t *tree) enter(f *folder, ls []live, fixed []int32) *Walk {
 		p := &t.pats[i]
 		if p.action == migxml.Exclude {
 			excludes = append(excludes, p.scope)
-		} else if p.kind == leafAll && p.filter == nil && !slices.Contains(excludes, p.scope) {
+		} else if p.everything() && p.ends() && !slices.Contains(excludes, p.scope) {
 			w.match = w.match[:n+1]
 			break
 		}
@@ -356,7 +380,7 @@ func (w *Walk) LeafOf(name string, o Object) Decision {
 	if w == nil || len(w.match) == 0 {
 		return nothing
 	}
-	if p := &w.tree.pats[w.match[0]]; p.kind == leafAll && p.action == migxml.Include && p.filter == nil && len(w.never) == 0 {
+	if p := &w.tree.pats[w.match[0]]; p.everything() && p.ends() && len(w.never) == 0 {
 		return Decision{true, p.rule, p.ctx}
 	}
 	var buf [512]byte
@@ -386,6 +410,7 @@ func (p *compiled) matchLeaf(upper []byte) bool {
 // that fit, given that their node does.
 func (w *Walk) decide(match, never candidates, matches func(*compiled) bool) Decision {
 	d := nothing
+	kept := leastAll // of the include that d is by, when that lets a restore write less
 	var buf [16]int32
 	lost := buf[:0] // scopes in which an exclude came first
 	for i, more := match.next(); more; i, more = match.next() {
@@ -400,12 +425,19 @@ func (w *Walk) decide(match, never candidates, matches func(*compiled) bool) Dec
 			}
 			continue
 		}
-		for j, more := never.next(); more; j, more = never.next() {
-			if u := &w.tree.pats[j]; matches(u) {
-				return Decision{false, u.rule, u.ctx}
+		if !d.Take {
+			for j, more := never.next(); more; j, more = never.next() {
+				if u := &w.tree.pats[j]; matches(u) {
+					return Decision{false, u.rule, u.ctx}
+				}
 			}
 		}
-		return Decision{true, p.rule, p.ctx}
+		if p.least == leastAll {
+			return Decision{true, p.rule, p.ctx}
+		}
+		if !d.Take || p.least < kept {
+			d, kept = Decision{true, p.rule, p.ctx}, p.least
+		}
 	}
 	return d
 }
