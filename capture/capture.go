@@ -223,7 +223,10 @@ type run struct {
 	res      *Result
 	progress Progress
 	security map[securityKey]int
-	same     map[int64]bool
+	// undescribed is the error of a disk that was taken away before all descriptors
+	// of what was read from it were.
+	undescribed error
+	same        map[int64]bool
 	// cause is why the object at hand failed, nil when its outcome says all.
 	cause error
 	// partial are the bytes of the large content at hand that progress has
@@ -358,17 +361,22 @@ func (r *run) files(ctx context.Context) error {
 	for range cap(free) {
 		free <- nil
 	}
+	var gone error
 	g.Go(func() error {
 		defer close(read)
 		rd := &reader{run: r, ctx: ctx, order: order, out: read, free: free}
-		return rd.all()
+		err := rd.all()
+		if gone = rd.gone; gone != nil {
+			return nil // what was read before is stored
+		}
+		return err
 	})
 	g.Go(func() error {
 		defer close(hashed)
 		return hashAll(ctx, read, hashed)
 	})
 	g.Go(func() error { return r.storeAll(ctx, hashed, free) })
-	return g.Wait()
+	return cmp.Or(g.Wait(), gone, r.undescribed)
 }
 
 // order sorts the items: folders in the order of the walk, then by volume and

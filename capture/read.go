@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 
 	"github.com/coldstate/coldstate/internal/wstr"
@@ -45,6 +46,8 @@ type piece struct {
 	first *store.Object
 	// stream is the content, while it still has to be read.
 	stream winfs.Stream
+	// later says that its content could not be read while others can.
+	later bool
 	// cause is the first error of reading it, nil for none.
 	cause error
 }
@@ -77,6 +80,13 @@ type reader struct {
 	// gone is the error of a disk that was taken away.
 	gone error
 
+	// Contents that a disk does not give at once are read last, so that a disk
+	// that is about to fail gives what is healthy first: later are their items,
+	// in order, and put off their objects. last is set when it is their turn.
+	later  []*plan.Item
+	putOff map[*store.Object]bool
+	last   bool
+
 	b     *batch
 	used  int
 	links map[linkKey]*store.Object
@@ -92,13 +102,39 @@ type linkKey struct {
 
 func (r *reader) all() error {
 	r.links = map[linkKey]*store.Object{}
+	r.putOff = map[*store.Object]bool{}
 	for _, i := range r.order {
 		if err := r.item(&r.Items[i]); err != nil {
 			return err
 		}
 	}
+	if err := r.flush(); err != nil {
+		return err
+	}
+	r.last = true
+	maps.DeleteFunc(r.links, func(_ linkKey, o *store.Object) bool { return r.putOff[o] })
+	maps.DeleteFunc(r.named, func(_ streamKey, o *store.Object) bool { return r.putOff[o] })
+	for _, it := range r.later {
+		if err := r.item(it); err != nil {
+			return err
+		}
+	}
 	return r.flush()
 }
+
+// skim makes the disks of the plan put off what fails, or no more, unless it is
+// the turn of that.
+func (r *reader) skim(on bool) {
+	if r.last {
+		return
+	}
+	for i := range r.Volumes {
+		r.Volumes[i].Volume.Skim(on)
+	}
+}
+
+// isLater says whether a read failed that can be put off.
+func isLater(err error) bool { return errors.Is(err, volumes.ErrLater) }
 
 // begin makes sure that there is a batch with room for n bytes.
 func (r *reader) begin(n int) error {
@@ -134,13 +170,27 @@ func (r *reader) flush() error {
 	if r.b == nil {
 		return nil
 	}
+	r.skim(true)
 	r.fill()
+	r.skim(false)
 	if r.gone != nil {
 		return r.gone
 	}
+	r.b.pieces = slices.DeleteFunc(r.b.pieces, r.putsOff)
 	b := r.b
 	r.b = nil
 	return r.send(b)
+}
+
+// putsOff says whether p has to wait, and notes it: its content does, or is that
+// of a file that does.
+func (r *reader) putsOff(p piece) bool {
+	if !p.later && !r.putOff[p.first] {
+		return false
+	}
+	r.putOff[p.o] = true
+	r.later = append(r.later, p.item)
+	return true
 }
 
 func (r *reader) send(b *batch) error {
@@ -158,6 +208,14 @@ func (r *reader) add(p piece) error {
 	}
 	r.b.pieces = append(r.b.pieces, p)
 	return nil
+}
+
+// link puts a further name of a file on its way, behind the first.
+func (r *reader) link(p piece) error {
+	if r.putsOff(p) {
+		return nil
+	}
+	return r.add(p)
 }
 
 // item puts one object of the plan on its way.
@@ -242,7 +300,7 @@ func (r *reader) item(it *plan.Item) error {
 			key := streamKey{linkKey{it.Volume, info.File}, name}
 			if first := r.streamLinks()[key]; first != nil {
 				p.first = first
-				return r.add(p)
+				return r.link(p)
 			}
 			r.streamLinks()[key] = o
 		}
@@ -252,7 +310,7 @@ func (r *reader) item(it *plan.Item) error {
 			key := linkKey{it.Volume, info.File}
 			if first := r.links[key]; first != nil {
 				p.first = first
-				return r.add(p)
+				return r.link(p)
 			}
 			r.links[key] = o
 		}
@@ -391,7 +449,12 @@ func (r *reader) readMerged(medium io.ReaderAt) {
 		group := m[:n]
 		m = m[n:]
 		if n == 1 {
-			if _, err := medium.ReadAt(group[0].dst, group[0].pos); err == nil {
+			_, err := medium.ReadAt(group[0].dst, group[0].pos)
+			if err == nil {
+				continue
+			}
+			if isLater(err) {
+				r.b.pieces[group[0].piece].later = true
 				continue
 			}
 		} else {
@@ -408,11 +471,17 @@ func (r *reader) readMerged(medium io.ReaderAt) {
 		}
 		// Something in the group cannot be read: find out what, one by one.
 		for _, e := range group {
+			p := &r.b.pieces[e.piece]
+			if p.later {
+				continue
+			}
 			bad := readBad(io.NewSectionReader(medium, e.pos, int64(len(e.dst))), e.dst, 0, int64(len(e.dst)))
 			if r.vanished(bad.err) {
 				return
 			}
-			r.damage(&r.b.pieces[e.piece], e.off, bad)
+			if p.later = isLater(bad.err); !p.later {
+				r.damage(p, e.off, bad)
+			}
 		}
 	}
 }
@@ -421,6 +490,9 @@ func (r *reader) readMerged(medium io.ReaderAt) {
 func (r *reader) readAlone(p *piece) {
 	n, err := p.stream.ReadAt(p.content, 0)
 	if err == nil || errors.Is(err, io.EOF) && n == len(p.content) {
+		return
+	}
+	if p.later = isLater(err); p.later {
 		return
 	}
 	if shrunk(err) {
@@ -519,7 +591,8 @@ func readBad(src io.ReaderAt, dst []byte, off, n int64) (bad badRanges) {
 		if err == nil || int64(k) == n {
 			return
 		}
-		gone := errors.Is(err, volumes.ErrGone)
+		// Nothing is gained by smaller pieces when the disk is gone or skimmed.
+		gone := errors.Is(err, volumes.ErrGone) || isLater(err)
 		if bad.err == nil || gone {
 			bad.err = err
 		}
@@ -566,8 +639,20 @@ func (r *reader) large(p piece, s winfs.Stream) error {
 	if err != nil {
 		return err
 	}
+	later := func() error {
+		r.free <- buf
+		p.later = true
+		r.putsOff(p)
+		return nil
+	}
 	// A hive of that size is no SAM, but the check costs one look.
-	if _, err := s.ReadAt(buf[:4], 0); err == nil && string(buf[:4]) == "regf" {
+	r.skim(true)
+	_, err = s.ReadAt(buf[:4], 0)
+	r.skim(false)
+	if isLater(err) {
+		return later()
+	}
+	if err == nil && string(buf[:4]) == "regf" {
 		whole := make([]byte, min(l.size, MaxSecretHive))
 		readBad(s, whole, 0, int64(len(whole)))
 		if SecretHive(whole) {
@@ -576,7 +661,9 @@ func (r *reader) large(p piece, s winfs.Stream) error {
 		}
 	}
 	if len(l.holes) == 0 && r.same[l.size] && p.o.Outcome == store.Captured {
+		r.skim(true)
 		known, err := r.duplicate(l, s, buf)
+		r.skim(false)
 		if err != nil || known {
 			return err
 		}
@@ -593,9 +680,21 @@ func (r *reader) large(p piece, s winfs.Stream) error {
 			n := min(int64(len(buf)), d.Off+d.Len-at)
 			last := i == len(data)-1 && at+n == d.Off+d.Len
 			b := &batch{buf: buf, large: l, n: int(n), last: last, short: -1}
+			// What is in the store is final: only a content of which nothing is
+			// there can be put off.
+			first := i == 0 && at == d.Off
+			if first {
+				r.skim(true)
+			}
 			b.bad = readBad(s, buf[:n], at, n)
-			if r.vanished(b.bad.err) {
+			if first {
+				r.skim(false)
+			}
+			switch {
+			case r.vanished(b.bad.err):
 				return r.gone
+			case isLater(b.bad.err):
+				return later()
 			}
 			if _, raw := r.Volumes[p.item.Volume].FS.(winfs.Medium); !raw && shrunk(b.bad.err) {
 				b.short, b.bad = b.bad.ranges[0].Off, badRanges{}

@@ -130,9 +130,14 @@ func (r *run) describe(p *piece) error {
 	if !ok {
 		// Descriptors without an id of their own file are rare; those with one
 		// are shared by thousands.
-		b, err := r.Volumes[p.item.Volume].FS.Security(p.item.Entry)
+		// The reader may skim at this moment; this cannot be put off.
+		v := &r.Volumes[p.item.Volume]
+		v.Volume.Insist(true)
+		b, err := v.FS.Security(p.item.Entry)
+		v.Volume.Insist(false)
 		if errors.Is(err, volumes.ErrGone) {
-			return err
+			// The content was read before: it is stored without.
+			r.undescribed = err
 		}
 		if err == nil && p.sec.without != 0 && len(b) > 0 {
 			b, err = stripped(b, p.sec.without)

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,6 +17,10 @@ import (
 // ErrGone is wrapped by read errors when the disk itself was there and is no
 // more: a stick that was pulled out, a drive that hangs for good.
 var ErrGone = medium.ErrGone
+
+// ErrLater is wrapped by read errors while Volume.Skim is on: what of the bytes
+// can be read is found out without it.
+var ErrLater = medium.ErrLater
 
 // deviceTimeout is how long a read of a device may take. Drives try for up to
 // some 30 seconds for one sector; what takes longer is as good as lost.
@@ -56,6 +61,32 @@ func (src *Source) guard(o sourceOptions, opt medium.Options) error {
 // gone says whether the disk of the volume was taken away.
 func (v *Volume) gone() bool {
 	return v.Source != nil && v.Source.medium != nil && v.Source.medium.Gone()
+}
+
+// Skim turns on, or off again, that a read that fails is not narrowed but ends
+// with ErrLater, on all disks that the volume lies on. Whoever has much to read
+// does so first what is healthy.
+func (v *Volume) Skim(on bool) { v.media(func(m *medium.Reader) { m.Skim(on) }) }
+
+// Insist turns on, or off again, that Skim does not count: for a read that
+// cannot be put off.
+func (v *Volume) Insist(on bool) { v.media(func(m *medium.Reader) { m.Insist(on) }) }
+
+func (v *Volume) media(fn func(*medium.Reader)) {
+	sources := []*Source{v.Source}
+	if v.Dynamic != nil {
+		sources = nil
+		for _, e := range v.Dynamic.Extents {
+			if !slices.Contains(sources, e.Source) {
+				sources = append(sources, e.Source)
+			}
+		}
+	}
+	for _, src := range sources {
+		if src != nil && src.medium != nil {
+			fn(src.medium)
+		}
+	}
 }
 
 // Bad are the places of the source that cannot be read, as far as they were

@@ -15,6 +15,12 @@
 // requests for a while. Layers above may narrow in their own way, by halves or
 // by records, without a further request to the device.
 //
+// # Healthy areas first
+//
+// Whoever has much to read may skim: while Skim is on, a read that fails ends
+// with ErrLater after one request, and is not narrowed. What failed so is read
+// again at the end, without it.
+//
 // # What is bounded
 //
 // A read of a device has a time limit. What runs into it counts as bad and is
@@ -26,6 +32,7 @@
 package medium
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -47,6 +54,9 @@ var (
 	// ErrPatience: the parts that failed before took so long that this one was
 	// not tried alone.
 	ErrPatience = errors.New("not tried: the disk fails too slowly there")
+	// ErrLater: while Skim is on, the read failed, or would: what of it can be
+	// read is found out without Skim.
+	ErrLater = errors.New("put off")
 
 	errNegative = errors.New("negative offset")
 )
@@ -98,6 +108,11 @@ const (
 	maxHanging = 4
 	// kept is the number of failed requests whose content is kept.
 	kept = 2
+	// maxRow is how many reads may fail one after the other while Skim is on
+	// before it is found out whether the medium is still there.
+	maxRow = 8
+	// maxPutOff bounds the list of requests that failed while Skim was on.
+	maxPutOff = 1 << 16
 )
 
 // Reader reads a medium. It may be used by several goroutines.
@@ -114,6 +129,9 @@ type Reader struct {
 	// narrow is held while a failed request is cut: bad sectors are found once.
 	narrow sync.Mutex
 
+	skim, insist atomic.Int32
+	row          atomic.Int32 // reads that failed one after the other
+
 	keep  sync.Mutex // guards slots and clock; held for a copy only
 	slots [kept]slot
 	clock int
@@ -123,6 +141,9 @@ type Reader struct {
 	bad []badRange
 	// first and last are places that could be read, -1 for none.
 	first, last int64
+	// putOff are the requests that failed while Skim was on, in order of their
+	// starts.
+	putOff []badRange
 }
 
 type badRange struct {
@@ -198,9 +219,12 @@ func (m *Reader) ReadAt(p []byte, off int64) (int, error) {
 	want := len(p)
 	p = p[:min(int64(want), m.size-off)]
 	_, known := m.firstBad(off, off+int64(len(p)))
+	before := m.failedBefore(off, off+int64(len(p)))
 	switch {
 	case m.failed.Load() && m.serve(p, off):
-	case known:
+	case (known || before != nil) && m.skims():
+		return 0, &Error{off, int64(len(p)), ErrLater}
+	case known || before != nil:
 		if err := m.salvage(p, off, -1, nil); err != nil {
 			return 0, &Error{off, int64(len(p)), err}
 		}
@@ -209,6 +233,9 @@ func (m *Reader) ReadAt(p []byte, off int64) (int, error) {
 		if err == nil {
 			m.good(off)
 			return end(n, want)
+		}
+		if m.skims() {
+			return n, &Error{off + int64(n), int64(len(p) - n), m.later(off, off+int64(len(p)), err)}
 		}
 		if err := m.salvage(p, off, n, err); err != nil {
 			return n, &Error{off + int64(n), int64(len(p) - n), err}
@@ -219,6 +246,66 @@ func (m *Reader) ReadAt(p []byte, off int64) (int, error) {
 		return int(from - off), &Error{from, min(b.end, off+int64(len(p))) - from, b.err}
 	}
 	return end(len(p), want)
+}
+
+// Skim turns on, or off again, that a read that fails is not narrowed and ends
+// with ErrLater. It is off when it was turned off as often as on.
+func (m *Reader) Skim(on bool) { m.skim.Add(step(on)) }
+
+// Insist turns on, or off again, that Skim does not count: for reads that cannot
+// be put off while others skim.
+func (m *Reader) Insist(on bool) { m.insist.Add(step(on)) }
+
+func step(on bool) int32 {
+	if on {
+		return 1
+	}
+	return -1
+}
+
+func (m *Reader) skims() bool { return m.skim.Load() > 0 && m.insist.Load() == 0 }
+
+// later is the error of a request that failed while Skim is on, which is noted.
+// When many fail in a row, the medium may be gone.
+func (m *Reader) later(off, end int64, err error) error {
+	if errors.Is(err, ErrGone) {
+		return err
+	}
+	if m.row.Add(1) >= maxRow {
+		m.row.Store(0)
+		if err := m.probe(); err != nil {
+			return err
+		}
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(m.putOff) < maxPutOff {
+		i, _ := slices.BinarySearchFunc(m.putOff, off, func(b badRange, off int64) int { return cmp.Compare(b.off, off) })
+		m.putOff = slices.Insert(m.putOff, i, badRange{off, end, err})
+	}
+	return fmt.Errorf("%w: %w", ErrLater, err)
+}
+
+// failedBefore is the error of a request within [off, end) that failed while
+// Skim was on, nil when there was none: all of [off, end) would fail as well.
+func (m *Reader) failedBefore(off, end int64) error {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	i, _ := slices.BinarySearchFunc(m.putOff, off, func(b badRange, off int64) int { return cmp.Compare(b.off, off) })
+	for ; i < len(m.putOff) && m.putOff[i].off < end; i++ {
+		if m.putOff[i].end <= end {
+			return m.putOff[i].err
+		}
+	}
+	return nil
+}
+
+// settled takes requests out of the list that lie within [off, end), which was
+// narrowed.
+func (m *Reader) settled(off, end int64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.putOff = slices.DeleteFunc(m.putOff, func(b badRange) bool { return b.off >= off && b.end <= end })
 }
 
 func end(n, want int) (int, error) {
@@ -275,6 +362,7 @@ func (m *Reader) mark(b badRange) {
 
 // good notes a place that could be read.
 func (m *Reader) good(off int64) {
+	m.row.Store(0)
 	off &^= m.opt.Sector - 1
 	m.mu.Lock()
 	if m.first < 0 {

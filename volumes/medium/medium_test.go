@@ -457,3 +457,83 @@ func BenchmarkReadAt(b *testing.B) {
 		}
 	})
 }
+
+// While somebody skims, a request that fails is made once and put off; later
+// it is narrowed as any other, and no bad sector is asked for more often.
+func TestSkim(t *testing.T) {
+	for _, short := range []bool{false, true} {
+		d := newDisk(16<<20, 512, 3000, 3001, 9000, 20_001)
+		d.short = short
+		m := New(d, 16<<20, Options{})
+		m.Skim(true)
+		p := make([]byte, 1<<20)
+		put := 0
+		for range 3 {
+			for at := int64(0); at < 16<<20; at += 1 << 20 {
+				n, err := m.ReadAt(p, at)
+				var bad *Error
+				switch {
+				case err == nil:
+				case errors.Is(err, ErrLater) && errors.As(err, &bad) && bad.Off == at+int64(n):
+					put++
+				default:
+					t.Fatalf("at %d: %d, %v", at, n, err)
+				}
+			}
+		}
+		if put != 9 || d.reads != 3*16-6 || len(m.Bad()) > 0 {
+			t.Errorf("%d requests put off in %d reads, want 9 in 42; bad are %v", put, d.reads, m.Bad())
+		}
+		// A smaller one may be good.
+		if _, err := m.ReadAt(p[:4096], 1<<20); err != nil {
+			t.Error(err)
+		}
+		// What cannot wait is narrowed.
+		m.Insist(true)
+		if n, err := m.ReadAt(p[:4096], 9000*512-512); n != 512 || errors.Is(err, ErrLater) {
+			t.Errorf("%d, %v", n, err)
+		}
+		m.Insist(false)
+		if _, err := m.ReadAt(p[:4096], 3000*512); !errors.Is(err, ErrLater) {
+			t.Error(err)
+		}
+		m.Skim(false)
+		want, ranges := d.want()
+		if got := readAll(t, m, 1<<20); !bytes.Equal(got, want) || !slices.Equal(m.Bad(), ranges) {
+			t.Errorf("bad are %v, want %v", m.Bad(), ranges)
+		}
+		for s, n := range d.touched {
+			if n > 7 {
+				t.Errorf("sector %d was asked for %d times", s, n)
+			}
+		}
+	}
+}
+
+// A medium that is taken away while somebody skims is gone, one with a large
+// bad place is not.
+func TestSkimGone(t *testing.T) {
+	for _, gone := range []error{errSector, nil} {
+		d := newDisk(64<<20, 512)
+		m := New(d, 64<<20, Options{})
+		p := make([]byte, 1<<20)
+		if _, err := m.ReadAt(p, 0); err != nil {
+			t.Fatal(err)
+		}
+		d.gone = gone
+		for s := int64(4096); s < 32<<20/512; s++ {
+			d.bad[s] = -1
+		}
+		m.Skim(true)
+		reads := d.reads
+		var err error
+		for at := int64(2 << 20); at < 32<<20; at += 1 << 20 {
+			if _, err = m.ReadAt(p, at); !errors.Is(err, ErrLater) && !errors.Is(err, ErrGone) {
+				t.Fatalf("at %d: %v", at, err)
+			}
+		}
+		if n := d.reads - reads; errors.Is(err, ErrGone) != (gone != nil) || n > 35 || gone != nil && n > maxRow+2 {
+			t.Errorf("gone %v: %v after %d reads", gone, err, n)
+		}
+	}
+}

@@ -94,6 +94,11 @@ func (m *Reader) piece(p []byte, off int64, n int, first error) error {
 		c.fail(part{start, end}, first)
 	default:
 		c.todo = m.unknown(start, end)
+		// What failed before as a whole is cut at once.
+		if err := m.failedBefore(start, end); err != nil && len(c.todo) == 1 && c.todo[0] == (part{start, end}) {
+			c.todo = nil
+			c.fail(part{start, end}, err)
+		}
 	}
 	if err := c.run(); err != nil {
 		return err
@@ -101,6 +106,7 @@ func (m *Reader) piece(p []byte, off int64, n int, first error) error {
 	for _, b := range c.bad {
 		m.mark(b)
 	}
+	m.settled(start, end)
 	// Zeros where it is bad, whatever a failed read left there.
 	m.mu.RLock()
 	for i := m.search(start); i < len(m.bad) && m.bad[i].off < end; i++ {
