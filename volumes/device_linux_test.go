@@ -2,8 +2,10 @@ package volumes
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -153,5 +155,47 @@ func TestFailingDevice(t *testing.T) {
 	s.Sources[0].reader.ReadAt(p, 14<<20)
 	if got, want := s.Sources[0].Bad(), []medium.Range{{Off: bad * 512, Len: 512}}; !slices.Equal(got, want) {
 		t.Errorf("bad are %v, want %v", got, want)
+	}
+}
+
+// An empty card reader is said to be empty, and does not end a list of disks.
+func TestNoMedium(t *testing.T) {
+	for err, want := range map[error]bool{
+		&fs.PathError{Op: "open", Path: "/dev/sdx", Err: unix.ENOMEDIUM}: true, unix.EACCES: false, nil: false,
+	} {
+		if noMedium(err) != want {
+			t.Errorf("%v: %v", err, !want)
+		}
+	}
+	// A loop device without a file is a device of no size.
+	empty := ""
+	for i := range 64 {
+		name := fmt.Sprintf("/dev/loop%d", i)
+		_, err := os.Stat(fmt.Sprintf("/sys/block/loop%d/loop", i))
+		if f, oerr := os.Open(name); oerr == nil {
+			f.Close()
+			if errors.Is(err, os.ErrNotExist) {
+				empty = name
+				break
+			}
+		}
+	}
+	if empty == "" {
+		t.Skip("needs a loop device that is free")
+	}
+	image := filepath.Join(t.TempDir(), "disk.img")
+	if err := testimages.WriteDisk(image); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open([]string{empty}, Options{}); err == nil || !strings.Contains(err.Error(), "medium") {
+		t.Errorf("%v", err)
+	}
+	s, err := Open([]string{empty, image}, Options{KeepGoing: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if len(s.Sources) != 2 || s.Sources[0].Err == nil || len(s.Sources[1].Volumes) != 3 {
+		t.Errorf("%d sources, %v", len(s.Sources), s.Sources[0].Err)
 	}
 }

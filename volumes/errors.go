@@ -27,6 +27,7 @@ var (
 	errUnknown  = fmt.Errorf("no known file system: %w", ErrUnsupported)
 	errClosed   = errors.New("the source is closed")
 	errNegative = errors.New("negative offset")
+	errNoMedium = errors.New("no medium is in it") // a card reader without a card
 )
 
 // SourceError says why a path is no source. It wraps ErrNotDisk, ErrHive,

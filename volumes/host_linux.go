@@ -113,6 +113,9 @@ func openDevice(path string) (*device, error) {
 	return d, nil
 }
 
+// noMedium says whether a device could not be opened as it is empty.
+func noMedium(err error) bool { return errors.Is(err, unix.ENOMEDIUM) }
+
 // sectorSize is the size of what a device reads or fails to read at once: its
 // physical sectors, where it tells them.
 func sectorSize(f *os.File, size int64) int64 {

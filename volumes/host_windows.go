@@ -20,6 +20,7 @@ const privilegeHint = "run it as administrator"
 const (
 	ioctlDiskGetLengthInfo    = 0x0007405C
 	ioctlDiskGetDriveGeometry = 0x00070000
+	ioctlStorageCheckVerify2  = 0x002D0800
 	fsctlAllowExtendedDASDIO  = 0x00090083
 )
 
@@ -134,6 +135,11 @@ func openDevice(path string) (*device, error) {
 	return &device{reader: &aligned{r: r, size: size, block: block}, closer: r, size: size, sector: block}, nil
 }
 
+// noMedium says whether a device could not be asked as it is empty.
+func noMedium(err error) bool {
+	return errors.Is(err, windows.ERROR_NOT_READY) || errors.Is(err, windows.ERROR_NO_MEDIA_IN_DRIVE)
+}
+
 func ioctl(h windows.Handle, code uint32, out []byte) error {
 	var p *byte
 	if len(out) > 0 {
@@ -153,7 +159,8 @@ func ioctl(h windows.Handle, code uint32, out []byte) error {
 // every Windows and WinPE gives.
 const maxLocalDisks = 32
 
-// LocalDisks lists the paths of the disks of this machine.
+// LocalDisks lists the paths of the disks of this machine, without card readers
+// that are empty.
 func LocalDisks() ([]string, error) {
 	var disks []string
 	for i := range maxLocalDisks {
@@ -165,7 +172,11 @@ func LocalDisks() ([]string, error) {
 		// No access is asked for: what cannot be read is a disk all the same.
 		h, err := windows.CreateFile(name, 0, windows.FILE_SHARE_READ|windows.FILE_SHARE_WRITE, nil, windows.OPEN_EXISTING, 0, 0)
 		if err == nil {
+			verr := ioctl(h, ioctlStorageCheckVerify2, nil)
 			windows.CloseHandle(h)
+			if noMedium(verr) {
+				continue
+			}
 		} else if !errors.Is(err, windows.ERROR_ACCESS_DENIED) && !errors.Is(err, windows.ERROR_SHARING_VIOLATION) {
 			continue
 		}

@@ -128,6 +128,9 @@ func imageError(path string, err error) error {
 
 func deviceSource(path string, fi os.FileInfo, opt sourceOptions) (*Source, identity, error) {
 	dev, err := openDevice(path)
+	if noMedium(err) {
+		return nil, identity{}, &SourceError{Path: path, Err: errNoMedium, Hint: "put one in, or leave it out"}
+	}
 	if err != nil {
 		return nil, identity{}, hostError(path, err)
 	}

@@ -4,6 +4,7 @@ package volumes
 
 import (
 	"encoding/binary"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -138,5 +139,17 @@ func TestLocalDisks(t *testing.T) {
 	defer s.Close()
 	for _, src := range s.Sources {
 		t.Logf("%s: %s, %d bytes, %d volumes, %v", src.Path, src.Kind, src.Size, len(src.Volumes), src.Err)
+	}
+}
+
+// An empty card reader is no disk to be listed, and no error of the program.
+func TestNoMedium(t *testing.T) {
+	for err, want := range map[error]bool{
+		windows.ERROR_NOT_READY: true, fmt.Errorf("size of the device: %w", windows.ERROR_NO_MEDIA_IN_DRIVE): true,
+		windows.ERROR_ACCESS_DENIED: false, nil: false,
+	} {
+		if noMedium(err) != want {
+			t.Errorf("%v: %v", err, !want)
+		}
 	}
 }
