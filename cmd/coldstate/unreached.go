@@ -7,6 +7,7 @@ import (
 
 	"github.com/coldstate/coldstate/plan"
 	"github.com/coldstate/coldstate/volumes"
+	"github.com/coldstate/coldstate/volumes/winfs"
 )
 
 // tellUnreached tells before a capture of what was given as source and of
@@ -72,6 +73,17 @@ func (s *source) cutHint() string {
 	for _, src := range s.set.Sources {
 		if c := src.Cut; c != nil {
 			return fmt.Sprintf("%s is cut short: it has %d of at least %d bytes; copy it again, whole, or from the disk", c.Path, c.Size, c.Need)
+		}
+	}
+	for _, v := range s.set.Volumes {
+		fs, err := v.FS()
+		if err != nil {
+			continue
+		}
+		if c, ok := fs.(winfs.Checker); ok && v.Source != nil {
+			if h := c.Health(); h.Missing > 0 {
+				return fmt.Sprintf("%s is cut short: the last %d bytes of volume %d are not there; copy it again, whole, or from the disk", v.Source.Path, h.Missing, v.Number)
+			}
 		}
 	}
 	return ""
