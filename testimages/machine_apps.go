@@ -123,6 +123,8 @@ func appsMachine() *MachineDisks {
 		root.At(`Software\Microsoft\OneDrive\Accounts\Personal`).Add(hivegen.SZ("UserFolder", `C:\Users\anna\OneDrive`), hivegen.SZ("UserEmail", "anna@example.com"))
 		root.At(`Software\Microsoft\Windows\CurrentVersion\Lxss\{5}`).Add(hivegen.SZ("BasePath", `\\?\D:\Linux\debian`))
 		root.At(`Control Panel\Desktop`).Add(hivegen.SZ("WallPaper", `D:\Backgrounds\hills.bmp`))
+		environment := root.At(`Environment`)
+		environment.Values = []hivegen.Value{hivegen.SZ("GOPATH", `D:\go`), hivegen.ExpandSZ("TMP", `%USERPROFILE%\AppData\Local\Temp`)}
 	}, ntfsgen.Placeholder(`OneDrive\only online.bin`, 5_000_000))
 	berta := person("berta", func(root *hivegen.Key) {
 		setShellFolder(root, "Personal", `D:\Papers of berta`)
@@ -345,6 +347,7 @@ Mozilla Firefox
 Mozilla Firefox (Store)
 + L\Packages\Mozilla.Firefox_n80bbvh6b1yt2\LocalCache\Roaming\Mozilla\Firefox\profiles.ini
 - L\Packages\Mozilla.Firefox_n80bbvh6b1yt2\LocalCache\Local\Mozilla\Firefox\Profiles\x\cache2\A
+- L\Packages\Mozilla.Firefox_n80bbvh6b1yt2\LocalCache\Roaming\Mozilla\Firefox\Crash Reports\A
 Internet Explorer
 + HKCU\Software\Microsoft\Internet Explorer\Main [Start Page]
 + HKCU\Software\Microsoft\Internet Explorer\TypedURLs [url1]
@@ -445,10 +448,12 @@ Visual Studio Code
 + P\.vscode\extensions\extensions.json
 - R\Code\CachedData\a
 - R\Code\logs\a.log
+- R\Code\User\globalStorage\a\a.log
 - P\.vscode\extensions\golang.go-0.41\package.json
 Visual Studio
 + L\Microsoft\VisualStudio\17.0_1\Settings\CurrentSettings.vssettings
 - L\Microsoft\VisualStudio\17.0_1\ComponentModelCache\a
+- L\Microsoft\VisualStudio\17.0_1\Settings\CurrentSettings.bak
 JetBrains
 + R\JetBrains\GoLand2024.1\options\editor.xml
 - R\JetBrains\GoLand2024.1\.lock
@@ -485,6 +490,7 @@ Remote Desktop
 + HKCU\Software\Microsoft\Terminal Server Client\Servers\srv [UsernameHint]
 + R\Microsoft\Workspaces\{1}\Resource\app.rdp
 - L\Microsoft\Terminal Server Client\Cache\bcache24.bmc
+- HKCU\Software\Microsoft\Terminal Server Client\UsrPin [srv]
 Dial-up and VPN connections
 + R\Microsoft\Network\Connections\Pbk\rasphone.pbk
 + P\OpenVPN\config\work.ovpn
@@ -499,6 +505,7 @@ Windows Subsystem for Linux
 - D:\Linux\debian\swap.vhdx
 - L\Temp\{3}\swap.vhdx
 - L\Packages\CanonicalGroupLimited.Ubuntu_79rhkp1fndgsc\TempState\a
+- L\Packages\CanonicalGroupLimited.Ubuntu_79rhkp1fndgsc\LocalState\rootfs\tmp\a
 SAP GUI
 + R\SAP\Common\SAPUILandscape.xml
 - R\SAP\SAP GUI\Traces\a.trc
@@ -598,6 +605,9 @@ Quick Access
 + R\Microsoft\Windows\Recent\AutomaticDestinations\f01b4d95cf55d32a.automaticDestinations-ms
 - R\Microsoft\Windows\Recent\AutomaticDestinations\5f7b5f1e01b83767.automaticDestinations-ms
 - R\Microsoft\Windows\Recent\letter.lnk
+Jump lists
++ R\Microsoft\Windows\Recent\CustomDestinations\28c8b86deab549a1.customDestinations-ms
+- R\Microsoft\Windows\Recent\CustomDestinations\28c8b86deab549a1.customDestinations-ms~RF1a2b3.TMP
 Mapped drives
 + HKCU\Network\Z [RemotePath]
 - HKCU\Software\Microsoft\Windows\CurrentVersion\Explorer\MountPoints2\##srv#data [_LabelFromReg]
@@ -612,10 +622,12 @@ Power
 Environment variables
 + HKCU\Environment [GOPATH]
 - HKCU\Volatile Environment [LOGONSERVER]
+- HKCU\Environment [TMP]
 Fonts of the user
 + L\Microsoft\Windows\Fonts\own.ttf
 + HKCU\Software\Microsoft\Windows NT\CurrentVersion\Fonts [Own (TrueType)]
 - L\Microsoft\FontCache\4\a.ttf
+- L\Microsoft\Windows\Fonts\Deleted\old.ttf
 Spelling
 + R\Microsoft\Spelling\en-US\default.dic
 - L\Microsoft\Spelling Cache\a
@@ -724,6 +736,7 @@ Pictures elsewhere
 Music elsewhere
 + D:\Records\song.flac
 - D:\Records\cover.ini
+- D:\Games\steamapps\common\game\theme.mp3
 Videos elsewhere
 + D:\Films\film.mkv
 - D:\Games\steamapps\common\game\intro.mp4
@@ -740,7 +753,10 @@ Wi-Fi networks
 - C:\ProgramData\Microsoft\Wlansvc\Profiles\Interfaces\{1}\{2}.tmp
 Scheduled tasks
 + C:\Windows\System32\Tasks\Backup at night
++ HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion\Schedule\TaskCache\Tree\Backup at night [SD]
 - C:\Windows\System32\Tasks\Microsoft\Windows\Defrag\ScheduledDefrag
+- HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion\Schedule\TaskCache\Tree\Microsoft\Windows\Defrag\ScheduledDefrag [SD]
+- HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion\Schedule\TaskCache\Tasks\{1} [Hash]
 Hosts file
 + C:\Windows\System32\drivers\etc\hosts
 - C:\Windows\System32\drivers\etc\services
