@@ -1,6 +1,7 @@
 package migxml
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -46,6 +47,13 @@ var malformed = []struct{ name, xml, want string }{
 	{"UTF-8 with mark, and not", "\xef\xbb\xbf<migration>\xff</migration>", "x.xml:1:12: byte 0xff is not UTF-8, and it starts with the mark of UTF-8; save the file as UTF-8 or declare its encoding"},
 	{"UTF-16 cut in a character", "\xff\xfe<\x00m\x00i", "x.xml:1:1: UTF-16 with an odd number of bytes; the file was cut"},
 	{"UTF-32", "\xff\xfe\x00\x00<\x00\x00\x00", "x.xml:1:1: UTF-32 is not read; save the file as UTF-8"},
+	{"declared UTF-8, and not", "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<migration>\xe4</migration>", "x.xml:2:12: byte 0xe4 is not UTF-8, and no other encoding is declared; save the file as UTF-8 or declare its encoding"},
+	{"UTF-16 with the most significant byte first, unclosed", "\xfe\xff\x00<\x00m\x00>", "x.xml:1:1: <m> is not closed (unexpected EOF)"},
+	{"comment behind, unclosed", "<migration/>\n<!-- x", "x.xml:2:7: unexpected EOF"},
+	{"entity behind", "<migration/>&amp;", "x.xml:1:13: text after the root element"},
+	{"closed in another case", "<migration><component></Component></migration>", "x.xml:1:12: <component> is not closed (element <component> closed by </Component>)"},
+	{"unknown entity in an attribute", "<migration urlid='a&b;'/>", "x.xml:1:23: invalid character entity &b;"},
+	{"a ZIP file", "PK\x03\x04zip", "x.xml:1:8: illegal character code U+0003"},
 	{"another root", "<?xml version=\"1.0\"?>\n<html/>", "x.xml:2:1: the root element of a rule file is <migration>, not <html>"},
 	{"Config.xml", "<Configuration/>", "x.xml:1:1: this is a Config.xml, not a rule file: name it with --config instead of --rules"},
 	{"offline.xml", "\n\t<offline/>", "x.xml:2:2: this is an offline.xml, not a rule file: name the sources on the command line, and drives with --map"},
@@ -61,6 +69,28 @@ func attributes(n int) string {
 		b.WriteString(" a" + strings.Repeat("b", i) + "=''")
 	}
 	return b.String()
+}
+
+// TestMalformedKinds: each kind of mistake has its files.
+func TestMalformedKinds(t *testing.T) {
+	if len(malformed) < 30 {
+		t.Errorf("only %d files", len(malformed))
+	}
+	names := map[string]bool{}
+	for _, c := range malformed {
+		if names[c.name] || !strings.HasPrefix(c.want, "x.xml:") {
+			t.Errorf("%s is there twice, or has no place: %s", c.name, c.want)
+		}
+		names[c.name] = true
+	}
+	for kind, part := range map[string]string{
+		"unclosed": "is not closed", "two roots": "second root element", "trailing text": "text after the root element", "bad entity": "invalid character entity",
+		"wrong encoding": "is not UTF-8", "unknown encoding": "the encoding", "depth": "nested more than", "size": "more than 16777216 are not read", "elements": "more than 262144 elements",
+	} {
+		if !slices.ContainsFunc(malformed, func(c struct{ name, xml, want string }) bool { return strings.Contains(c.want, part) }) {
+			t.Errorf("no file is %s", kind)
+		}
+	}
 }
 
 func TestMalformed(t *testing.T) {
