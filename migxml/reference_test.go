@@ -196,7 +196,7 @@ func TestReferenceElements(t *testing.T) {
 			if m := refused(around(parent, "<"+name+"/>")); m != "" {
 				t.Errorf("<%s> in <%s>: %s", name, parent, m)
 			}
-					other := strings.ToUpper(name[:1]) + name[1:]
+			other := strings.ToUpper(name[:1]) + name[1:]
 			if m := refused(around(parent, "<"+other+"/>")); other != name && parent != "paths" && parent != "location" && !strings.Contains(m, "<"+other+"> is written <"+name+">") {
 				t.Errorf("<%s> in <%s>: %s", other, parent, m)
 			}
