@@ -165,7 +165,11 @@ func (t *sourceTree) mount(path string) (p place, names []string, ok bool, err e
 func newPlace(path string, v *volumes.Volume, base, at string) (place, error) {
 	fs, err := v.FS()
 	if err != nil {
-		return place{}, fail(statusDecision, fmt.Errorf("%s: volume %d (%s): %w", path, v.Number, v.Kind, err), "")
+		hint := ""
+		if ve, ok := errors.AsType[*volumes.VolumeError](err); ok {
+			err, hint = ve.Err, ve.Hint // the volume is named here
+		}
+		return place{}, fail(statusDecision, fmt.Errorf("%s: volume %d (%s): %w", path, v.Number, v.Kind, err), hint)
 	}
 	p := place{v: v, fs: fs, root: fs.Root(), at: at}
 	if base != "" {

@@ -172,7 +172,8 @@ func TestHideKeys(t *testing.T) {
 	}
 }
 
-// On a terminal a key is asked for, and not shown.
+// On a terminal a key is asked for, and not shown; without one, or where
+// standard input is something else, nothing is asked.
 func TestPrompt(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("needs a pseudo-terminal of Linux")
@@ -208,6 +209,18 @@ sys.stdout.buffer.write(out)
 sys.exit(os.waitstatus_to_exitcode(st))
 `
 	img := lockedDisk(t, "recovery")
+	ls := []string{exe, "ls", img, `3:\Users`}
+	for _, args := range [][]string{
+		// A pseudo-terminal, but not as standard input; no terminal at all.
+		append([]string{python, "-c", script, "", "/bin/sh", "-c", `exec "$0" "$@" </dev/null`}, ls...),
+		append([]string{needProgram(t, "setsid"), "--wait"}, ls...),
+	} {
+		out, err := exec.Command(args[0], args[1:]...).CombinedOutput()
+		exit, ok := err.(*exec.ExitError)
+		if !ok || exit.ExitCode() != statusDecision || !bytes.Contains(out, []byte("hint: give --unlock the recovery password with the id 5AE10C55")) || bytes.Contains(out, []byte("leaves it locked")) {
+			t.Errorf("%q: %v, %s", args[:3], err, out)
+		}
+	}
 	for _, tt := range []struct {
 		answers string
 		status  int
@@ -217,8 +230,7 @@ sys.exit(os.waitstatus_to_exitcode(st))
 			[]string{"locked by BitLocker; it opens with: TPM ", "it has no protector of the kind password", "group 7 of the recovery password is mistyped", `3:\Users\anna\`}},
 		{"", statusDecision, []string{"Recovery password, password or .BEK file (not shown; nothing leaves it locked): ", "RESULT: failed with status 4"}},
 	} {
-		cmd := exec.Command(python, "-c", script, tt.answers, exe, "ls", img, `3:\Users`)
-		out, err := cmd.CombinedOutput()
+		out, err := exec.Command(python, append([]string{"-c", script, tt.answers}, ls...)...).CombinedOutput()
 		status := 0
 		if err != nil {
 			exit, ok := err.(*exec.ExitError)
