@@ -235,7 +235,7 @@ func TestHostileParents(t *testing.T) {
 		"/dev/loop0":    "",
 	} {
 		if strings.HasPrefix(backing, "/dev/") {
-			if _, err := os.Stat(backing); err != nil {
+			if _, err := os.Stat(backing); err != nil || runtime.GOOS == "windows" {
 				continue
 			}
 			want = "not a regular file"
@@ -341,4 +341,30 @@ type countedFile struct {
 func (f *countedFile) Close() error {
 	*f.open--
 	return f.File.Close()
+}
+
+// FuzzPlaces looks for places that no image may name.
+func FuzzPlaces(f *testing.F) {
+	for _, s := range []string{"../base", `\\server\share\x`, "//server/x", "/etc/passwd", `C:\x\y`, `\\?\C:\x`, `\\.\PhysicalDrive0`, "file:///x/y", "a/../../b", "NUL", "x:y", `\\?\Volume{` + idText(1) + `}\x`, "", "."} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, name string) {
+		list := places("dir/sub/x", []string{name})
+		for i, p := range list {
+			slashed := filepath.ToSlash(p.path)
+			volume := filepath.VolumeName(p.path)
+			if strings.HasPrefix(slashed, "//") && !strings.HasPrefix(slashed, "//?/Volume{") || strings.Contains(slashed, "\x00") || strings.Contains(p.path[len(volume):], ":") {
+				t.Fatalf("%q leads to %q", name, p.path)
+			}
+			if rel, err := filepath.Rel("dir/sub", p.path); !p.outside && (err != nil || !filepath.IsLocal(rel)) && !filepath.IsAbs(p.path) {
+				t.Fatalf("%q leads out to %q", name, p.path)
+			}
+			if !p.named && (p.outside || filepath.ToSlash(filepath.Dir(p.path)) != "dir/sub" || i != len(list)-1) {
+				t.Fatalf("%q: %+v is not beside", name, p)
+			}
+		}
+		if len(list) > 3 {
+			t.Fatalf("%q has %d places", name, len(list))
+		}
+	})
 }
