@@ -158,7 +158,7 @@ func TestWithoutAttributes(t *testing.T) {
 	}
 	for _, want := range []string{
 		"own.xml:3:1: as this <excludeAttributes> asks for, 3 objects are kept without Security,TimeFields",
-		"own.xml:5:1: as this <excludeAttributes> asks for, 1 objects are kept without Owner:",
+		"own.xml:5:1: as this <excludeAttributes> asks for, 1 object is kept without Owner:",
 	} {
 		if !strings.Contains(told, want) {
 			t.Errorf("nobody is told %q:\n%s", want, told)

@@ -89,6 +89,20 @@ func Label(u *profile.User) string {
 	return u.Name
 }
 
+// labelAmong is the label of u, with the ID when another of users has the same.
+func labelAmong(users []*profile.User, u *profile.User) string {
+	label := Label(u)
+	for _, other := range users {
+		if other != u && label != u.ID && wstr.EqualFold(Label(other), label) {
+			return label + " (" + u.ID + ")"
+		}
+	}
+	return label
+}
+
+// Label is what u is called among the users of the plan.
+func (p *Plan) Label(u *profile.User) string { return labelAmong(p.Users, u) }
+
 // Context is one evaluation of the rules.
 type Context struct {
 	Name string // "System", or the user's ID
@@ -225,7 +239,7 @@ func Build(ctx context.Context, sys *offline.System, set *volumes.Set, users []*
 	for _, u := range users {
 		if u.Dir != "" && u.Person() {
 			b.profiles[wstr.Upper(winpath.Clean(u.Dir))] = int16(len(p.Owners))
-			p.Owners = append(p.Owners, Label(u))
+			p.Owners = append(p.Owners, p.Label(u))
 		}
 	}
 	if err := b.volumes(set); err != nil {
@@ -247,7 +261,7 @@ func contexts(sys *offline.System, users []*profile.User, selected func(*profile
 	for _, u := range users {
 		if selected(u) {
 			own = append(own, Context{Name: u.ID, User: u})
-			ctxs = append(ctxs, rules.Context{Name: u.ID, User: true, Env: u.Env(), Probe: newProbe(sys, users, u)})
+			ctxs = append(ctxs, rules.Context{Name: u.ID, Label: labelAmong(users, u), User: true, Env: u.Env(), Probe: newProbe(sys, users, u)})
 		}
 	}
 	return own, ctxs
@@ -740,8 +754,12 @@ func (b *builder) tellLeftOut() {
 		return cmp.Or(cmp.Compare(x.File, y.File), cmp.Compare(x.Line, y.Line), cmp.Compare(x.Col, y.Col))
 	}) {
 		t := b.thinned[pos]
+		kept := "1 object is kept"
+		if t.objects != 1 {
+			kept = fmt.Sprintf("%d objects are kept", t.objects)
+		}
 		b.Warnings = append(b.Warnings, migxml.Warning{Pos: pos,
-			Msg: fmt.Sprintf("as this <excludeAttributes> asks for, %d objects are kept without %s: a restore gives them what new ones have", t.objects, t.without)})
+			Msg: fmt.Sprintf("as this <excludeAttributes> asks for, %s without %s: a restore gives what new objects have", kept, t.without)})
 	}
 }
 
@@ -808,7 +826,7 @@ func (b *builder) missing() {
 			told[wstr.Upper(c.User.Dir)] = true
 			b.refuse(Refused{Path: c.User.Dir, Kind: Folder, Outcome: VolumeMissing, Owner: b.profileOf(c.User.Dir),
 				Reason: fmt.Sprintf("the profile folder of %s is on %s, which is not among the sources: give its disk as well, name its volume with --map '%s=NUMBER', or leave the user out with --not-user '%s'",
-					Label(c.User), lost.Volume, strings.TrimSuffix(lost.Volume, ":"), Label(c.User))})
+					b.Label(c.User), lost.Volume, strings.TrimSuffix(lost.Volume, ":"), Label(c.User))})
 		}
 	}
 	// Folders in which a volume is mounted are met on the walk, but for those
@@ -840,11 +858,11 @@ func (b *builder) whoNames(vol string) string {
 			continue
 		}
 		if len(c.User.Dir) >= len(vol) && wstr.EqualFold(c.User.Dir[:len(vol)], vol) {
-			folders = append(folders, fmt.Sprintf("the profile of %s (%s)", Label(c.User), c.User.Dir))
+			folders = append(folders, fmt.Sprintf("the profile of %s (%s)", b.Label(c.User), c.User.Dir))
 		}
 		for _, r := range c.User.Redirected {
 			if len(r.Path) >= len(vol) && wstr.EqualFold(r.Path[:len(vol)], vol) {
-				folders = append(folders, fmt.Sprintf("%s of %s (%s)", r.Folder, Label(c.User), r.Path))
+				folders = append(folders, fmt.Sprintf("%s of %s (%s)", r.Folder, b.Label(c.User), r.Path))
 			}
 		}
 	}
