@@ -343,7 +343,7 @@ func (p *Plan) explainKey(at Place, c Context) Explained {
 		x.Kind, x.Stream = Value.String(), wstr.Text(at.Value)
 	}
 	if c.User != nil {
-		x.User, x.Owner = c.Name, Label(c.User)
+		x.User, x.Owner = c.Name, p.Label(c.User)
 	}
 	key, err := p.openKey(at.Path, c.User)
 	var obj rules.Object
@@ -481,7 +481,7 @@ func (p *Plan) explained(matches []rules.Match) []ExplainedRule {
 			e.Action = "exclude"
 		}
 		if c := int(m.Context); c >= 0 && c < len(p.Contexts) && p.Contexts[c].User != nil {
-			e.Context = Label(p.Contexts[c].User)
+			e.Context = p.Label(p.Contexts[c].User)
 		}
 		if m.By >= 0 {
 			by := p.Rules.Rule(m.By)

@@ -59,7 +59,7 @@ func (b *builder) registry() error {
 		root, err := c.User.HKCU("")
 		if err != nil {
 			b.refuse(Refused{Path: "HKCU", User: c.Name, Kind: Key, Outcome: Unreadable, Owner: owner,
-				Reason: fmt.Sprintf("the settings of %s cannot be read: %v", Label(c.User), err)})
+				Reason: fmt.Sprintf("the settings of %s cannot be read: %v", b.Label(c.User), err)})
 			continue
 		}
 		// Asked for so that UsrClass.dat is loaded; a user without one has
@@ -70,7 +70,7 @@ func (b *builder) registry() error {
 			classes = k.Hive()
 		case err != nil && !errors.Is(err, hive.ErrNotFound) && w.Enter("Software").Enter("Classes") != nil:
 			b.refuse(Refused{Path: `HKCU\Software\Classes`, User: c.Name, Kind: Key, Outcome: Unreadable, Owner: owner,
-				Reason: fmt.Sprintf("the classes of %s cannot be read: %v", Label(c.User), err)})
+				Reason: fmt.Sprintf("the classes of %s cannot be read: %v", b.Label(c.User), err)})
 		}
 		if err := b.keys(root, w, at, owner, classes); err != nil {
 			return err
@@ -109,7 +109,7 @@ func (b *builder) otherHives() error {
 		at := &KeyPath{Root: "HKU", Path: `HKU\` + u.ID}
 		root, err := u.HKCU("")
 		if err != nil {
-			b.refuse(Refused{Path: at.Path, Kind: Key, Outcome: Unreadable, Reason: fmt.Sprintf("the settings of %s cannot be read: %v", Label(u), err), Owner: b.ownerOf(u)})
+			b.refuse(Refused{Path: at.Path, Kind: Key, Outcome: Unreadable, Reason: fmt.Sprintf("the settings of %s cannot be read: %v", b.Label(u), err), Owner: b.ownerOf(u)})
 			continue
 		}
 		if err := b.keys(root, cw, at, b.ownerOf(u), nil); err != nil {
@@ -158,7 +158,7 @@ func (b *builder) systemHive(w *rules.Walk) error {
 }
 
 func (b *builder) ownerOf(u *profile.User) int16 {
-	label := Label(u)
+	label := b.Label(u)
 	for i, o := range b.Owners {
 		if i > 0 && o == label {
 			return int16(i)

@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -174,7 +175,7 @@ func (v *evaluation) unusableFor(key ruleKey, who *Context, first unusable) {
 	if !u.who[who.Name] {
 		u.who[who.Name] = true
 		if len(u.names) < 3 {
-			u.names = append(u.names, who.Name)
+			u.names = append(u.names, cmp.Or(who.Label, who.Name))
 		}
 	}
 }
@@ -451,7 +452,7 @@ var driveKinds = []string{"Fixed", "CDROM", "Removable", "Remote"}
 func (v *evaluation) drivePatterns(pos migxml.Pos, text, segment, kind string, a migxml.Action) {
 	i := slices.IndexFunc(driveKinds, func(s string) bool { return strings.EqualFold(s, kind) })
 	if i < 0 {
-		v.warn(pos, "%s: %q is no kind of drive (%s): it yields nothing", text, kind, strings.Join(driveKinds, ", "))
+		v.warn(pos, `%s: "%s" is no kind of drive (%s): it yields nothing`, text, kind, strings.Join(driveKinds, ", "))
 		return
 	}
 	if v.ctx.Probe == nil {
@@ -672,7 +673,7 @@ func look(text string) (Kind, error) {
 	case err != nil:
 		return File, err
 	case text[0] == '*' && !l.hasLeaf:
-		return File, fmt.Errorf("%q names folders, not files; files of that name anywhere are * [%s]", text, text)
+		return File, fmt.Errorf(`"%s" names folders, not files; files of that name anywhere are * [%s]`, text, text)
 	}
 	return File, nil
 }

@@ -50,7 +50,7 @@ func TestList(t *testing.T) {
 	}
 	pos := migxml.Pos{File: "c.xml", Line: 3, Col: 5}
 	for text, want := range map[string]string{
-		`C:\a[b\* [*]`: `c.xml:3:5: the brackets of "C:\\a[b\\* [*]" do not pair; a bracket that is part of a name is written ^[ or ^]`,
+		`C:\a[b\* [*]`: `c.xml:3:5: the brackets of "C:\a[b\* [*]" do not pair; a bracket that is part of a name is written ^[ or ^]`,
 		`docs [*]`:     `c.xml:3:5: "docs [*]" does not start with a drive`,
 	} {
 		if _, _, err := CompileList(File, []migxml.Pattern{{Pos: pos, Text: text}}, ctxs); err == nil || err.Error() != want {

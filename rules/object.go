@@ -36,7 +36,7 @@ func (v *evaluation) object(c *migxml.Call, typ, loc int) (o object, ok bool) {
 	case c.Is(typ, "Ini"):
 		return v.setting(c.Arg(loc)), true
 	default:
-		v.warn(c.Pos, "%s: %q is none of File, Registry, Ini: it yields nothing", c.Text, c.Arg(typ))
+		v.warn(c.Pos, `%s: "%s" is none of File, Registry, Ini: it yields nothing`, c.Text, c.Arg(typ))
 		return o, false
 	}
 	text, undefined := expand(c.Arg(loc), v.vars, v.ctx.Env)
@@ -254,7 +254,7 @@ func (v *evaluation) iniPattern(p migxml.Pattern, a migxml.Action) {
 	}
 	o := v.setting(p.Text)
 	if !o.found {
-		v.warn(p.Pos, "%q is not file|section[setting] with the full path of a file without wildcards: it matches nothing", text)
+		v.warn(p.Pos, `"%s" is not file|section[setting] with the full path of a file without wildcards: it matches nothing`, text)
 		return
 	}
 	call := &migxml.Call{Pos: p.Pos, Name: `<pattern type="Ini">`, Text: p.Text, Args: []migxml.Arg{{Value: "Ini"}, {Value: p.Text}}}

@@ -87,12 +87,12 @@ func parseLocation(kind Kind, text string) (location, error) {
 	if ok {
 		i++
 		if l.leaf, ok = part(']'); !ok || i != len(text)-1 {
-			return l, fmt.Errorf("the brackets of %q do not pair; a bracket that is part of a name is written ^[ or ^]", text)
+			return l, fmt.Errorf(`the brackets of "%s" do not pair; a bracket that is part of a name is written ^[ or ^]`, text)
 		}
 		l.leaf = collapse(strings.TrimRight(l.leaf, blanks), '*')
 		l.hasLeaf = true
 	} else if i < len(text) {
-		return l, fmt.Errorf("%q has a \"]\" without \"[\"; a bracket that is part of a name is written ^[ or ^]", text)
+		return l, fmt.Errorf(`"%s" has a "]" without "["; a bracket that is part of a name is written ^[ or ^]`, text)
 	}
 	unc := false
 	if kind == File {
@@ -109,14 +109,14 @@ func parseLocation(kind Kind, text string) (location, error) {
 		l.node = `\\` + l.node
 	}
 	if l.node == "" {
-		return l, fmt.Errorf("%q names no folder or key", text)
+		return l, fmt.Errorf(`"%s" names no folder or key`, text)
 	}
 	if kind == File {
 		if l.hasLeaf && l.leaf == "" {
 			l.hasLeaf = false // [] is the folder
 		}
 		if vol, _ := winpath.Volume(l.node); vol == "" && l.node[0] != '*' && !unc {
-			return l, fmt.Errorf("%q does not start with a drive", text)
+			return l, fmt.Errorf(`"%s" does not start with a drive`, text)
 		}
 		return l, nil
 	}
@@ -128,7 +128,7 @@ func parseLocation(kind Kind, text string) (location, error) {
 	case ok:
 		l.node = short + `\` + rest
 	case !strings.Contains(root, "*"):
-		return l, fmt.Errorf("%q does not start with HKLM, HKCU, HKCR or HKU", text)
+		return l, fmt.Errorf(`"%s" does not start with HKLM, HKCU, HKCR or HKU`, text)
 	}
 	return l, nil
 }

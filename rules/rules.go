@@ -136,6 +136,7 @@ type Object interface {
 // Context is one evaluation of the rules: of the system, or of a user.
 type Context struct {
 	Name  string // "System", or the SID
+	Label string // what people call it in warnings; "" for Name
 	User  bool
 	Env   Env   // nil: no variables
 	Probe Probe // nil: nothing exists

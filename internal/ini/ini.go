@@ -126,7 +126,7 @@ func ParseLocation(text string) (Location, error) {
 	file, rest, ok := strings.Cut(text, "|")
 	file = strings.Trim(file, " \t")
 	if !ok || file == "" {
-		return Location{}, fmt.Errorf(`%q names no setting; one is written file|section[setting]`, text)
+		return Location{}, fmt.Errorf(`"%s" names no setting; one is written file|section[setting]`, text)
 	}
 	l := Location{File: file}
 	var part strings.Builder
@@ -144,14 +144,14 @@ func ParseLocation(text string) (Location, error) {
 		case c == ']' && bracket && i == len(rest)-1:
 			l.Setting = strings.Trim(part.String(), " \t")
 			if l.Section == "" || l.Setting == "" {
-				return Location{}, fmt.Errorf(`%q lacks the name of the section or the setting; all are "*"`, text)
+				return Location{}, fmt.Errorf(`"%s" lacks the name of the section or the setting; all are "*"`, text)
 			}
 			return l, nil
 		case c == '[' || c == ']':
-			return Location{}, fmt.Errorf("the brackets of %q do not pair; a bracket that is part of a name is written ^[ or ^]", text)
+			return Location{}, fmt.Errorf(`the brackets of "%s" do not pair; a bracket that is part of a name is written ^[ or ^]`, text)
 		default:
 			part.WriteByte(c)
 		}
 	}
-	return Location{}, fmt.Errorf(`%q names no setting; one is written file|section[setting]`, text)
+	return Location{}, fmt.Errorf(`"%s" names no setting; one is written file|section[setting]`, text)
 }
