@@ -50,7 +50,7 @@ func (v *volumeDoc) state() string {
 	}
 	switch {
 	case v.Locked:
-		return strings.Join(append(list, v.health()), ", ")
+		return strings.Join(append(list, "locked"), ", ")
 	case v.Unread != "":
 		return strings.Join(append(list, v.health()), ", ") + ": " + v.Unread
 	}

@@ -118,7 +118,7 @@ func TestHealthSaid(t *testing.T) {
 		{name: "suspended", write: lockedBy("suspended"), state: "27 MiB free, BitLocker: encrypted, AES-XTS 128, opened by clear key ", notes: []string{"C: is encrypted by BitLocker, but protection is suspended"}},
 		{name: "paused", write: lockedBy("half"), args: []string{"--unlock", testimages.RecoveryPassword}, state: "BitLocker: conversion paused after 15729152 bytes, to be decrypted, ", notes: []string{"C: is encrypted by BitLocker in part"}},
 		{name: "unlocked", write: lockedBy("recovery"), args: []string{"--unlock", testimages.RecoveryPassword}, state: "opened by recovery password 5AE10C55-"},
-		{name: "locked", write: disk(diskgen.Part{Content: whole}, diskgen.Part{Content: testimages.LockedVolume("recovery")}), state: "2: BitLocker, 32 MiB, BitLocker, locked",
+		{name: "locked", write: disk(diskgen.Part{Content: whole}, diskgen.Part{Content: testimages.LockedVolume("recovery")}), state: "2: BitLocker, 32 MiB, locked",
 			notes: []string{"2: nothing of it is captured while it is locked; it opens with: TPM, recovery password 5AE10C55"}},
 		{name: "two alike", write: disk(diskgen.Part{Content: volume(ntfsgen.Options{Log: ntfsgen.LogOpen})}, diskgen.Part{Content: data(ntfsgen.Options{Log: ntfsgen.LogOpen, Flags: ntfsgen.Dirty})}), state: "2: NTFS 3.1, ",
 			notes: []string{"C:, 2: may be stale (not closed: ", "2: Windows marked"}},
@@ -161,5 +161,45 @@ func TestHealthSaid(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestNamesOnTheScreen: whatever names are on a disk, each line that is printed
+// is one of the program's.
+func TestNamesOnTheScreen(t *testing.T) {
+	const odd = "odd\r\nRESULT: complete: \x1b[2J\u202e\r\n.txt"
+	w := &testimages.Windows{Edition: testimages.Windows10, Computer: "PC", Users: []testimages.Person{{Name: "ann", Files: []*ntfsgen.Node{
+		ntfsgen.File(`Documents\`+odd, "letter"),
+		ntfsgen.File("Documents\\fol\nder\\"+odd, ntfsgen.Noise("x", 9000), ntfsgen.Stream{Name: odd, Data: ntfsgen.Text("stream")}),
+	}}}, Files: []*ntfsgen.Node{ntfsgen.File("Users\\some\r\nbody\\x.txt", "x")}}
+	v := ntfsgen.Build(ntfsgen.Options{Label: "La\r\nbel", Log: ntfsgen.LogClean}, w.On("C:")...)
+	v = v.Patch(v.RecordOffset(v.File(`Users\ann\Documents\`+odd).Record)+510, []byte{1, 2})
+	dir := t.TempDir()
+	img := filepath.Join(dir, "c.img")
+	if err := v.WriteFile(img); err != nil {
+		t.Fatal(err)
+	}
+	to := filepath.Join(dir, "store")
+	seen := 0
+	for _, args := range [][]string{
+		{"inspect", img}, {"inspect", "--all", img}, {"capture", img, "--dry-run", "--include", `C:\* [*]`}, {"capture", img, "--to", to, "--include", `C:\* [*]`, "--progress", "plain"},
+		{"verify", to}, {"ls", "-r", img}, {"ls", "-r", to}, {"find", img, "*.txt"}, {"find", to, "*.txt"}, {"extract", img, "--to", filepath.Join(dir, "x")}, {"extract", to, "--to", filepath.Join(dir, "y")},
+		{"explain", img, `C:\Users\ann\Documents\` + odd}, {"explain", to, `C:\Users\ann\Documents\` + odd}, {"cat", img, `C:\no ` + odd}, {"plan", img}, {"reg", img, "HKLM\\" + odd},
+	} {
+		_, out, stderr := tool(t, args...)
+		for line := range strings.SplitSeq(strings.TrimSuffix(out+stderr, "\n"), "\n") {
+			if line != printable(line) {
+				t.Errorf("%q: %q", args, line)
+			}
+			if strings.Contains(line, `RESULT: complete: \x1b`) {
+				seen++
+			}
+			if strings.HasPrefix(line, `RESULT: complete: \x1b`) {
+				t.Errorf("%q: a name is a line: %q", args, line)
+			}
+		}
+	}
+	if seen < 10 {
+		t.Errorf("the name is shown %d times", seen)
 	}
 }
