@@ -115,7 +115,8 @@ type ExplainedRule struct {
 
 // onlyPaths are the places in paths under all the names that a plan can have
 // them under, in upper case.
-func onlyPaths(sys *offline.System, paths []string) []string {
+func (p *Plan) onlyPaths(paths []string) []string {
+	sys := p.System
 	var out []string
 	add := func(p string) {
 		if p = wstr.Upper(p); !slices.Contains(out, p) {
@@ -123,22 +124,20 @@ func onlyPaths(sys *offline.System, paths []string) []string {
 		}
 	}
 	for _, text := range paths {
-		p, err := ParsePlace(text)
+		at, err := ParsePlace(text)
 		if err != nil {
 			continue
 		}
-		add(p.Path)
-		if p.Registry {
-			set := fmt.Sprintf(`HKLM\SYSTEM\ControlSet%03d`, sys.ControlSet)
-			const current = `HKLM\SYSTEM\CurrentControlSet`
-			if rest, ok := winpath.Rel(current, p.Path); ok {
-				add(joinKey(set, rest))
-			} else if rest, ok := winpath.Rel(set, p.Path); ok {
-				add(joinKey(current, rest))
+		add(at.Path)
+		if at.Registry {
+			name, _ := p.keyName(at.Path)
+			add(name)
+			if rest, ok := winpath.Rel("HKCR", at.Path); ok {
+				add(joinKey(`HKCU\Software\Classes`, rest))
 			}
 			continue
 		}
-		v, rel, err := sys.Locate(p.Path)
+		v, rel, err := sys.Locate(at.Path)
 		if err != nil {
 			continue
 		}
@@ -171,19 +170,35 @@ func joinKey(key, rest string) string {
 }
 
 // Explain tells what p does with a place: once, or for places below HKCU once
-// for every user whose rules run. The place has to be one that p looked at.
+// for every user whose rules run; for classes (HKCR) once for the machine, and
+// for each of these users that has the class. The place has to be one that p
+// looked at.
 func (p *Plan) Explain(at Place) ([]Explained, error) {
 	if !at.Registry {
 		x, err := p.explainFile(at)
 		return []Explained{x}, err
 	}
-	if root, _, _ := strings.Cut(at.Path, `\`); root != "HKCU" {
-		return []Explained{p.explainKey(at, p.Contexts[0])}, nil
-	}
+	name, u := p.keyName(at.Path)
 	var out []Explained
+	if root, _, _ := strings.Cut(name, `\`); root != "HKCU" {
+		out = append(out, p.explainKey(at, name, p.Contexts[0]))
+		rest, ok := winpath.Rel("HKCR", at.Path)
+		if !ok {
+			return out, nil
+		}
+		for _, c := range p.Contexts {
+			if c.User == nil {
+				continue
+			}
+			if x := p.explainKey(at, joinKey(`HKCU\Software\Classes`, rest), c); x.Exists {
+				out = append(out, x)
+			}
+		}
+		return out, nil
+	}
 	for _, c := range p.Contexts {
-		if c.User != nil {
-			out = append(out, p.explainKey(at, c))
+		if c.User != nil && (u == nil || c.User == u) {
+			out = append(out, p.explainKey(at, name, c))
 		}
 	}
 	if len(out) == 0 {
@@ -337,7 +352,9 @@ func (x *Explained) leftOut(without migxml.Attributes, by []*rules.AttributeRule
 	}
 }
 
-func (p *Plan) explainKey(at Place, c Context) Explained {
+// explainKey explains a key or value of c: at is what was asked, path the name
+// that the plan has for it.
+func (p *Plan) explainKey(at Place, path string, c Context) Explained {
 	x := Explained{Path: wstr.Text(at.Path), Kind: Key.String(), Rules: []ExplainedRule{}}
 	if at.IsValue {
 		x.Kind, x.Stream = Value.String(), wstr.Text(at.Value)
@@ -345,7 +362,7 @@ func (p *Plan) explainKey(at Place, c Context) Explained {
 	if c.User != nil {
 		x.User, x.Owner = c.Name, p.Label(c.User)
 	}
-	key, err := p.openKey(at.Path, c.User)
+	key, err := p.openKey(path, c.User)
 	var obj rules.Object
 	if err == nil && at.IsValue {
 		var v hive.Value
@@ -361,27 +378,18 @@ func (p *Plan) explainKey(at Place, c Context) Explained {
 	default:
 		x.Missing = wstr.Text(err.Error())
 	}
-	path := at.Path
-	var item *KeyItem
-	for i := range p.Keys {
-		k := &p.Keys[i]
-		if x.Exists && k.IsValue == at.IsValue && k.Path.User == x.User && k.Key.Hive() == key.Hive() && k.Key.Offset() == key.Offset() &&
-			(!at.IsValue || wstr.EqualFold(k.Value.Name(), at.Value)) {
-			item = k
-			if wstr.EqualFold(k.Path.Path, at.Path) {
-				break
-			}
-		}
-	}
-	if item != nil && !wstr.EqualFold(item.Path.Path, path) {
-		path = item.Path.Path
+	taken := slices.ContainsFunc(p.Keys, func(k KeyItem) bool {
+		return k.IsValue == at.IsValue && k.Path.User == x.User && wstr.EqualFold(k.Path.Path, path) &&
+			(!at.IsValue || wstr.EqualFold(k.Value.Name(), at.Value))
+	})
+	if taken && !wstr.EqualFold(path, at.Path) {
 		x.TakenAs = wstr.Text(path)
 	}
 	d, matches := p.Rules.Explain(rules.Registry, c.Name, path, at.Value, at.IsValue, obj)
 	x.Rules = p.explained(matches)
 	refused := p.refusedAt(path, "", x.User, !at.IsValue)
 	switch {
-	case item != nil:
+	case taken:
 		x.Decision = Taken
 	case refused != nil && (wstr.EqualFold(refused.Path, path) || d.Take && (x.Exists || refused.Outcome != Damaged)):
 		x.Decision, x.Reason = refused.Outcome, wstr.Text(refused.Reason)
@@ -390,8 +398,10 @@ func (p *Plan) explainKey(at Place, c Context) Explained {
 		if errors.Is(err, offline.ErrPolicy) {
 			x.Reason = policyReason
 		}
-	case !x.Exists:
+	case !x.Exists && errors.Is(err, hive.ErrNotFound):
 		x.Decision = WouldBeTaken
+	case !x.Exists:
+		x.Decision, x.Reason = NotTaken, "the rules fit, but the registry file that has it is not read"
 	default:
 		x.Decision, x.Reason = NotTaken, "the rules fit, but the key is not reached under this name"
 	}
@@ -408,27 +418,25 @@ func (p *Plan) explainKey(at Place, c Context) Explained {
 	return x
 }
 
-// openKey opens a key as a plan reaches it.
+// openKey opens a key by the name that a plan has for it.
 func (p *Plan) openKey(path string, u *profile.User) (hive.Key, error) {
 	root, rest, _ := strings.Cut(path, `\`)
 	switch root {
 	case "HKCU":
 		return u.HKCU(rest)
-	case "HKCR":
-		return p.System.HKLM(joinKey(`SOFTWARE\Classes`, rest))
 	case "HKU":
 		name, below, _ := strings.Cut(rest, `\`)
-		for _, u := range p.Users {
-			if wstr.EqualFold(u.ID, name) && name != "" {
-				return u.HKCU(below)
-			}
-		}
-		if wstr.EqualFold(name, ".DEFAULT") || wstr.EqualFold(name, "S-1-5-18") {
+		if wstr.EqualFold(name, ".DEFAULT") {
 			h, err := p.System.Hive(p.System.Config("DEFAULT"))
 			if err != nil || below == "" {
 				return rootOf(h), err
 			}
 			return h.Root().Key(below)
+		}
+		for _, u := range p.Users {
+			if wstr.EqualFold(u.ID, name) && name != "" {
+				return u.HKCU(below)
+			}
 		}
 		return hive.Key{}, fmt.Errorf("%s: %w", path, hive.ErrNotFound)
 	}

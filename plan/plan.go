@@ -231,7 +231,7 @@ func Build(ctx context.Context, sys *offline.System, set *volumes.Set, users []*
 		claims: map[*volumes.Volume]map[volumes.Entry]bool{}}
 	p.bias = bias(sys)
 	if opt.Only != nil {
-		b.only = onlyPaths(sys, opt.Only)
+		b.only = p.onlyPaths(opt.Only)
 	}
 	for _, m := range sys.Mounts {
 		b.placed = b.placed || !hasVolumeName(m.How)

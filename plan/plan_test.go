@@ -94,15 +94,24 @@ func TestPlans(t *testing.T) {
 			want: []string{
 				`+ key HKLM\SAM = excluded-by-policy`, `+ key HKLM\SECURITY = excluded-by-policy`,
 				`+ file C:\Windows\System32\config\SAM = excluded-by-policy`, `+ file C:\Windows\System32\config\SYSTEM`,
-				`+ value HKLM\SYSTEM\ControlSet001\Control\ComputerName\ComputerName:ComputerName`,
-				`- value HKLM\SYSTEM\CurrentControlSet\Control\ComputerName\ComputerName:ComputerName`,
+				`+ value HKLM\SYSTEM\CurrentControlSet\Control\ComputerName\ComputerName:ComputerName`,
+				`- value HKLM\SYSTEM\ControlSet001\Control\ComputerName\ComputerName:ComputerName`,
 			},
 		},
 		{
 			name: "hives that rules rarely name", patterns: []string{`Registry HKU\* [*]`, `Registry HKLM\BCD00000000\* [*]`},
 			want: []string{
 				`+ key HKU\.DEFAULT`, `+ key HKLM\BCD00000000 = unsupported`, `- key HKLM\COMPONENTS`,
-				`+ key HKU\S-1-5-21-3623811015-3361044348-30300820-1001\Control Panel\Desktop`,
+				`+ key HKCU\Control Panel\Desktop of 1001`, `+ key HKCU = unreadable`, `- key HKU\S-1-5-18`,
+				`- key HKU\S-1-5-21-3623811015-3361044348-30300820-1001\Control Panel\Desktop`,
+			},
+		},
+		{
+			name: "the keys of users who are not chosen", patterns: []string{`Registry HKU\* [*]`},
+			opt: plan.Options{Selected: func(u *profile.User) bool { return u.Name == "Bob Smith" && u.Person() }},
+			want: []string{
+				`+ key HKU\S-1-5-21-3623811015-3361044348-30300820-1001\Control Panel\Desktop`, `- key HKCU\Control Panel\Desktop of 1001`,
+				`+ key HKU\S-1-5-21-3623811015-3361044348-30300820-1001\Software\Classes`,
 				`+ key HKU\S-1-5-21-3623811015-3361044348-30300820-1003 = unreadable`,
 			},
 		},

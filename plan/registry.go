@@ -28,23 +28,12 @@ func (b *builder) registry() error {
 		if err := b.keys(b.System.Software.Root(), w.Enter("SOFTWARE"), &KeyPath{Root: "HKLM", Path: `HKLM\SOFTWARE`}, 0, nil); err != nil {
 			return err
 		}
-		if err := b.systemHive(w.Enter("SYSTEM")); err != nil {
+		if err := b.keys(b.System.SystemHive.Root(), w.Enter("SYSTEM"), &KeyPath{Root: "HKLM", Path: `HKLM\SYSTEM`}, 0, nil); err != nil {
 			return err
 		}
 	}
 	if err := b.otherHives(); err != nil {
 		return err
-	}
-	if w := b.Rules.Keys("System", "HKCR"); w != nil {
-		k, err := b.System.Software.Root().Key("Classes")
-		if err == nil {
-			err = b.keys(k, w, &KeyPath{Root: "HKCR", Path: "HKCR"}, 0, nil)
-		} else if errors.Is(err, hive.ErrNotFound) {
-			err = nil
-		}
-		if err != nil {
-			return err
-		}
 	}
 	for _, c := range b.Contexts {
 		if c.User == nil {
@@ -54,29 +43,33 @@ func (b *builder) registry() error {
 		if w == nil {
 			continue
 		}
-		owner := b.ownerOf(c.User)
-		at := &KeyPath{Root: "HKCU", User: c.Name, Path: "HKCU"}
-		root, err := c.User.HKCU("")
-		if err != nil {
-			b.refuse(Refused{Path: "HKCU", User: c.Name, Kind: Key, Outcome: Unreadable, Owner: owner,
-				Reason: fmt.Sprintf("the settings of %s cannot be read: %v", b.Label(c.User), err)})
-			continue
-		}
-		// Asked for so that UsrClass.dat is loaded; a user without one has
-		// no classes.
-		var classes *hive.Hive
-		switch k, err := c.User.HKCU(`Software\Classes`); {
-		case err == nil && k.Hive() != root.Hive():
-			classes = k.Hive()
-		case err != nil && !errors.Is(err, hive.ErrNotFound) && w.Enter("Software").Enter("Classes") != nil:
-			b.refuse(Refused{Path: `HKCU\Software\Classes`, User: c.Name, Kind: Key, Outcome: Unreadable, Owner: owner,
-				Reason: fmt.Sprintf("the classes of %s cannot be read: %v", b.Label(c.User), err)})
-		}
-		if err := b.keys(root, w, at, owner, classes); err != nil {
+		if err := b.userKeys(c.User, w, &KeyPath{Root: "HKCU", User: c.Name, Path: "HKCU"}); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// userKeys plans the keys of u, whose root is at.
+func (b *builder) userKeys(u *profile.User, w *rules.Walk, at *KeyPath) error {
+	owner := b.ownerOf(u)
+	root, err := u.HKCU("")
+	if err != nil {
+		b.refuse(Refused{Path: at.Path, User: at.User, Kind: Key, Outcome: Unreadable, Owner: owner,
+			Reason: fmt.Sprintf("the settings of %s cannot be read: %v", b.Label(u), err)})
+		return nil
+	}
+	// Asked for so that UsrClass.dat is loaded; a user without one has no
+	// classes.
+	var classes *hive.Hive
+	switch k, err := u.HKCU(`Software\Classes`); {
+	case err == nil && k.Hive() != root.Hive():
+		classes = k.Hive()
+	case err != nil && !errors.Is(err, hive.ErrNotFound) && w.Enter("Software").Enter("Classes") != nil:
+		b.refuse(Refused{Path: at.Path + `\Software\Classes`, User: at.User, Kind: Key, Outcome: Unreadable, Owner: owner,
+			Reason: fmt.Sprintf("the classes of %s cannot be read: %v", b.Label(u), err)})
+	}
+	return b.keys(root, w, at, owner, classes)
 }
 
 // otherHives plans what rules rarely name: further hives of HKLM, and HKU.
@@ -96,24 +89,18 @@ func (b *builder) otherHives() error {
 	if w == nil {
 		return nil
 	}
-	for _, name := range []string{".DEFAULT", "S-1-5-18"} {
-		if err := b.hiveFile(b.System.Config("DEFAULT"), w.Enter(name), &KeyPath{Root: "HKU", Path: `HKU\` + name}); err != nil {
-			return err
-		}
+	if err := b.hiveFile(b.System.Config("DEFAULT"), w.Enter(".DEFAULT"), &KeyPath{Root: "HKU", Path: `HKU\.DEFAULT`}); err != nil {
+		return err
 	}
+	// The users whose rules run have their keys below HKCU.
 	for _, u := range b.Users {
-		cw := w.Enter(u.SID)
-		if cw == nil || u.SID == "" || !u.Person() {
+		if u.SID == "" || !u.Person() || slices.ContainsFunc(b.Contexts, func(c Context) bool { return c.User == u }) {
 			continue
 		}
-		at := &KeyPath{Root: "HKU", Path: `HKU\` + u.ID}
-		root, err := u.HKCU("")
-		if err != nil {
-			b.refuse(Refused{Path: at.Path, Kind: Key, Outcome: Unreadable, Reason: fmt.Sprintf("the settings of %s cannot be read: %v", b.Label(u), err), Owner: b.ownerOf(u)})
-			continue
-		}
-		if err := b.keys(root, cw, at, b.ownerOf(u), nil); err != nil {
-			return err
+		if cw := w.Enter(u.SID); cw != nil {
+			if err := b.userKeys(u, cw, &KeyPath{Root: "HKU", Path: `HKU\` + u.ID}); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -133,28 +120,6 @@ func (b *builder) hiveFile(path string, w *rules.Walk, at *KeyPath) error {
 		return nil
 	}
 	return b.keys(h.Root(), w, at, 0, nil)
-}
-
-// systemHive plans HKLM\SYSTEM. CurrentControlSet does not exist offline:
-// below that name stands the control set that Select names.
-func (b *builder) systemHive(w *rules.Walk) error {
-	if w == nil {
-		return nil
-	}
-	root := b.System.SystemHive.Root()
-	if err := b.keys(root, w, &KeyPath{Root: "HKLM", Path: `HKLM\SYSTEM`}, 0, nil); err != nil {
-		return err
-	}
-	ccs := w.Enter("CurrentControlSet")
-	set, err := root.Key(fmt.Sprintf("ControlSet%03d", b.System.ControlSet))
-	if ccs == nil || err != nil {
-		return nil
-	}
-	// A rule for all of HKLM\SYSTEM has the control set under its own name.
-	if own := w.Enter(set.Name()); own != nil && own.Self().Take {
-		return nil
-	}
-	return b.keys(set, ccs, &KeyPath{Root: "HKLM", Path: `HKLM\SYSTEM\CurrentControlSet`}, 0, nil)
 }
 
 func (b *builder) ownerOf(u *profile.User) int16 {
@@ -235,6 +200,16 @@ func (b *builder) key(k hive.Key, w *rules.Walk, at *KeyPath, owner int16, class
 	hasClasses := false
 	for sub := range k.Subkeys() {
 		name := sub.Name()
+		if depth == 0 && at.Path == `HKLM\SYSTEM` {
+			// CurrentControlSet does not exist on a disk: it is the control set
+			// that Select names.
+			set := b.controlSet()
+			if wstr.EqualFold(name, set) {
+				name = "CurrentControlSet"
+			} else if _, err := k.Key(set); err == nil && wstr.EqualFold(name, "CurrentControlSet") {
+				continue // a link that is left of a running Windows
+			}
+		}
 		cw := w.Enter(name)
 		if depth == 1 && classes != nil && wstr.EqualFold(name, "Classes") && wstr.EqualFold(k.Name(), "Software") {
 			hasClasses = true

@@ -110,6 +110,7 @@ type compiler struct {
 	inis     map[string]*ini.File // by path in upper case; nil for those that cannot be read
 	kept     Kept
 	keptRule map[string]int
+	others   []otherName // see otherNames
 	// attributes are the patterns about metadata by scope, by rank.
 	attributes map[int32][]attribute
 }
@@ -539,78 +540,93 @@ func isOpen(node string) bool {
 // close puts the patterns of the scope into the set. Of equal scopes, and of
 // equal unconditionalExcludes, the first is enough.
 func (v *evaluation) close() {
-	for kind, pats := range v.scope.pats {
-		var never, rest, own []compiled
-		for _, p := range pats {
-			switch {
-			case p.action == migxml.Unconditional:
-				never = append(never, p)
-			case Kind(kind) == Registry && isHKCU(p.node):
-				own = append(own, p)
-			case Kind(kind) == Registry && isOpen(p.node):
-				own = append(own, p)
-				rest = append(rest, p)
-			default:
-				rest = append(rest, p)
+	files, attributes := v.scope.pats[File], v.scope.attributes[File]
+	v.closeTree(File, "", files, attributes)
+	if len(v.scope.pats[Registry]) == 0 {
+		return
+	}
+	pats := map[string][]compiled{}
+	about := map[string][]attribute{}
+	var trees []string
+	for _, p := range v.scope.pats[Registry] {
+		for i, s := range v.seats(p.pattern) {
+			if v.count += min(i, 1); v.count > maxPatterns {
+				v.fail(&migxml.Error{Pos: v.rules[p.rule].Pos, Msg: fmt.Sprintf("the rules make more than %d patterns", maxPatterns)})
+				return
 			}
+			if pats[s.tree] == nil {
+				trees = append(trees, s.tree)
+			}
+			p.pattern = s.pattern
+			pats[s.tree] = append(pats[s.tree], p)
 		}
-		for _, p := range never {
-			if Kind(kind) == Registry && v.ctx.User && (isHKCU(p.node) || isOpen(p.node)) {
-				v.users[v.ctx.Name] = append(v.users[v.ctx.Name], p)
-			}
-			if Kind(kind) == Registry && isHKCU(p.node) {
-				continue
-			}
-			key := fmt.Sprintf("%d|%s|%t|%s", kind, p.node, p.hasLeaf, p.leaf)
-			if v.seen[key] {
-				continue
-			}
-			v.seen[key] = true
-			v.put(Kind(kind), p)
+	}
+	for _, a := range v.scope.attributes[Registry] {
+		for _, s := range v.seats(a.pattern) {
+			a.pattern = s.pattern
+			about[s.tree] = append(about[s.tree], a)
 		}
-		attributes := byRank(v.scope.attributes[kind])
-		v.putScope(rest, func(p compiled) { v.put(Kind(kind), p) }, true, kind, attributes)
-		if v.ctx.User {
-			v.putScope(own, func(p compiled) { v.users[v.ctx.Name] = append(v.users[v.ctx.Name], p) }, false, kind, attributes)
-		}
+	}
+	for _, t := range trees {
+		v.closeTree(Registry, t, pats[t], about[t])
 	}
 }
 
-func (v *evaluation) put(kind Kind, p compiled) {
-	if kind == File {
+// closeTree puts patterns into the tree of the files, of the machine's keys, or
+// of the HKCU of a context.
+func (v *evaluation) closeTree(kind Kind, tree string, pats []compiled, about []attribute) {
+	var rest []compiled
+	for _, p := range pats {
+		if p.action != migxml.Unconditional {
+			rest = append(rest, p)
+			continue
+		}
+		key := fmt.Sprintf("%d|%s|%s|%t|%s", kind, tree, p.node, p.hasLeaf, p.leaf)
+		if !v.seen[key] {
+			v.seen[key] = true
+			v.put(kind, tree, p)
+		}
+	}
+	v.putScope(kind, tree, rest, byRank(about))
+}
+
+func (v *evaluation) put(kind Kind, tree string, p compiled) {
+	switch {
+	case kind == File:
 		v.files = append(v.files, p)
-	} else {
+	case tree == "":
 		v.machine = append(v.machine, p)
+	default:
+		v.users[tree] = append(v.users[tree], p)
 	}
 }
 
 // putScope gives the patterns a scope of their own.
-func (v *evaluation) putScope(pats []compiled, put func(compiled), shared bool, kind int, attributes []attribute) {
+func (v *evaluation) putScope(kind Kind, tree string, pats []compiled, attributes []attribute) {
 	// Excludes alone do nothing.
 	if !slices.ContainsFunc(pats, func(p compiled) bool { return p.action == migxml.Include }) {
 		return
 	}
-	if shared {
-		var b strings.Builder
-		for _, p := range pats {
-			r := &v.rules[p.rule]
-			fmt.Fprintf(&b, "%d|%d|%s|%t|%s|%s|%s|%t\n", kind, p.action, p.node, p.hasLeaf, p.leaf, p.filter.key(), r.Filter, r.Ini)
-		}
-		for _, a := range attributes {
-			fmt.Fprintf(&b, "%d|%t|%s|%t|%s\n", a.rule.Attributes, a.rule.Include, a.node, a.hasLeaf, a.leaf)
-		}
-		if v.seen[b.String()] {
-			return
-		}
-		v.seen[b.String()] = true
+	var b strings.Builder
+	fmt.Fprintf(&b, "%d|%s\n", kind, tree)
+	for _, p := range pats {
+		r := &v.rules[p.rule]
+		fmt.Fprintf(&b, "%d|%s|%t|%s|%s|%s|%t\n", p.action, p.node, p.hasLeaf, p.leaf, p.filter.key(), r.Filter, r.Ini)
 	}
+	for _, a := range attributes {
+		fmt.Fprintf(&b, "%d|%t|%s|%t|%s\n", a.rule.Attributes, a.rule.Include, a.node, a.hasLeaf, a.leaf)
+	}
+	if v.seen[b.String()] {
+		return
+	}
+	v.seen[b.String()] = true
 	v.scopes++
 	if len(attributes) > 0 {
 		v.attributes[v.scopes] = attributes
 	}
 	for _, p := range pats {
 		p.scope = v.scopes
-		put(p)
+		v.put(kind, tree, p)
 	}
 }
 

@@ -47,12 +47,13 @@ func full(p Probe) []Context {
 // machineProbe answers everything.
 type machineProbe struct {
 	source
-	bits64   bool
-	version  string
-	texts    map[string]string // by location
-	marks    map[string]string // by path: "h", "hs", "link"
-	versions map[string]*pe.FileVersion
-	links    map[string]string
+	bits64     bool
+	controlSet int
+	version    string
+	texts      map[string]string // by location
+	marks      map[string]string // by path: "h", "hs", "link"
+	versions   map[string]*pe.FileVersion
+	links      map[string]string
 }
 
 func (p *machineProbe) Native64Bit() bool { return p.bits64 }

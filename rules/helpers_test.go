@@ -353,13 +353,19 @@ func TestFilters(t *testing.T) {
 	}
 }
 
-// TestUserPatterns: keys of other users are below HKU.
+// TestUserPatterns: a pattern is that of every user.
 func TestUserPatterns(t *testing.T) {
 	d := parse(t, "t.xml", component(`context="User"`, role(`<rules><include><objectSet><script>MigXmlHelper.GenerateUserPatterns("Registry","HKCU\Software\Zed\* [*]","TRUE")</script></objectSet></include></rules>`)))
 	set := mustCompile(t, []*migxml.Document{d}, system, ann, bob)
-	for object, want := range map[string]bool{`HKCU\Software\Zed [x]`: true, `HKU\` + bob.Name + `\Software\Zed [x]`: true, `HKU\S-1-5-18\Software\Zed [x]`: false} {
-		if got := set.takes(t, ann.Name, Registry, object); got != want {
-			t.Errorf("%s: %t", object, got)
+	for _, c := range []struct {
+		ctx, object string
+		want        bool
+	}{
+		{ann.Name, `HKCU\Software\Zed [x]`, true}, {bob.Name, `HKCU\Software\Zed [x]`, true},
+		{"System", `HKU\` + bob.Name + `\Software\Zed [x]`, false}, {"System", `HKU\.DEFAULT\Software\Zed [x]`, false},
+	} {
+		if got := set.takes(t, c.ctx, Registry, c.object); got != c.want {
+			t.Errorf("%s of %s: %t", c.object, c.ctx, got)
 		}
 	}
 }

@@ -27,10 +27,11 @@ type listed struct {
 // seem to.
 func CompileList(kind Kind, pats []migxml.Pattern, ctxs []Context) (*List, []migxml.Warning, error) {
 	l := &List{kind: kind, pats: make([][]listed, len(pats))}
+	names := &compiler{ctxs: ctxs}
 	var warnings []migxml.Warning
 	for i, p := range pats {
 		undefined, used := "", false
-		for _, c := range ctxs {
+		for n, c := range ctxs {
 			text, u := expand(p.Text, nil, c.Env)
 			if u != "" {
 				undefined = u
@@ -41,15 +42,16 @@ func CompileList(kind Kind, pats []migxml.Pattern, ctxs []Context) (*List, []mig
 				return nil, warnings, &migxml.Error{Pos: p.Pos, Msg: err.Error()}
 			}
 			used = true
-			x := listed{compiled: compiled{pattern: loc.pattern()}}
-			x.kind = x.leafKind()
-			if kind == Registry && isHKCU(loc.node) {
-				if !c.User {
-					continue
-				}
-				x.own = c.Name
+			seats := []seat{{"", loc.pattern()}}
+			if kind == Registry {
+				v := evaluation{compiler: names, ctx: &ctxs[n]}
+				seats = v.seats(loc.pattern())
 			}
-			l.pats[i] = append(l.pats[i], x)
+			for _, s := range seats {
+				x := listed{compiled: compiled{pattern: s.pattern}, own: s.tree}
+				x.kind = x.leafKind()
+				l.pats[i] = append(l.pats[i], x)
+			}
 		}
 		switch {
 		case !used && undefined != "":
@@ -67,6 +69,7 @@ func CompileList(kind Kind, pats []migxml.Pattern, ctxs []Context) (*List, []mig
 
 // Fits says whether pattern i matches an object: the folder or key node, or
 // with hasLeaf the file or value leaf in it. HKCU is that of the context ctx.
+// Keys have the names of the objects of a Set.
 func (l *List) Fits(i int, ctx, node, leaf string, hasLeaf bool) bool {
 	upperNode := []byte(wstr.Upper(strings.TrimRight(node, `\`)) + `\`)
 	upperLeaf := []byte(wstr.Upper(leaf))

@@ -159,7 +159,7 @@ type Options struct {
 type Set struct {
 	rules   []RuleInfo
 	files   *tree
-	machine *tree            // registry but HKCU
+	machine *tree            // registry but HKCU; keys by the names of names.go
 	users   map[string]*tree // HKCU by context name
 	kept    Kept
 }

@@ -149,9 +149,11 @@ func (s *Set) NamedFiles(volume string) *Walk {
 	return (&Set{files: &named}).Files(volume)
 }
 
-// Keys is the state at a root key (HKLM, HKCU, HKCR, HKU). HKCU is that of
-// the user whose context is named; the others are judged by the rules of all
-// contexts, whatever ctx is.
+// Keys is the state at a root key (HKLM, HKCU, HKU). HKCU is that of the user
+// whose context is named; the others are judged by the rules of all contexts,
+// whatever ctx is. A key has one name here, whatever rules call it: HKLM for
+// HKCR, HKCU for the users that have a context, HKU\.DEFAULT for the system,
+// CurrentControlSet for the control set in use.
 func (s *Set) Keys(ctx, root string) *Walk {
 	if s == nil {
 		return nil

@@ -1,0 +1,102 @@
+package plan_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/coldstate/coldstate/hive"
+	"github.com/coldstate/coldstate/plan"
+	"github.com/coldstate/coldstate/profile"
+)
+
+// TestKeysOnce: however rules name the keys, each is planned once.
+func TestKeysOnce(t *testing.T) {
+	sys, set, users := sample(t)
+	docs := rulesOf(t, `Registry HKLM\* [*]`, `Registry HKCU\* [*]`, `Registry HKU\* [*]`, `Registry HKCR\* [*]`, `Registry HKLM\SYSTEM\ControlSet001\* [*]`,
+		`Registry HKLM\SYSTEM\CurrentControlSet\* [*]`, `Registry *\Desktop [*]`)
+	for name, selected := range map[string]func(*profile.User) bool{
+		"all users": nil,
+		"one user":  func(u *profile.User) bool { return u.Name == "anna" },
+		"nobody":    func(u *profile.User) bool { return false },
+	} {
+		p, err := plan.Build(context.Background(), sys, set, users, docs, plan.Options{Selected: selected})
+		if err != nil {
+			t.Fatal(err)
+		}
+		type id struct {
+			h       *hive.Hive
+			off     int64
+			isValue bool
+			value   string
+		}
+		at := map[id]string{}
+		for _, k := range p.Keys {
+			i := id{k.Key.Hive(), k.Key.Offset(), k.IsValue, ""}
+			if k.IsValue {
+				i.value = k.Value.Name()
+			}
+			path := k.Path.Path + " of " + k.Path.User
+			if at[i] != "" {
+				t.Errorf("%s: %s [%s] is %s as well", name, path, i.value, at[i])
+			}
+			at[i] = path
+		}
+		if len(p.Keys) < 500 {
+			t.Errorf("%s: %d keys and values", name, len(p.Keys))
+		}
+	}
+}
+
+// TestExplainNames: a key has one answer under all of its names, that of the
+// plan.
+func TestExplainNames(t *testing.T) {
+	sys, set, users := sample(t)
+	const anna = "S-1-5-21-3623811015-3361044348-30300820-1001"
+	only := func(u *profile.User) bool { return u.ID == anna }
+	none := func(u *profile.User) bool { return false }
+	for _, c := range []struct {
+		rule, asked string
+		selected    func(*profile.User) bool
+		want        string // decision, as, user; of each answer
+	}{
+		{`HKU\*\Control Panel\Desktop [Wallpaper]`, `HKU\.DEFAULT\Control Panel\Desktop [Wallpaper]`, only, "taken  "},
+		{`HKU\*\Control Panel\Desktop [Wallpaper]`, `HKU\S-1-5-18\Control Panel\Desktop [Wallpaper]`, only, `taken HKU\.DEFAULT\Control Panel\Desktop `},
+		{`HKU\*\Control Panel\Desktop [Wallpaper]`, `HKCU\Control Panel\Desktop [Wallpaper]`, only, "taken  " + anna},
+		{`HKU\*\Control Panel\Desktop [Wallpaper]`, `HKU\` + anna + `\Control Panel\Desktop [Wallpaper]`, only, `taken HKCU\Control Panel\Desktop ` + anna},
+		{`HKU\*\Control Panel\Desktop [Wallpaper]`, `HKU\` + anna + `\Control Panel\Desktop [Wallpaper]`, none, `taken  `},
+		{`HKU\*\Control Panel\Desktop [Wallpaper]`, `HKU\S-1-5-19\Control Panel\Desktop [Wallpaper]`, only, `not-taken  `},
+		{`HKU\` + anna + `\Control Panel\Desktop [Wallpaper]`, `HKCU\Control Panel\Desktop [Wallpaper]`, only, "taken  " + anna},
+		{`HKCU\Control Panel\Desktop\* [*]`, `HKU\` + anna + `\Control Panel\Desktop [Wallpaper]`, only, `taken HKCU\Control Panel\Desktop ` + anna},
+		{`HKCU\Control Panel\Desktop\* [*]`, `HKU\` + anna + `\Control Panel\Desktop [Wallpaper]`, none, `not-taken  `},
+		{`HKLM\SOFTWARE\Classes\* [*]`, `HKCR\.txt`, only, `taken HKLM\SOFTWARE\Classes\.txt `},
+		{`HKCR\* [*]`, `HKLM\SOFTWARE\Classes\.txt`, only, `taken  `},
+		{`HKCR\* [*]`, `HKCR`, only, `taken HKLM\SOFTWARE\Classes ; taken HKCU\Software\Classes ` + anna},
+		{`HKLM\SYSTEM\ControlSet001\Control\* [*]`, `HKLM\SYSTEM\ControlSet001\Control`, only, `taken HKLM\SYSTEM\CurrentControlSet\Control `},
+		{`HKLM\SYSTEM\ControlSet001\Control\* [*]`, `HKLM\SYSTEM\CurrentControlSet\Control`, only, `taken  `},
+	} {
+		p, err := plan.Build(context.Background(), sys, set, users, rulesOf(t, "Registry "+c.rule), plan.Options{Selected: c.selected, Only: []string{c.asked}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		at, err := plan.ParsePlace(c.asked)
+		if err != nil {
+			t.Fatal(err)
+		}
+		list, err := p.Explain(at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, x := range list {
+			got = append(got, fmt.Sprintf("%s %s %s", x.Decision, x.TakenAs, x.User))
+			if x.Decision == plan.Taken && (len(x.Rules) == 0 || !x.Rules[0].Wins) {
+				t.Errorf("%s by %s: no rule takes it", c.asked, c.rule)
+			}
+		}
+		if s := strings.Join(got, "; "); s != c.want {
+			t.Errorf("%s by %s: %q, want %q", c.asked, c.rule, s, c.want)
+		}
+	}
+}

@@ -1,0 +1,161 @@
+package rules
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/coldstate/coldstate/internal/wstr"
+)
+
+// A key has several names: HKCR is HKLM\SOFTWARE\Classes with the user's own
+// Software\Classes before it, HKU\SID is the HKCU of that user, and the control
+// set that is in use is CurrentControlSet. Rules may use any of them. Objects
+// have one, so that nothing is taken twice, and so that what stands against a
+// key stands against it under every name: HKCU for the users that have a
+// context, HKU\.DEFAULT for the system, HKLM for all else, CurrentControlSet in
+// it. Patterns are brought to these names when they are compiled.
+
+// ControlSets is implemented by a Probe that knows which control set the
+// source uses.
+type ControlSets interface {
+	// ControlSet is N of HKLM\SYSTEM\ControlSet00N, 0 when it is not known.
+	ControlSet() int
+}
+
+// otherName is another name of keys, in upper case and with "\" at its end.
+type otherName struct {
+	from, to string
+	tree     string // the context in whose HKCU to is, "" for the machine
+}
+
+// seat is a pattern of the registry in the tree where it matches.
+type seat struct {
+	tree string
+	pattern
+}
+
+// otherNames are the names that rules may use and objects do not have.
+func (c *compiler) otherNames() []otherName {
+	if c.others != nil {
+		return c.others
+	}
+	out := []otherName{
+		{`HKCR\`, `HKLM\SOFTWARE\CLASSES\`, ""},
+		{`HKU\S-1-5-18\`, `HKU\.DEFAULT\`, ""},
+	}
+	set := 0
+	for i := range c.ctxs {
+		x := &c.ctxs[i]
+		if s, ok := x.Probe.(ControlSets); ok && set == 0 {
+			if set = s.ControlSet(); set > 0 {
+				out = append(out, otherName{`HKLM\SYSTEM\` + controlSet(set) + `\`, `HKLM\SYSTEM\CURRENTCONTROLSET\`, ""})
+			}
+		}
+		if x.User {
+			hku := `HKU\` + wstr.Upper(x.Name)
+			out = append(out, otherName{hku + `\`, `HKCU\`, x.Name}, otherName{hku + `_CLASSES\`, `HKCU\SOFTWARE\CLASSES\`, x.Name})
+		}
+	}
+	c.others = out
+	return out
+}
+
+func controlSet(n int) string {
+	s := []byte("CONTROLSET000")
+	for i := len(s) - 1; n > 0 && i >= len(s)-3; i-- {
+		s[i] = byte('0' + n%10)
+		n /= 10
+	}
+	return string(s)
+}
+
+// seats are the places of a pattern of the registry: under the names that
+// objects have, in the trees of the machine and of users. A pattern whose
+// wildcard matches another name of a key as well is as specific there as it is
+// written.
+func (v *evaluation) seats(p pattern) []seat {
+	root, _, _ := strings.Cut(p.node, `\`)
+	if root == "HKCU" {
+		if !v.ctx.User {
+			return nil // it means nothing there
+		}
+		return []seat{{v.ctx.Name, p}}
+	}
+	open := strings.Contains(root, "*") && v.ctx.User
+	var out []seat
+	moved := false
+	star := strings.IndexByte(p.node, '*')
+	move := func(r otherName) {
+		if rest, ok := strings.CutPrefix(p.node, r.from); ok {
+			l := location{r.to + rest, p.leaf, p.hasLeaf}
+			if !strings.HasSuffix(rest, "*") {
+				l.node = strings.TrimSuffix(l.node, `\`)
+			}
+			out = append(out, seat{r.tree, l.pattern()})
+			moved = true
+			return
+		}
+		if star < 0 || !strings.HasPrefix(r.from, p.node[:star]) {
+			return
+		}
+		var there []int // what the pattern matches without more ado
+		if r.tree == "" || open && r.tree == v.ctx.Name {
+			there = behind(p.node, r.to)
+		}
+		for _, i := range behind(p.node, r.from) {
+			if !slices.Contains(there, i) {
+				q := p
+				q.node = r.to + p.node[i:]
+				out = append(out, seat{r.tree, q})
+			}
+		}
+	}
+	for _, r := range v.otherNames() {
+		move(r)
+	}
+	if v.ctx.User {
+		move(otherName{`HKCR\`, `HKCU\SOFTWARE\CLASSES\`, v.ctx.Name})
+	}
+	if open {
+		out = append(out, seat{v.ctx.Name, p})
+	}
+	if !moved {
+		out = append(out, seat{"", p})
+	}
+	return out
+}
+
+// behind gives the places in node from which the rest of it has to match what
+// comes behind head, for node to match the whole.
+func behind(node, head string) []int {
+	at := []int{0}
+	add := func(list []int, i int) []int {
+		if slices.Contains(list, i) {
+			return list
+		}
+		return append(list, i)
+	}
+	for k := 0; k <= len(head); k++ {
+		for n := 0; n < len(at); n++ {
+			if i := at[n]; i < len(node) && node[i] == '*' {
+				at = add(at, i+1)
+			}
+		}
+		if k == len(head) {
+			break
+		}
+		var next []int
+		for _, i := range at {
+			switch {
+			case i == len(node):
+			case node[i] == '*':
+				next = add(next, i)
+			case node[i] == head[k]:
+				next = add(next, i+1)
+			}
+		}
+		at = next
+	}
+	// A rest that begins with a wildcard has what is behind that in it.
+	return slices.DeleteFunc(at, func(i int) bool { return i > 0 && node[i-1] == '*' })
+}
