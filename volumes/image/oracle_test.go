@@ -273,6 +273,45 @@ func TestQEMUBacking(t *testing.T) {
 	}
 }
 
+// A backing file is found where qemu-img finds it: above the folder of the
+// image, and at an absolute path.
+func TestQEMUBackingElsewhere(t *testing.T) {
+	needs(t, "qemu-img")
+	root := t.TempDir()
+	for _, dir := range []string{"base", "vm/anna", "linked"} {
+		if err := os.MkdirAll(filepath.Join(root, dir), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	disk := patchy(7, 3<<20)
+	disk[510], disk[511] = 0x55, 0xAA
+	writeFile(t, root, "base/disk.raw", disk)
+	command(t, root, "qemu-img", "create", "-q", "-f", "qcow2", "-b", "disk.raw", "-F", "raw", "base/middle.qcow2")
+	// The dots go by where a linked folder is, as the system takes them.
+	if err := os.Symlink(filepath.Join(root, "vm", "anna"), filepath.Join(root, "linked", "anna")); err != nil {
+		t.Skipf("needs links: %v", err)
+	}
+	for _, backing := range []struct{ name, format string }{
+		{"../../base/middle.qcow2", "qcow2"}, {filepath.Join(root, "base", "middle.qcow2"), "qcow2"},
+		{"../../base/disk.raw", "raw"}, {filepath.Join(root, "base", "disk.raw"), "raw"},
+	} {
+		command(t, root, "qemu-img", "create", "-q", "-f", "qcow2", "-b", backing.name, "-F", backing.format, "vm/anna/top.qcow2", "4M")
+		for _, path := range []string{"vm/anna/top.qcow2", "linked/anna/top.qcow2"} {
+			path = filepath.Join(root, path)
+			command(t, root, "qemu-img", "convert", "-O", "raw", path, "truth.raw")
+			truth, err := os.ReadFile(filepath.Join(root, "truth.raw"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			img := mustOpen(t, path)
+			sameBytes(t, img, img.Size, truth)
+			if len(img.Notes) == 0 || !strings.Contains(img.Notes[0], "outside of its folder") {
+				t.Errorf("%s: %q", backing.name, img.Notes)
+			}
+		}
+	}
+}
+
 // What ewfacquire makes of a disk reads as the disk, in one segment and in
 // many, compressed or not.
 func TestEWFAcquire(t *testing.T) {
