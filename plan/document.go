@@ -161,6 +161,31 @@ type RuleDoc struct {
 	Ini       bool      `json:"ini,omitempty"`    // pattern names settings of the file
 }
 
+// Label is what the user of an ID is called towards people, as Plan.Label has
+// it; the ID when the document does not have the user.
+func (d *Document) Label(id string) string {
+	label := func(u *UserDoc) string {
+		switch {
+		case u.NameFrom == "":
+			return u.ID
+		case u.Domain != "":
+			return string(u.Domain + `\` + u.Name)
+		}
+		return string(u.Name)
+	}
+	i := slices.IndexFunc(d.Users, func(u UserDoc) bool { return u.ID == id })
+	if i < 0 {
+		return id
+	}
+	name := label(&d.Users[i])
+	for k := range d.Users {
+		if k != i && name != id && wstr.EqualFold(label(&d.Users[k]), name) {
+			return name + " (" + id + ")"
+		}
+	}
+	return name
+}
+
 // Document describes the plan for plan.json.
 func (p *Plan) Document() Document {
 	d := Document{Format: 1, Totals: p.Totals(), Losses: p.Losses(), Refused: len(p.Refused), Membership: p.Membership, Windows: p.windows(), Volumes: p.VolumeDocs(), Hives: p.System.HiveStates()}

@@ -134,7 +134,7 @@ func (s *Set) Explain(kind Kind, ctx, node, leaf string, hasLeaf bool, o Object)
 		case p.least != leastAll && p.least != won:
 			m.By, m.Why = d.Rule, "a restore may write less of the object for this rule than for one that takes it as well"
 		default:
-			m.By, m.Why = d.Rule, "another rule took the object before"
+			m.By, m.Why = d.Rule, "the object is taken by another rule already, and one is enough"
 		}
 	}
 	return d, slices.Clip(out)

@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/coldstate/coldstate/migxml"
@@ -18,7 +19,7 @@ func TestWarningOfAnUndefinedVariable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, ws, err := Compile([]*migxml.Document{d}, []Context{{Name: "System"}, {Name: "S-1", User: true}}, Options{})
+	_, ws, err := Compile([]*migxml.Document{d}, []Context{{Name: "System"}, {Name: "S-1", User: true}, {Name: "S-2", Label: `PC\anna`, User: true}}, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -28,6 +29,12 @@ func TestWarningOfAnUndefinedVariable(t *testing.T) {
 			t.Errorf("%s: Undefined is %q, want %q", w, w.Undefined, name)
 		}
 		delete(want, w.Line)
+	}
+	// People know their users by name, and backslashes as they are.
+	for _, text := range []string{`%NOSUCH%\* [*]: %NOSUCH% is not defined; it matches nothing for S-1, PC\anna`, `the brackets of "C:\a[b\* [*]" do not pair`} {
+		if !strings.Contains(messages(ws), text) {
+			t.Errorf("no warning %s in %s", text, messages(ws))
+		}
 	}
 	if len(want) > 0 {
 		t.Errorf("no warnings in the lines of %v", want)

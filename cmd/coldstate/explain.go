@@ -28,7 +28,8 @@ type explainCmd struct {
 func (explainCmd) Help() string {
 	return `With the same flags as capture: what it would do with each path, the rule that
 decides, and the rules that fit as well and why they lost. Of a store: what
-happened to it. Status 0 when every path was explained, whatever the answer.
+happened to it, and by which rule; why others lost only the source can tell.
+Status 0 when every path was explained, whatever the answer.
 
 Example:
   coldstate explain disk.img 'C:\Users\anna\Documents\letter.docx'
@@ -123,6 +124,23 @@ func told(w io.Writer, indent int, text string) {
 	}
 }
 
+// asIs writes text that may be a path in one line, however long: where a path
+// was cut nobody could tell whether a blank belongs there.
+func asIs(w io.Writer, indent int, text string) {
+	fmt.Fprintf(w, "%*s%s\n", indent, "", printable(text))
+}
+
+// tellBrackets tells how a file is written here, when at looks like a rule's
+// way to write one and is not there.
+func tellBrackets(w io.Writer, path, kind string) {
+	folder, leaf, ok := strings.Cut(strings.TrimSuffix(path, "]"), " [")
+	if kind == "value" || kind == "key" || !ok || !strings.HasSuffix(path, "]") || strings.Contains(leaf, `\`) {
+		return
+	}
+	told(w, 2, "rules have brackets around the name of a file; here it is written")
+	asIs(w, 4, winpath.Join(folder, leaf))
+}
+
 // decisions in words; the outcomes of a plan stand for themselves.
 var decisions = map[string]string{
 	plan.Taken:         "taken",
@@ -140,7 +158,7 @@ var decisions = map[string]string{
 const shownRules = 6
 
 func printExplained(w io.Writer, x *plan.Explained) {
-	told(w, 0, placeName(string(x.Path), x.Kind, string(x.Stream)))
+	asIs(w, 0, placeName(string(x.Path), x.Kind, string(x.Stream)))
 	what := x.Kind
 	if x.Owner != "" {
 		what += " of " + x.Owner
@@ -152,18 +170,22 @@ func printExplained(w io.Writer, x *plan.Explained) {
 		}
 	}
 	told(w, 2, what)
+	if !x.Exists {
+		tellBrackets(w, string(x.Path), x.Kind)
+	}
 	decision := decisions[x.Decision]
 	if x.Reason != "" {
 		decision += ": " + string(x.Reason)
-	}
-	if x.TakenAs != "" {
-		decision += ", as " + string(x.TakenAs)
 	}
 	won := len(x.Rules) > 0 && x.Rules[0].Wins
 	if len(x.Rules) == 0 {
 		decision += "; no rule fits it"
 	}
-	told(w, 2, decision)
+	if x.TakenAs != "" {
+		asIs(w, 2, decision+", as "+string(x.TakenAs))
+	} else {
+		told(w, 2, decision)
+	}
 	tellWithout(w, x.Without)
 	for i := range x.WithoutBy {
 		r := &x.WithoutBy[i]
@@ -186,7 +208,7 @@ func printExplained(w io.Writer, x *plan.Explained) {
 		}
 		printRule(w, &r.RuleDoc, r.Action, r.Context)
 		if !strings.EqualFold(string(r.As), string(r.Pattern)) {
-			told(w, 6, "that is "+string(r.As))
+			asIs(w, 6, "that is "+string(r.As))
 		}
 		if r.Why != "" {
 			by := ""
@@ -221,14 +243,14 @@ func printRule(w io.Writer, r *plan.RuleDoc, action, who string) {
 	if who != "" {
 		at += ", for " + who
 	}
-	told(w, 4, at)
+	asIs(w, 4, at)
 	text := string(r.Pattern)
 	if action != "" {
 		text = action + " " + text
 	}
-	told(w, 6, text)
+	asIs(w, 6, text)
 	if r.Filter != "" {
-		told(w, 6, "filter "+r.Filter)
+		asIs(w, 6, "filter "+r.Filter)
 	}
 }
 
@@ -238,6 +260,7 @@ type happened struct {
 	Stream   wstr.Text     `json:"stream,omitempty"`
 	Kind     string        `json:"kind,omitempty"`
 	User     string        `json:"user,omitempty"`
+	Owner    string        `json:"owner,omitempty"` // what User is called
 	InScope  bool          `json:"in_scope"`
 	Outcome  store.Outcome `json:"outcome,omitempty"`
 	Reason   wstr.Text     `json:"reason,omitempty"`
@@ -303,7 +326,7 @@ func (c *explainCmd) store(a *app, name string, places []plan.Place) error {
 				continue
 			}
 			h := happened{
-				Path: o.Path, Stream: o.Stream, Kind: string(o.Kind), User: o.User, InScope: true, Outcome: o.Outcome, Reason: wstr.Text(o.Reason), Without: o.Without,
+				Path: o.Path, Stream: o.Stream, Kind: string(o.Kind), User: o.User, Owner: doc.Label(o.User), InScope: true, Outcome: o.Outcome, Reason: wstr.Text(o.Reason), Without: o.Without,
 				Ranges: o.Ranges, Size: o.Size, SharesBy: o.LinkTo, In: o.In, Segment: o.Segment, Frame: o.Frame, Offset: o.Offset,
 			}
 			if o.Rule > 0 && o.Rule <= len(doc.Rules) {
@@ -346,9 +369,10 @@ func (c *explainCmd) store(a *app, name string, places []plan.Place) error {
 }
 
 func printHappened(w io.Writer, h *happened) {
-	told(w, 0, placeName(string(h.Path), h.Kind, string(h.Stream)))
+	asIs(w, 0, placeName(string(h.Path), h.Kind, string(h.Stream)))
 	if !h.InScope {
 		told(w, 2, "not in scope: no rule of the capture took it, or it was not there")
+		tellBrackets(w, string(h.Path), h.Kind)
 		if h.Below > 0 {
 			told(w, 2, fmt.Sprintf("%d objects in it are in the store", h.Below))
 		}
@@ -356,7 +380,7 @@ func printHappened(w io.Writer, h *happened) {
 	}
 	what := h.Kind
 	if h.User != "" {
-		what += " of " + h.User
+		what += " of " + cmp.Or(h.Owner, h.User)
 	}
 	if h.Kind == "file" || h.Kind == "stream" || h.Kind == "value" {
 		what += fmt.Sprintf(", %d bytes", h.Size)
@@ -377,9 +401,9 @@ func printHappened(w io.Writer, h *happened) {
 	}
 	switch {
 	case h.SharesBy != "":
-		told(w, 2, "its content is that of "+string(h.SharesBy))
+		asIs(w, 2, "its content is that of "+string(h.SharesBy))
 	case h.In != "":
-		told(w, 2, "it lies in "+string(h.In))
+		asIs(w, 2, "it lies in "+string(h.In))
 	case h.Segment > 0:
 		told(w, 2, fmt.Sprintf("it lies in segment %d, frame at %d, at byte %d of the frame", h.Segment, h.Frame, h.Offset))
 	}
