@@ -6,13 +6,11 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/coldstate/coldstate/offline"
-	"github.com/coldstate/coldstate/profile"
+	"github.com/coldstate/coldstate/internal/testwin"
 	"github.com/coldstate/coldstate/rules"
 	"github.com/coldstate/coldstate/testimages"
 	"github.com/coldstate/coldstate/testimages/diskgen"
 	"github.com/coldstate/coldstate/testimages/ntfsgen"
-	"github.com/coldstate/coldstate/volumes"
 )
 
 // TestLostFiles: files whose MFT records are lost, and those whose folders are,
@@ -54,24 +52,12 @@ func TestLostFiles(t *testing.T) {
 			if err := (diskgen.Disk{GPT: true, Parts: []diskgen.Part{{GUID: guid, Content: tt.v}}}).Build().WriteFile(disk); err != nil {
 				t.Fatal(err)
 			}
-			set, err := volumes.Open([]string{disk}, volumes.Options{})
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer set.Close()
-			systems, problems, err := offline.Find(set, offline.Options{})
-			if err != nil || len(systems) != 1 {
-				t.Fatal(systems, problems, err)
-			}
-			users, _, err := profile.Users(systems[0])
-			if err != nil {
-				t.Fatal(err)
-			}
+			w := testwin.Open(t, testwin.Options{}, disk)
 			opt := Options{Rules: rules.Options{Include: []string{tt.include}}}
 			if tt.exclude != "" {
 				opt.Rules.Exclude = []string{tt.exclude}
 			}
-			p, err := Build(t.Context(), systems[0], set, users, nil, opt)
+			p, err := Build(t.Context(), w.System, w.Set, w.Users, nil, opt)
 			if err != nil {
 				t.Fatal(err)
 			}

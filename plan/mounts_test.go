@@ -8,8 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/coldstate/coldstate/internal/testwin"
 	"github.com/coldstate/coldstate/offline"
-	"github.com/coldstate/coldstate/profile"
 	"github.com/coldstate/coldstate/rules"
 	"github.com/coldstate/coldstate/testimages"
 	"github.com/coldstate/coldstate/testimages/diskgen"
@@ -79,20 +79,11 @@ func TestMounts(t *testing.T) {
 			want: []string{`C:\Documents volume-missing`, `E:\ volume-missing`}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			set, err := volumes.Open([]string{disk}, volumes.Options{})
-			if err != nil {
-				t.Fatal(err)
+			w := testwin.Open(t, testwin.Options{Offline: func(*volumes.Set) offline.Options { return tt.opt }}, disk)
+			if len(w.Problems) != 0 {
+				t.Fatal(w.Problems)
 			}
-			defer set.Close()
-			systems, problems, err := offline.Find(set, tt.opt)
-			if err != nil || len(systems) != 1 || len(problems) != 0 {
-				t.Fatal(systems, problems, err)
-			}
-			users, _, err := profile.Users(systems[0])
-			if err != nil {
-				t.Fatal(err)
-			}
-			p, err := Build(context.Background(), systems[0], set, users, nil, Options{Rules: rules.Options{Include: tt.include, Exclude: tt.exclude}})
+			p, err := Build(context.Background(), w.System, w.Set, w.Users, nil, Options{Rules: rules.Options{Include: tt.include, Exclude: tt.exclude}})
 			if err != nil {
 				t.Fatal(err)
 			}
