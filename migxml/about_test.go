@@ -14,7 +14,7 @@ func TestAbout(t *testing.T) {
 		{"only a loss", "Device", "Will not survive: drivers: all", About{Kind: "Machine", Lost: "drivers: all"}},
 		{"by type", "Documents", "letters", About{Kind: "Documents", Takes: "letters"}},
 	} {
-		d, ws, err := Parse("a.xml", []byte(`<migration urlid="u"><component type="`+tt.typ+`"><displayName>x</displayName><description>`+tt.description+`</description></component></migration>`))
+		d, ws, err := Parse("a.xml", []byte(`<migration urlid="u"><component type="`+tt.typ+`"><displayName>x</displayName><description>`+tt.description+`</description><role role="Data"/></component></migration>`))
 		if err != nil || len(ws) > 0 {
 			t.Fatal(err, ws)
 		}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 )
 
@@ -12,7 +13,11 @@ import (
 var (
 	tags        = []string{"CompanyName", "FileDescription", "FileVersion", "InternalName", "LegalCopyright", "OriginalFilename", "ProductName", "ProductVersion"}
 	versionTags = []string{"FileVersion", "ProductVersion"}
+	objectTypes = []string{"File", "Registry", "Ini"}
 )
+
+// DriveKinds are the kinds of drives that GenerateDrivePatterns knows.
+var DriveKinds = []string{"Fixed", "CDROM", "Removable", "Remote"}
 
 // Checks of arguments. One that is left out, or NULL, passes where the number
 // of arguments allows it; given asks for more.
@@ -35,6 +40,21 @@ func given(args ...int) func(*Call) error {
 		for _, i := range args {
 			if missing(c, i) {
 				return fmt.Errorf("argument %d is NULL", i+1)
+			}
+		}
+		return nil
+	}
+}
+
+// filled asks for texts that are not empty.
+func filled(args ...int) func(*Call) error {
+	return func(c *Call) error {
+		if err := given(args...)(c); err != nil {
+			return err
+		}
+		for _, i := range args {
+			if strings.TrimSpace(c.Arg(i)) == "" {
+				return fmt.Errorf("argument %d is empty", i+1)
 			}
 		}
 		return nil
@@ -105,6 +125,56 @@ func filePlace(c *Call) error {
 	for _, part := range []string{"<F>", "<N>", "<E>"} {
 		if strings.Count(strings.ToUpper(c.Arg(0)), part) != 1 {
 			return fmt.Errorf("%q does not hold %s once", c.Arg(0), part)
+		}
+	}
+	return nil
+}
+
+// Doubts about arguments.
+
+// system tells of a kind of Windows that there is not.
+func system(c *Call) error {
+	if c.Is(0, "NT") || c.Is(0, "9x") {
+		return nil
+	}
+	return fmt.Errorf("%q is neither NT nor 9x: the answer is always no; write \"NT\"", c.Arg(0))
+}
+
+// oneFile tells of a wildcard where the place of one file is asked for.
+func oneFile(c *Call) error {
+	if !strings.Contains(c.Arg(0), "*") {
+		return nil
+	}
+	return fmt.Errorf("%s has a wildcard, and the version of one file is asked for: the answer is always no", c.Arg(0))
+}
+
+// comparison tells of a kind of comparison that means "different".
+func comparison(c *Call) error {
+	if missing(c, 1) || c.Is(1, "Equal") {
+		return nil
+	}
+	return fmt.Errorf("%q is not Equal: what differs from the text is asked for; write \"Equal\" or NULL", c.Arg(1))
+}
+
+// keeping tells of options that do nothing.
+func keeping(c *Call) error {
+	const letters = "ACEHIORST"
+	for i := range c.Args {
+		kind, list, attributes := strings.Cut(c.Arg(i), ":")
+		switch {
+		case !attributes && (c.Is(i, "Security") || c.Is(i, "TimeFields")):
+			continue
+		case !attributes || !strings.EqualFold(kind, "FileAttrib"):
+			return fmt.Errorf("%q is none of Security, TimeFields, FileAttrib:LETTERS: it does nothing", c.Arg(i))
+		}
+		list = strings.ToUpper(list)
+		for j := range list {
+			if !strings.Contains(letters, list[j:j+1]) || strings.Contains(list[:j], list[j:j+1]) {
+				return fmt.Errorf("%q: %q stands there twice or is none of the letters %s, of which it does nothing", c.Arg(i), list[j:j+1], letters)
+			}
+		}
+		if list == "" {
+			return fmt.Errorf("%q names no attributes: it does nothing", c.Arg(i))
 		}
 	}
 	return nil
@@ -223,6 +293,9 @@ func parseDay(s string) (int64, error) {
 		if len(parts) != 3 || err != nil || n[i] < 1 || n[i] > [...]int{9999, 12, 31}[i] || i == 0 && len(parts[0]) != 4 {
 			return 0, fmt.Errorf("%q is no date like 2024/01/31", strings.TrimSpace(s))
 		}
+	}
+	if last := time.Date(n[0], time.Month(n[1])+1, 0, 0, 0, 0, 0, time.UTC).Day(); n[2] > last {
+		return 0, fmt.Errorf("%q is no date: that month has %d days", strings.TrimSpace(s), last)
 	}
 	return Day(n[0], n[1], n[2]), nil
 }

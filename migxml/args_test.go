@@ -14,7 +14,7 @@ func TestArguments(t *testing.T) {
 		inFilter:     `<rules><include filter="%s"><objectSet/></include></rules>`,
 		inVariable:   `<environment><variable name="x"><script>%s</script></variable></environment>`,
 		inSet:        `<rules><include><objectSet><script>%s</script></objectSet></include></rules>`,
-		inContent:    `<rules><include><objectSet><content filter="%s"/></objectSet></include></rules>`,
+		inContent:    `<rules><include><objectSet><content filter="%s"><objectSet/></content></objectSet></include></rules>`,
 		inMerge:      `<rules><merge script="%s"><objectSet/></merge></rules>`,
 		inLocation:   `<rules><locationModify script="%s"><objectSet/></locationModify></rules>`,
 		inModify:     `<rules><contentModify script="%s"><objectSet/></contentModify></rules>`,
@@ -34,6 +34,11 @@ func TestArguments(t *testing.T) {
 			`DoesOSMatch("NT")`, `IsNative64Bit("x")`, `IsSystemContext(NULL)`, `IsOSLaterThan("NT","6.*")`, `IsOSEarlierThan("NT","new")`, `DoesObjectExist("File")`,
 			`DoesFileVersionMatch("x","Colour","8")`, `IsFileVersionAbove("x","CompanyName","a")`, `IsFileVersionBelow("x","FileVersion","6.*")`,
 			`DoesStringContentEqual("Registry","x")`, `DoesStringContentContain("x")`, `IsSameObject("File","a")`, `IsSameContent("a","b")`, `IsSameStringContent()`,
+			`DoesOSMatch(NULL,"*")`, `DoesOSMatch("NT",NULL)`, `IsOSLaterThan(NULL,"6.0")`, `DoesObjectExist("Folder","C:\x")`, `DoesObjectExist("File",NULL)`, `DoesObjectExist(NULL,"C:\x")`,
+			`DoesObjectExist("File"," ")`, `IsSameObject("Fil","C:\a","C:\b")`, `IsSameObject("File","C:\a",NULL)`, `IsSameContent("File","C:\a","Reg","C:\b")`, `IsSameContent("File",NULL,"File","C:\b")`,
+			`IsSameStringContent("Text","a","File","b")`, `DoesStringContentEqual("Reg","x","")`, `DoesStringContentContain("File",NULL,"y")`,
+			`DoesFileVersionMatch(NULL,"FileVersion","6.*")`, `DoesFileVersionMatch("C:\a.exe",NULL,"6.*")`, `DoesFileVersionMatch("C:\a.exe","FileVersion",NULL)`,
+			`IsFileVersionBelow("C:\a.exe",NULL,"6")`,
 			`AnswerNo()`,
 		}},
 		{inFilter, []string{
@@ -41,12 +46,14 @@ func TestArguments(t *testing.T) {
 			`SameRegContent()`, `FileProperties('filesize','range','1KB-1MB')`,
 		}, []string{
 			`IgnoreIrrelevantLinks('x')`, `NeverRestore(NULL)`, `AnswerNo('x')`, `CompareStringContent()`, `FileProperties('filesize','gt')`, `FileProperties('size','gt','1')`,
+			`FileProperties('dateModified','gt','2024/02/31')`, `FileProperties('dateModified','range','2024/02/01-2023/02/29')`,
 		}},
 		{inVariable, []string{`GetStringContent("Registry","HKLM\x [y]")`, `GetStringContent("Ini","a|b[c]","false")`, `GetStringContent("File","x")`},
-			[]string{`GetStringContent("Registry")`, `GetStringContent("Folder","x")`, `GetStringContent("Registry","x","perhaps")`}},
+			[]string{`GetStringContent("Registry")`, `GetStringContent("Folder","x")`, `GetStringContent("Registry","x","perhaps")`, `GetStringContent(NULL,"x")`, `GetStringContent("Registry","")`}},
 		{inSet, []string{`GenerateDrivePatterns("* [*]","Fixed")`, `GenerateUserPatterns("File","%X%\* [*]","FALSE")`, `GenerateUserPatterns("registry","x")`, `GenerateDocPatterns()`,
 			`GenerateDocPatterns("FALSE","TRUE",FALSE)`, `GenerateDocPatterns(NULL,"FALSE")`},
-			[]string{`GenerateDrivePatterns("*")`, `GenerateUserPatterns("Ini","x","TRUE")`, `GenerateUserPatterns("File")`, `GenerateUserPatterns("File","x","1")`,
+			[]string{`GenerateDrivePatterns("*")`, `GenerateDrivePatterns("* [*]","Fxed")`, `GenerateDrivePatterns(NULL,"Fixed")`, `GenerateDrivePatterns("","Fixed")`, `GenerateDrivePatterns("* [*]",NULL)`,
+				`GenerateUserPatterns("File",NULL,"FALSE")`, `GenerateUserPatterns(NULL,"x")`, `GenerateUserPatterns("Ini","x","TRUE")`, `GenerateUserPatterns("File")`, `GenerateUserPatterns("File","x","1")`,
 				`GenerateDocPatterns("x")`, `GenerateDocPatterns("TRUE","TRUE","TRUE","TRUE")`, `GetStringContent("Registry","x")`}},
 		{inContent, []string{`ExtractSingleFile(',','%a%;%b%')`, `ExtractSingleFile(NULL,NULL)`, `ExtractMultipleFiles()`, `ExtractDirectory(NULL,'1')`, `ExtractDirectory(NULL,'1','* [*]')`},
 			[]string{`ExtractSingleFile('a','b','c')`, `ExtractMultipleFiles('a','b','c')`, `ExtractDirectory()`, `ExtractDirectory(NULL,'-1')`, `ExtractDirectory(NULL,'x')`}},
@@ -69,9 +76,9 @@ func TestArguments(t *testing.T) {
 			name := strings.ToLower(call[len("MigXmlHelper."):strings.IndexByte(call, '(')])
 			tested[strings.TrimSpace(name)] = true
 			body := fmt.Sprintf(place[c.host], call)
-			_, ws, err := Parse("x.xml", []byte(`<migration urlid="x"><component type="System"><displayName/><role role="Data">`+body+`</role></component></migration>`))
+			_, ws, err := Parse("x.xml", []byte(`<migration urlid="x"><component type="System"><displayName>x</displayName><role role="Data">`+body+`</role></component></migration>`))
 			if strings.Contains(body, "<environment>") {
-				_, ws, err = Parse("x.xml", []byte(`<migration urlid="x"><component type="System"><displayName/>`+body+`<role role="Data"/></component></migration>`))
+				_, ws, err = Parse("x.xml", []byte(`<migration urlid="x"><component type="System"><displayName>x</displayName>`+body+`<role role="Data"/></component></migration>`))
 			}
 			if err != nil {
 				t.Fatal(err)
@@ -92,6 +99,46 @@ func TestArguments(t *testing.T) {
 	// 9 to modify, 3 to move, 7 to merge, 9 to process; 13 internal ones.
 	if len(helpers) != 55+13 {
 		t.Errorf("%d functions", len(helpers))
+	}
+}
+
+// TestDoubts: calls whose arguments are odd and have a meaning all the same.
+func TestDoubts(t *testing.T) {
+	condition := `<role role="Data"><detection><conditions><condition>%s</condition></conditions></detection></role>`
+	filter := `<role role="Data"><rules><%[2]s filter="%[1]s"><objectSet/></%[2]s></rules></role>`
+	modify := `<role role="Data"><rules><contentModify script="%s"><objectSet/></contentModify></rules></role>`
+	include := func(s string) string { return fmt.Sprintf(filter, s, "include") }
+	exclude := func(s string) string { return fmt.Sprintf(filter, s, "exclude") }
+	for _, c := range []struct{ body, want string }{
+		{fmt.Sprintf(condition, `MigXmlHelper.DoesOSMatch("WinNT","*")`), `"WinNT" is neither NT nor 9x: the answer is always no; write "NT"`},
+		{fmt.Sprintf(condition, `MigXmlHelper.IsOSLaterThan("Windows","6.0")`), `"Windows" is neither NT nor 9x`},
+		{fmt.Sprintf(condition, `MigXmlHelper.IsOSEarlierThan("","6.0")`), `"" is neither NT nor 9x`},
+		{fmt.Sprintf(condition, `MigXmlHelper.DoesFileVersionMatch("C:\*\a.exe","FileVersion","6.*")`), `C:\*\a.exe has a wildcard, and the version of one file is asked for: the answer is always no`},
+		{fmt.Sprintf(condition, `MigXmlHelper.IsFileVersionAbove("C:\A [*.exe]","FileVersion","6")`), `C:\A [*.exe] has a wildcard`},
+		{fmt.Sprintf(condition, `MigXmlHelper.DoesOSMatch("9X","*")`), ""},
+		{fmt.Sprintf(condition, `MigXmlHelper.DoesOSMatch("nt","*")`), ""},
+		{include(`MigXmlHelper.CompareStringContent('a','Equals')`), `"Equals" is not Equal: what differs from the text is asked for; write "Equal" or NULL`},
+		{include(`MigXmlHelper.CompareStringContent('a','equal')`), ""},
+		{include(`MigXmlHelper.CompareStringContent('a',NULL)`), ""},
+		{include(`MigXmlHelper.SameRegContent()`), "MigXmlHelper.SameRegContent is for <exclude>"},
+		{exclude(`MigXmlHelper.SameRegContent()`), ""},
+		{fmt.Sprintf(modify, `MigXmlHelper.KeepExisting('Security','Foo')`), `"Foo" is none of Security, TimeFields, FileAttrib:LETTERS`},
+		{fmt.Sprintf(modify, `MigXmlHelper.KeepExisting('FileAttrib:AZ')`), `"Z" stands there twice or is none of the letters`},
+		{fmt.Sprintf(modify, `MigXmlHelper.KeepExisting('FileAttrib:RHR')`), `"R" stands there twice`},
+		{fmt.Sprintf(modify, `MigXmlHelper.KeepExisting('FileAttrib: R')`), `" " stands there twice or is none`},
+		{fmt.Sprintf(modify, `MigXmlHelper.KeepExisting('FileAttrib:')`), `names no attributes`},
+		{fmt.Sprintf(modify, `MigXmlHelper.KeepExisting('security','TimeFields','fileattrib:hRs')`), ""},
+	} {
+		d, ws, err := Parse("x.xml", []byte(`<migration urlid="x"><component type="System"><displayName>x</displayName>`+c.body+`</component></migration>`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := messages(ws); got == "" != (c.want == "") || !strings.Contains(got, c.want) || strings.Contains(got, "yields nothing") || len(ws) > 1 {
+			t.Errorf("%s\n got %s\nwant %s", c.body, got, c.want)
+		}
+		if r := d.Components[0].Roles[0]; len(r.Rules) > 0 && len(r.Rules[0].Rule) > 0 && (r.Rules[0].Rule[0].Broken || r.Rules[0].Rule[0].Filter == nil) || len(r.Detections) > 0 && r.Detections[0].Conditions[0].Condition[0].Call == nil {
+			t.Errorf("%s: it is not used", c.body)
+		}
 	}
 }
 
@@ -116,6 +163,9 @@ func TestFileProperty(t *testing.T) {
 		{"filesize", "gt", "", FileProperty{}, "no size"},
 		{"filesize", "near", "1", FileProperty{}, "argument 2"},
 		{"dateModified", "eq", "31/01/2030", FileProperty{}, "no date"},
+		{"dateModified", "eq", "2024/02/29", FileProperty{DateModified, "eq", 20240229, 20240229}, ""},
+		{"dateModified", "eq", "2023/02/29", FileProperty{}, "that month has 28 days"},
+		{"dateModified", "eq", "2030/11/31", FileProperty{}, "that month has 30 days"},
 		{"dateModified", "eq", "2030/13/01", FileProperty{}, "no date"},
 		{"dateModified", "eq", "2030-01-01", FileProperty{}, "no date"},
 		{"dateModified", "eq", "1MB", FileProperty{}, "no date"},

@@ -34,6 +34,9 @@ type helper struct {
 	min, max int
 	check    func(*Call) error // of the arguments; nil for none
 	internal bool              // in Microsoft's own files, without a published meaning
+	// doubt says what is odd about arguments with which a call has a meaning
+	// all the same; nil for none.
+	doubt func(*Call) error
 }
 
 // many stands for any number of arguments.
@@ -47,22 +50,27 @@ var helpers = func() map[string]helper {
 			m[strings.ToLower(n)] = helper{name: n, hosts: hosts, min: min, max: max, check: check}
 		}
 	}
-	add(inCondition, 2, 2, nil, "DoesOSMatch", "DoesObjectExist")
-	add(inCondition, 2, 2, version(1), "IsOSLaterThan", "IsOSEarlierThan")
+	object := func(typ int, locs ...int) func(*Call) error {
+		return all(given(typ), oneOf(typ, objectTypes...), filled(locs...))
+	}
+	add(inCondition, 2, 2, given(0, 1), "DoesOSMatch")
+	add(inCondition, 2, 2, object(0, 1), "DoesObjectExist")
+	add(inCondition, 2, 2, all(given(0), version(1)), "IsOSLaterThan", "IsOSEarlierThan")
 	add(inCondition, 0, 0, nil, "IsNative64Bit", "IsSystemContext")
-	add(inCondition, 3, 3, nil, "DoesStringContentEqual", "DoesStringContentContain", "IsSameObject")
-	add(inCondition, 4, 4, nil, "IsSameStringContent", "IsSameContent")
-	add(inCondition, 3, 3, oneOf(1, tags...), "DoesFileVersionMatch")
-	add(inCondition, 3, 3, all(oneOf(1, versionTags...), version(2)), "IsFileVersionAbove", "IsFileVersionBelow")
+	add(inCondition, 3, 3, object(0, 1), "DoesStringContentEqual", "DoesStringContentContain")
+	add(inCondition, 3, 3, object(0, 1, 2), "IsSameObject")
+	add(inCondition, 4, 4, all(object(0, 1), object(2, 3)), "IsSameStringContent", "IsSameContent")
+	add(inCondition, 3, 3, all(filled(0), given(1, 2), oneOf(1, tags...)), "DoesFileVersionMatch")
+	add(inCondition, 3, 3, all(filled(0), given(1), oneOf(1, versionTags...), version(2)), "IsFileVersionAbove", "IsFileVersionBelow")
 
 	add(inFilter, 0, 0, nil, "IgnoreIrrelevantLinks", "NeverRestore", "AnswerNo")
 	add(inFilter, 1, 2, nil, "CompareStringContent")
 	add(inFilter, 3, 3, func(c *Call) error { _, err := ParseFileProperty(c); return err }, "FileProperties")
 	add(inFilter, 0, many, nil, "SameRegContent")
 
-	add(inVariable, 2, 3, all(oneOf(0, "File", "Registry", "Ini"), oneOf(2, "TRUE", "FALSE")), "GetStringContent")
-	add(inSet, 2, 2, nil, "GenerateDrivePatterns")
-	add(inSet, 2, 3, all(oneOf(0, "File", "Registry"), oneOf(2, "TRUE", "FALSE")), "GenerateUserPatterns")
+	add(inVariable, 2, 3, all(object(0, 1), oneOf(2, "TRUE", "FALSE")), "GetStringContent")
+	add(inSet, 2, 2, all(filled(0, 1), oneOf(1, DriveKinds...)), "GenerateDrivePatterns")
+	add(inSet, 2, 3, all(filled(0, 1), oneOf(0, "File", "Registry"), oneOf(2, "TRUE", "FALSE")), "GenerateUserPatterns")
 	add(inSet, 0, 3, all(oneOf(0, "TRUE", "FALSE"), oneOf(1, "TRUE", "FALSE"), oneOf(2, "TRUE", "FALSE")), "GenerateDocPatterns")
 	add(inContent, 0, 2, nil, "ExtractSingleFile", "ExtractMultipleFiles")
 	add(inContent, 2, 3, integer(1, 0, 1000), "ExtractDirectory")
@@ -91,6 +99,17 @@ var helpers = func() map[string]helper {
 		"MigrateIEAutoSearch", "MigrateMouseUPM", "MigrateSoundSysTray", "MigrateTaskBarSS", "SetPstPathInMapiStruc"} {
 		m[strings.ToLower(n)] = helper{name: n, hosts: inMerge | inLocation | inModify | inProcessing, max: many, internal: true}
 	}
+	doubt := func(f func(*Call) error, names ...string) {
+		for _, n := range names {
+			h := m[strings.ToLower(n)]
+			h.doubt = f
+			m[strings.ToLower(n)] = h
+		}
+	}
+	doubt(system, "DoesOSMatch", "IsOSLaterThan", "IsOSEarlierThan")
+	doubt(oneFile, "DoesFileVersionMatch", "IsFileVersionAbove", "IsFileVersionBelow")
+	doubt(comparison, "CompareStringContent")
+	doubt(keeping, "KeepExisting")
 	return m
 }()
 

@@ -124,6 +124,10 @@ type parser struct {
 		detect      map[string]*Detect
 	}
 	references []func()
+	// outer is the component around the element at hand, nil for none, and in
+	// the kind of the role around it.
+	outer *Component
+	in    string
 	// unknown collects the functions that do not exist, and the named blocks
 	// that are used, of the component or named block at hand.
 	unknown    *unknown
@@ -348,11 +352,18 @@ func reference[T any](p *parser, e *etree.Element, definition bool, m *map[strin
 	if p.unknown != nil {
 		p.unknown.uses = append(p.unknown.uses, blockKey(e.Tag, name))
 	}
+	own := len(e.ChildElements()) > 0
 	p.references = append(p.references, func() {
 		v, ok := (*m)[strings.ToLower(name)]
-		if !ok {
+		switch {
+		case !ok && own:
+			p.warn(e, "<%s> names %q, which is not in <namedElements>: it is empty, and its own content is ignored; leave the name out to use that", e.Tag, name)
+			return
+		case !ok:
 			p.warn(e, "<%s> names %q, which is not in <namedElements>: it is empty", e.Tag, name)
 			return
+		case own:
+			p.warn(e, "<%s> stands for what <namedElements> has as %q, and its own content is ignored; leave the name out to use that", e.Tag, name)
 		}
 		set(v)
 	})
@@ -393,6 +404,13 @@ func (p *parser) component(e *etree.Element) *Component {
 	c.Type = p.enum(e, "type", "Application", "System", "Device", "Documents")
 	c.Context = p.context(e)
 	c.DefaultSupported = p.yes(e, "defaultSupported", true)
+	outer, in := p.outer, p.in
+	if outer != nil && outer.Type != c.Type {
+		p.warn(e, "a component in one of the type %s is of that type, too; this one is of the type %s, and it is used all the same", outer.Type, c.Type)
+	}
+	defer func() { p.outer, p.in = outer, in }()
+	p.outer = c
+	kinds := map[string]bool{}
 	for _, k := range p.children(e) {
 		switch k.name {
 		case "displayName":
@@ -409,19 +427,45 @@ func (p *parser) component(e *etree.Element) *Component {
 				}
 			}
 		case "role":
-			if len(c.Roles) == 3 {
+			p.in = ""
+			r := p.role(k.Element)
+			switch {
+			case len(c.Roles) == 3:
 				p.warn(k.Element, "a component has at most three roles; this is one more, and it is used")
+			case kinds[r.Role] && r.Role != "Container":
+				p.warn(k.Element, "a component has one role of the kind %s; this is another, and it is used; the <rules> of both can stand in one role", r.Role)
+			case in != "" && in != "Container" && in != r.Role:
+				p.warn(k.Element, "a component in a role of the kind %s has roles of that kind, too; this one is of the kind %s, and it is used all the same", in, r.Role)
 			}
-			c.Roles = append(c.Roles, p.role(k.Element))
+			kinds[r.Role] = true
+			c.Roles = append(c.Roles, r)
 		default: // of no effect: the name, the version, what is internal
 			p.attributes(k.Element, elements[strings.ToLower(k.name)])
 		}
+	}
+	if c.DisplayName == "" {
+		p.warn(e, "<component> has no <displayName>: reports have no name for it, and a Config.xml cannot switch it off")
+	}
+	switch {
+	case len(c.Roles) > 0:
+	case len(c.Extensions) > 0:
+		p.warn(e, "<component> has no <role>: a Config.xml cannot switch it off, as its name there ends with the role; an empty <role role=\"Data\"/> is enough")
+	default:
+		p.warn(e, "<component> has no <role>: it takes nothing")
 	}
 	return c
 }
 
 func (p *parser) role(e *etree.Element) *Role {
 	r := &Role{Pos: p.pos(e), Role: p.enum(e, "role", "Settings", "Data", "Binaries", "Container")}
+	if _, ok := attr(e, "role"); !ok {
+		p.warn(e, "<role> has no role: it counts as one of the kind Settings")
+	}
+	if in := p.in; in != "" && in != r.Role {
+		p.warn(e, "a role in one of the kind %s is of that kind, too; this one is of the kind %s, and it is used all the same", in, r.Role)
+	}
+	defer func(in string) { p.in = in }(p.in)
+	p.in = r.Role
 	for _, c := range p.children(e) {
 		switch c.name {
 		case "environment":
@@ -595,6 +639,8 @@ func (p *parser) rule(e *etree.Element, a Action) *Rule {
 	if f, ok := attr(e, "filter"); ok && f != "" && !strings.EqualFold(f, "No") {
 		if r.Filter, ok = p.call(e, f, inFilter); !ok {
 			r.Broken = true
+		} else if r.Filter.Name == "SameRegContent" && a == Include {
+			p.warn(e, "MigXmlHelper.SameRegContent is for <exclude>: it compares with the destination, and this <include> takes every object")
 		}
 	}
 	for _, c := range p.children(e) {
@@ -636,6 +682,9 @@ func (p *parser) content(e *etree.Element) *Content {
 	}
 	for _, k := range p.children(e) {
 		c.Sets = append(c.Sets, p.objectSet(k.Element))
+	}
+	if len(c.Sets) == 0 {
+		p.warn(e, "<content> has no <objectSet>: it yields nothing")
 	}
 	return c
 }
@@ -706,6 +755,11 @@ func (p *parser) call(e *etree.Element, s string, h host) (c *Call, ok bool) {
 		if err := f.check(c); err != nil {
 			p.warn(e, "MigXmlHelper.%s: %v: it yields nothing", f.name, err)
 			return nil, false
+		}
+	}
+	if f.doubt != nil {
+		if err := f.doubt(c); err != nil {
+			p.warn(e, "MigXmlHelper.%s: %v", f.name, err)
 		}
 	}
 	if f.internal && !p.told[f.name] {

@@ -35,7 +35,7 @@ const sample = `<?xml version="1.0"?>
           </objectSet>
         </include>
         <merge script="MigXmlHelper.SourcePriority()"><objectSet><pattern type="File">C:\*</pattern></objectSet></merge>
-        <locationModify script="MigXmlHelper.RelativeMove('a','b')"><objectSet><content filter="MigXmlHelper.ExtractSingleFile(NULL)"/></objectSet></locationModify>
+        <locationModify script="MigXmlHelper.RelativeMove('a','b')"><objectSet><content filter="MigXmlHelper.ExtractSingleFile(NULL)"><objectSet/></content></objectSet></locationModify>
         <processing when="apply-success"><script>MigXmlHelper.SyncSCM("x")</script></processing>
       </rules>
     </role>
@@ -83,6 +83,12 @@ func TestReports(t *testing.T) {
 	in := func(rules string) string {
 		return "<migration urlid=\"x\"><component type=\"System\"><displayName>x</displayName><role role=\"Data\"><rules>\n" + rules + "\n</rules></role></component></migration>"
 	}
+	roles := func(s string) string {
+		return "<migration urlid=\"x\"><component type=\"System\"><displayName>x</displayName>\n" + s + "\n</component></migration>"
+	}
+	named := func(s string) string {
+		return "<migration urlid=\"x\"><namedElements><rules name=\"a\"/></namedElements><component type=\"System\"><displayName>x</displayName><role role=\"Data\">\n" + s + "\n</role></component></migration>"
+	}
 	inc := func(s string) string { return in("<include><objectSet>\n" + s + "\n</objectSet></include>") }
 	for _, c := range []struct {
 		name, xml string
@@ -113,6 +119,7 @@ func TestReports(t *testing.T) {
 		{"programs at restore", in(`<externalProcess when="pre-apply"><commandLine>x</commandLine></externalProcess>`), "x.xml:2:35: the program of <externalProcess> is never run"},
 		{"content", inc(`<content filter="MigXmlHelper.ExtractSingleFile(NULL,NULL)"><objectSet/></content>`), ""},
 		{"content without filter", inc(`<content><objectSet/></content>`), "x.xml:3:1: <content> has no filter"},
+		{"content without set", inc(`<content filter="MigXmlHelper.ExtractSingleFile(NULL,NULL)"/>`), "x.xml:3:1: <content> has no <objectSet>: it yields nothing"},
 		{"content with another function", inc(`<content filter="MigXmlHelper.AnswerNo()"><objectSet/></content>`), "MigXmlHelper.AnswerNo cannot stand in the filter of <content>"},
 		{"levels", inc(`<content filter="MigXmlHelper.ExtractDirectory(NULL,'one')"><objectSet/></content>`), `MigXmlHelper.ExtractDirectory: argument 2, "one", is no whole number`},
 		{"ini", inc(`<pattern type="Ini">C:\x.ini|a[b]</pattern>`), ""},
@@ -134,6 +141,22 @@ func TestReports(t *testing.T) {
 		{"internal", in(`<contentModify script="MigXmlHelper.ConvertToOfficeLangID()"><objectSet/></contentModify>`), "MigXmlHelper.ConvertToOfficeLangID has no published meaning"},
 		{"four roles", `<migration urlid="x"><component type="System"><role role="Data"/><role role="Settings"/><role role="Binaries"/>` + "\n" + `<role role="Data"/></component></migration>`, "x.xml:2:1: a component has at most three roles"},
 		{"rules in a container", `<migration urlid="x"><component type="System"><role role="Container">` + "\n" + `<rules/></role></component></migration>`, "x.xml:2:1: a role of the kind Container"},
+		{"no name", "<migration urlid=\"x\">\n<component type=\"System\"><role role=\"Data\"/></component></migration>", "x.xml:2:1: <component> has no <displayName>"},
+		{"no role", "<migration urlid=\"x\">\n<component type=\"System\"><displayName>x</displayName></component></migration>", "x.xml:2:1: <component> has no <role>: it takes nothing"},
+		{"no role, but a type of files", "<migration urlid=\"x\">\n<component type=\"System\"><displayName>x</displayName><extensions><extension>txt</extension></extensions></component></migration>", "x.xml:2:1: <component> has no <role>: a Config.xml cannot switch it off"},
+		{"a role of no kind", roles("<role/>"), "x.xml:2:1: <role> has no role: it counts as one of the kind Settings"},
+		{"two roles of a kind", roles(`<role role="Data"/><role role="Data"/>`), "x.xml:2:20: a component has one role of the kind Data; this is another"},
+		{"two roles", roles(`<role role="Data"/><role role="Settings"/>`), ""},
+		{"two containers", roles(`<role role="Container"/><role role="Container"/>`), ""},
+		{"roles of two kinds in each other", roles(`<role role="Data"><role role="Settings"/></role>`), "x.xml:2:19: a role in one of the kind Data is of that kind, too; this one is of the kind Settings"},
+		{"roles of a kind in each other", roles(`<role role="Data"><role role="Data"/></role>`), ""},
+		{"components of two types in each other", roles(`<role role="Container"><component type="Documents"><displayName>y</displayName><role role="Data"/></component></role>`), "x.xml:2:24: a component in one of the type System is of that type, too; this one is of the type Documents"},
+		{"components of a type in each other", roles(`<role role="Container"><component type="System"><displayName>y</displayName><role role="Data"><role role="Data"/></role></component></role>`), ""},
+		{"a component in a role of another kind", roles(`<role role="Data"><component type="System"><displayName>y</displayName><role role="Settings"/></component></role>`), "x.xml:2:72: a component in a role of the kind Data has roles of that kind, too; this one is of the kind Settings"},
+		{"a component in a role of its kind", roles(`<role role="Data"><component type="System"><displayName>y</displayName><role role="Data"/></component></role><role role="Settings"/>`), ""},
+		{"own content beside a name", named(`<rules name="a"><include><objectSet/></include></rules>`), `x.xml:2:1: <rules> stands for what <namedElements> has as "a", and its own content is ignored; leave the name out`},
+		{"a name", named(`<rules name="a"/>`), ""},
+		{"own content beside a name that is nowhere", named(`<rules name="b"><include><objectSet/></include></rules>`), `x.xml:2:1: <rules> names "b", which is not in <namedElements>: it is empty, and its own content is ignored`},
 		{"two values", `<migration urlid="x"><component type="System"><environment><variable name="a"><text/>` + "\n" + `<script/></variable></environment></component></migration>`, "x.xml:2:1: a <variable> has one"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

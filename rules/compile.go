@@ -448,18 +448,19 @@ func ofUser(text, name string) string {
 	return text
 }
 
-var driveKinds = []string{"Fixed", "CDROM", "Removable", "Remote"}
+// noDrives tells of a kind of drives that a source has not.
+const noDrives = "%s: no volume counts as %s, as a disk that is not running does not tell the kind of its drive: it yields nothing; all volumes are Fixed"
 
 func (v *evaluation) drivePatterns(pos migxml.Pos, text, segment, kind string, a migxml.Action) {
-	i := slices.IndexFunc(driveKinds, func(s string) bool { return strings.EqualFold(s, kind) })
-	if i < 0 {
-		v.warn(pos, `%s: "%s" is no kind of drive (%s): it yields nothing`, text, kind, strings.Join(driveKinds, ", "))
-		return
-	}
 	if v.ctx.Probe == nil {
 		return
 	}
-	for _, d := range v.ctx.Probe.Drives(driveKinds[i]) {
+	i := slices.IndexFunc(migxml.DriveKinds, func(s string) bool { return strings.EqualFold(s, kind) })
+	drives := v.ctx.Probe.Drives(migxml.DriveKinds[max(i, 0)])
+	if len(drives) == 0 && i > 0 {
+		v.warn(pos, noDrives, text, migxml.DriveKinds[i])
+	}
+	for _, d := range drives {
 		v.add(pos, text, File, strings.TrimRight(d, `\`)+`\`+strings.TrimLeft(segment, `\`), a)
 	}
 }
