@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -100,6 +101,20 @@ func TestCaptureApps(t *testing.T) {
 	}
 	if n := strings.Count(stderr, "will not survive: "); n != len(doc.Losses) || n < 5 {
 		t.Errorf("%d losses are said, %d are in plan.json", n, len(doc.Losses))
+	}
+	// The store says them again, whoever has it later.
+	_, _, again := tool(t, "ls", dir)
+	for _, l := range doc.Losses {
+		if !strings.Contains(again, "will not survive: "+l.Components[0]) {
+			t.Errorf("ls does not say what is lost of %s:\n%s", l.Components[0], again)
+		}
+	}
+	_, stdout, _ := tool(t, "verify", dir, "--json")
+	var verified struct {
+		Losses []plan.Loss `json:"will_not_survive"`
+	}
+	if err := json.Unmarshal([]byte(stdout), &verified); err != nil || !reflect.DeepEqual(verified.Losses, doc.Losses) {
+		t.Errorf("verify --json: %v, %+v; plan.json has %+v", err, verified.Losses, doc.Losses)
 	}
 	for _, total := range doc.Totals {
 		if !slices.Contains(migxml.Kinds, total.Kind) {

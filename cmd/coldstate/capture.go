@@ -146,9 +146,7 @@ func (c *captureCmd) run(a *app, start time.Time) error {
 		}
 		a.message("warning", fmt.Sprintf("%s: the volume that is mounted in this folder is not among the sources; the folder is taken as the link that it is, without what is behind it", path))
 	}
-	for _, l := range p.Losses() {
-		a.message("will not survive", fmt.Sprintf("%s: %s", strings.Join(l.Components, ", "), l.Lost))
-	}
+	a.tellLosses(p.Losses())
 	if c.EFS == "abort" {
 		if n, first := capture.Encrypted(p); n > 0 {
 			return fail(statusDecision, fmt.Errorf("%d files are encrypted with EFS, the first %s", n, first), "--efs raw keeps them as ciphertext, which the keys of their users open on the new Windows; --efs skip leaves them out")

@@ -25,7 +25,8 @@ type lsCmd struct {
 
 func (lsCmd) Help() string {
 	return `A backslash, a slash or a NUL in a name is shown as %5C, %2F, %00, as in the
-tar of a store; a % that would look like one of these as %25.
+tar of a store; a % that would look like one of these as %25. Without PATH, ls
+of a store says what will not work on another machine of what is in it.
 
 Example:
   coldstate ls disk.img 'C:\Users'
@@ -50,6 +51,9 @@ func (c *lsCmd) Run(a *app) error {
 		return err
 	}
 	defer t.Close()
+	if st, ok := t.(*storeTree); ok && path == "" && !c.JSON {
+		a.tellLosses(lossesOf(st.s))
+	}
 	p := newPrinter(a.stdout, c.JSON)
 	var nodes []*node
 	gaps := 0

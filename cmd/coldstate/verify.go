@@ -47,7 +47,7 @@ func (c *verifyCmd) Run(a *app) error {
 		}
 		err := json.NewEncoder(a.stdout).Encode(map[string]any{
 			"state": state, "ok": rep.OK() && state == store.StateSealed, "files": rep.Files, "objects": rep.Objects, "bytes": rep.Bytes,
-			"problems": ps, "more": rep.More, "notes": rep.Notes,
+			"problems": ps, "more": rep.More, "notes": rep.Notes, "will_not_survive": lossesOf(s),
 		})
 		if err != nil {
 			return err
