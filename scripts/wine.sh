@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # wine.sh: runs the Windows build under Wine: demo, and capture, verify and
-# extract of an image file and of a folder. What comes out must be what
-# testimages/manifest.txt says. Then groups.cmd runs under Wine's command
+# extract of an image file, of a device and of a folder. What comes out must be
+# what testimages/manifest.txt says. Then groups.cmd runs under Wine's command
 # processor, and what it calls must be what plan/testdata/membership says.
 #
 # Installs what it needs when it is root on Debian. Wine lacks the function
@@ -113,6 +113,35 @@ LC_ALL=C awk -F '\t' '$1 == "stream" { print $3 }' testimages/manifest.txt | sor
 find "$work/x1s" -type f -print0 | xargs -0 sha256sum | cut -c1-64 | sort >"$work/got"
 cmp "$work/want" "$work/got" || fail "the alternate streams differ"
 echo "ok: $(wc -l <"$work/got") alternate streams"
+
+echo "== devices"
+# What Wine has for a volume is a link to a device or a file of the host. It
+# knows no size of devices of the host, so it is the file here; disks and
+# volumes by their GUID it opens, and gives nothing of them.
+mkdir "$work/empty"
+ln -s "$work/empty" "$WINEPREFIX/dosdevices/d:"
+ln -s "$work/demo/disk.img" "$WINEPREFIX/dosdevices/d::"
+cold 0 inspect "$(win "$work/demo/disk.img")"
+grep -a -v '^Z:' "$work/out" >"$work/want"
+for name in '\\.\D:' '\\?\D:' '\\.\d:'; do
+  cold 0 inspect "$name"
+  LC_ALL=C grep -qa -F "$name  device, 46 MiB, GPT" "$work/out" || { cat "$work/out"; fail "$name is no device of 46 MiB"; }
+  LC_ALL=C grep -a -v '^\\\\' "$work/out" >"$work/got"
+  cmp "$work/want" "$work/got" || fail "inspect shows $name otherwise than the image"
+done
+cold 3 capture '\\.\D:' --to "$(win "$work/s0")" --include 'C:\* [*]'
+result
+cold 0 verify "$(win "$work/s0")"
+cold 3 extract "$(win "$work/s0")" --to "$(win "$work/x0")" --streams "$(win "$work/x0s")"
+check "$work/x0"
+# A log is never written over a source.
+cold 2 inspect '\\.\D:' --log '\\.\D:'
+# All local disks: those of Wine cannot be read, which is said of each.
+cold 4 inspect
+LC_ALL=C grep -qa -e '^\\\\\.\\PhysicalDrive[0-9]* *cannot be opened' "$work/out" ||
+  LC_ALL=C grep -qa 'no local disk was found' "$work/err" || { cat "$work/out" "$work/err"; fail "inspect without a source lists no disks"; }
+rm "$WINEPREFIX/dosdevices/d:" "$WINEPREFIX/dosdevices/d::"
+echo "ok: a device, a list of disks"
 
 echo "== capture of a folder"
 "$work/coldstate" extract "$work/demo/disk.img" --to "$work/tree" >/dev/null 2>&1 || fail "the tree was not made"
