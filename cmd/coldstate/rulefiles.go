@@ -113,18 +113,25 @@ func (a *app) loadRules(names []string) ([]*migxml.Document, error) {
 // maxRuleFile is far above any rule file: the largest seen has 1 MB.
 const maxRuleFile = 16 << 20
 
+// readRuleFile reads a file of --rules.
 func readRuleFile(name string) ([]byte, error) {
-	f, err := os.Open(name)
+	data, err := readSmall(name)
 	if err != nil {
 		return nil, fail(statusUsage, fmt.Errorf("--rules: %w", err), "check the path; built-in rules are named builtin or builtin:NAME")
 	}
+	return data, nil
+}
+
+// readSmall reads a file that is no larger than rule files are.
+func readSmall(name string) ([]byte, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
 	defer f.Close()
 	data, err := io.ReadAll(io.LimitReader(f, maxRuleFile+1))
-	if err != nil {
-		return nil, fail(statusUsage, fmt.Errorf("--rules: %w", err), "")
+	if err == nil && len(data) > maxRuleFile {
+		err = fmt.Errorf("%s: the file is larger than %s, and no rule file is", name, size(maxRuleFile))
 	}
-	if len(data) > maxRuleFile {
-		return nil, fail(statusUsage, fmt.Errorf("--rules %s: the file is larger than %s", name, size(maxRuleFile)), "is this really a MigXML file?")
-	}
-	return data, nil
+	return data, err
 }

@@ -165,7 +165,7 @@ Example:
 // checked is what rules check says of a file.
 type checked struct {
 	File     string    `json:"file"`
-	Kind     string    `json:"kind"` // MigXML, Config.xml
+	Kind     string    `json:"kind,omitempty"` // MigXML, Config.xml; left out when it cannot be read
 	Usable   bool      `json:"usable"`
 	Error    *finding  `json:"error,omitempty"`
 	Warnings []finding `json:"warnings"`
@@ -185,12 +185,13 @@ func (c *rulesCheckCmd) Run(a *app) error {
 	warnings := map[*checked][]migxml.Warning{}
 	of := map[*migxml.Document]*checked{}
 	for _, name := range c.File {
-		data, err := readRuleFile(name)
-		if err != nil {
-			return err
-		}
-		k := &checked{File: name, Kind: "MigXML"}
+		k := &checked{File: name}
 		list = append(list, k)
+		var data []byte
+		if data, k.err = readSmall(name); k.err != nil {
+			continue
+		}
+		k.Kind = "MigXML"
 		if isConfig(name, data) {
 			k.Kind = "Config.xml"
 			var cfg *migxml.Config
@@ -266,8 +267,11 @@ func lintNames() rules.Names {
 
 func findingOf(err error) *finding {
 	var e *migxml.Error
+	var x *xmlpos.Error
 	var u *migxml.UnsupportedError
 	switch {
+	case errors.As(err, &x):
+		return &finding{x.Line, x.Col, x.Msg}
 	case errors.As(err, &e):
 		return &finding{e.Line, e.Col, e.Msg}
 	case errors.As(err, &u):
