@@ -107,8 +107,10 @@ type ExplainedRule struct {
 	As      wstr.Text `json:"as"`     // the pattern with its variables replaced
 	Context string    `json:"context"`
 	Wins    bool      `json:"wins"`
-	Why     string    `json:"lost_because,omitempty"`
-	// ByFile and ByLine are the rule that it lost to.
+	// Off says that the rule does not run: it would fit, and has no say.
+	Off bool   `json:"off,omitempty"`
+	Why string `json:"lost_because,omitempty"`
+	// ByFile and ByLine are the rule that it lost to, or what switches it off.
 	ByFile string `json:"lost_to_file,omitempty"`
 	ByLine int    `json:"lost_to_line,omitempty"`
 }
@@ -480,7 +482,7 @@ func (p *Plan) explained(matches []rules.Match) []ExplainedRule {
 		r := p.Rules.Rule(m.Rule)
 		e := ExplainedRule{
 			RuleDoc: RuleDoc{r.Pos.File, r.Pos.Line, r.Pos.Col, r.Component, wstr.Text(r.Text), r.Filter, r.Ini},
-			Action:  "include", As: wstr.Text(m.Pattern), Context: "System", Wins: m.Wins, Why: m.Why,
+			Action:  "include", As: wstr.Text(m.Pattern), Context: "System", Wins: m.Wins, Off: m.Off, Why: m.Why,
 		}
 		switch {
 		case r.Unconditional:
@@ -488,9 +490,12 @@ func (p *Plan) explained(matches []rules.Match) []ExplainedRule {
 		case r.Exclude:
 			e.Action = "exclude"
 		}
-		if c := int(m.Context); c >= 0 && c < len(p.Contexts) && p.Contexts[c].User != nil {
+		if c := int(m.Context); c >= len(p.Contexts) && c-len(p.Contexts) < len(p.absent) {
+			e.Context = p.Label(p.absent[c-len(p.Contexts)].User)
+		} else if c >= 0 && c < len(p.Contexts) && p.Contexts[c].User != nil {
 			e.Context = p.Label(p.Contexts[c].User)
 		}
+		e.ByFile, e.ByLine = m.At.File, m.At.Line
 		if m.By >= 0 {
 			by := p.Rules.Rule(m.By)
 			e.ByFile, e.ByLine = by.Pos.File, by.Pos.Line
@@ -501,6 +506,10 @@ func (p *Plan) explained(matches []rules.Match) []ExplainedRule {
 		switch {
 		case r.Wins:
 			return 0
+		case r.Off && r.Action == "include":
+			return 3
+		case r.Off:
+			return 4
 		case r.Action == "include":
 			return 1
 		}

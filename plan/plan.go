@@ -75,7 +75,8 @@ type Plan struct {
 	// Owners names the owners that Item.Owner counts: 0 is the machine.
 	Owners []string
 
-	bias time.Duration // of the source's local time
+	bias   time.Duration // of the source's local time
+	absent []Context     // of people who are not selected, for Explain
 }
 
 // Label is what a user is called towards people: DOMAIN\name, or the ID.
@@ -224,6 +225,10 @@ func Build(ctx context.Context, sys *offline.System, set *volumes.Set, users []*
 	var ctxs []rules.Context
 	p.Contexts, ctxs = contexts(sys, users, opt.Selected)
 	var err error
+	if opt.Only != nil {
+		opt.Rules.Explain = true
+		p.absent, opt.Rules.Others = contextsOf(sys, users, func(u *profile.User) bool { return u.Person() && !opt.Selected(u) })
+	}
 	if p.Rules, p.Warnings, err = rules.Compile(docs, ctxs, opt.Rules); err != nil {
 		return nil, err
 	}
@@ -258,6 +263,12 @@ func Build(ctx context.Context, sys *offline.System, set *volumes.Set, users []*
 func contexts(sys *offline.System, users []*profile.User, selected func(*profile.User) bool) (own []Context, ctxs []rules.Context) {
 	own = []Context{{Name: "System"}}
 	ctxs = []rules.Context{{Name: "System", Env: sys.Env(), Probe: newProbe(sys, users, nil)}}
+	more, moreCtxs := contextsOf(sys, users, selected)
+	return append(own, more...), append(ctxs, moreCtxs...)
+}
+
+// contextsOf are the evaluations of the rules of users.
+func contextsOf(sys *offline.System, users []*profile.User, selected func(*profile.User) bool) (own []Context, ctxs []rules.Context) {
 	for _, u := range users {
 		if selected(u) {
 			own = append(own, Context{Name: u.ID, User: u})

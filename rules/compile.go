@@ -66,6 +66,9 @@ func Compile(docs []*migxml.Document, ctxs []Context, opt Options) (*Set, []migx
 		s.users[name] = newTree(pats)
 		s.users[name].attributes = c.attributes
 	}
+	if opt.Explain {
+		c.compileIdle(s, docs, opt, off)
+	}
 	return s, c.warnings, nil
 }
 
@@ -111,6 +114,10 @@ type compiler struct {
 	kept     Kept
 	keptRule map[string]int
 	others   []otherName // see otherNames
+	// idle, when not nil, takes the rules that are off, and nothing takes the
+	// others; absent are users who are not chosen. See compileIdle.
+	idle   *[]idleRule
+	absent []Context
 	// attributes are the patterns about metadata by scope, by rank.
 	attributes map[int32][]attribute
 }
@@ -228,6 +235,8 @@ type evaluation struct {
 	least  least
 	ini    bool
 	urlid  string
+	// off is why the rules at hand are off, nil when they are not.
+	off *idle
 }
 
 // in says whether the elements of context m take part.
@@ -266,6 +275,9 @@ func (v *evaluation) enter(pos migxml.Pos) bool {
 
 func (v *evaluation) component(c *migxml.Component) {
 	if len(c.Unknown) > 0 {
+		if v.off != nil {
+			return
+		}
 		u := c.Unknown[0]
 		v.fail(&migxml.UnsupportedError{Pos: u.Pos, What: "MigXmlHelper." + u.Name,
 			Why: fmt.Sprintf("the language has no such function, so what the component %q asks for cannot be told; correct it, or switch the component off in a Config.xml", c.DisplayName)})
@@ -280,7 +292,9 @@ func (v *evaluation) component(c *migxml.Component) {
 		v.environment(e)
 	}
 	if !v.detected(c) {
-		return
+		if v = v.switchOff(detectionOf(c), "its detection is false on this source"); v == nil {
+			return
+		}
 	}
 	about := c.About()
 	v.scope = &scope{component: c.DisplayName, about: &about}
@@ -333,11 +347,15 @@ func (v *evaluation) block(b *migxml.Rules) {
 	}
 	for _, c := range b.Conditions {
 		if !v.conditions(c) {
-			return
+			if v = v.switchOff(c.Pos, falseConditions); v == nil {
+				return
+			}
 		}
 	}
 	if len(b.Detections) > 0 && !slices.ContainsFunc(b.Detections, v.detection) {
-		return
+		if v = v.switchOff(b.Detections[0].Pos, falseConditions); v == nil {
+			return
+		}
 	}
 	for _, r := range b.Rule {
 		v.rule(r)
@@ -350,13 +368,23 @@ func (v *evaluation) block(b *migxml.Rules) {
 
 func (v *evaluation) rule(r *migxml.Rule) {
 	if r.Broken {
-		return
+		if v = v.switchOff(r.Pos, "its filter cannot be understood"); v == nil {
+			return
+		}
 	}
 	w := *v
 	if r.Filter != nil {
 		var ok bool
 		if w.filter, ok = v.newFilter(r.Filter, r.Action); !ok {
-			return
+			why := "its filter lets nothing through"
+			if r.Filter.Name == "SameRegContent" {
+				why = "it acts when the store is restored"
+			}
+			off := v.switchOff(r.Pos, why)
+			if off == nil {
+				return
+			}
+			w = *off
 		}
 		w.asked = r.Filter.Text
 		switch r.Filter.Name {
@@ -374,7 +402,9 @@ func (v *evaluation) rule(r *migxml.Rule) {
 // set adds the patterns of an object set.
 func (v *evaluation) set(s *migxml.ObjectSet, a migxml.Action) {
 	if !v.holds(s) {
-		return
+		if v = v.switchOff(conditionOf(s), falseConditions); v == nil || v.scope.collect != nil {
+			return
+		}
 	}
 	for _, p := range s.Patterns {
 		switch p.Kind {
@@ -392,6 +422,37 @@ func (v *evaluation) set(s *migxml.ObjectSet, a migxml.Action) {
 	for _, c := range s.Contents {
 		v.content(c, a)
 	}
+}
+
+const falseConditions = "its conditions are false on this source"
+
+// detectionOf is where the detection of c stands.
+func detectionOf(c *migxml.Component) migxml.Pos {
+	var first func(rs []*migxml.Role) (migxml.Pos, bool)
+	first = func(rs []*migxml.Role) (migxml.Pos, bool) {
+		for _, r := range rs {
+			if len(r.Detections) > 0 {
+				return r.Detections[0].Pos, true
+			}
+			if pos, ok := first(r.Roles); ok {
+				return pos, true
+			}
+		}
+		return migxml.Pos{}, false
+	}
+	pos, _ := first(c.Roles)
+	return pos
+}
+
+// conditionOf is where the conditions of s begin.
+func conditionOf(s *migxml.ObjectSet) migxml.Pos {
+	if len(s.Conditions) > 0 {
+		return s.Conditions[0].Pos
+	}
+	if len(s.Condition) > 0 {
+		return s.Condition[0].Pos
+	}
+	return s.Pos
 }
 
 // holds says whether the conditions of s do; without any they do.
@@ -422,21 +483,29 @@ func (v *evaluation) script(c *migxml.Call, a migxml.Action) {
 			kind = Registry
 		}
 		for i := range v.ctxs {
-			u := &v.ctxs[i]
-			if !u.User || u.Name == v.ctx.Name && c.Is(2, "FALSE") {
-				continue
-			}
-			text, undefined := expand(c.Arg(1), nil, u.Env)
-			if undefined != "" {
-				v.undefined(ruleKey{pos: c.Pos, text: c.Text}, u, undefined)
-				continue
-			}
-			if kind == Registry && u.Name != v.ctx.Name {
-				text = ofUser(text, u.Name)
-			}
-			v.add(c.Pos, c.Text, kind, text, a)
+			v.userPattern(c, kind, &v.ctxs[i], a)
+		}
+		for i := range v.absent {
+			off := v.switchOff(notChosen.pos, notChosen.why)
+			off.userPattern(c, kind, &v.absent[i], a)
 		}
 	}
+}
+
+// userPattern adds the pattern of a GenerateUserPatterns for u.
+func (v *evaluation) userPattern(c *migxml.Call, kind Kind, u *Context, a migxml.Action) {
+	if !u.User || u.Name == v.ctx.Name && c.Is(2, "FALSE") {
+		return
+	}
+	text, undefined := expand(c.Arg(1), nil, u.Env)
+	if undefined != "" {
+		v.undefined(ruleKey{pos: c.Pos, text: c.Text}, u, undefined)
+		return
+	}
+	if kind == Registry && u.Name != v.ctx.Name {
+		text = ofUser(text, u.Name)
+	}
+	v.add(c.Pos, c.Text, kind, text, a)
 }
 
 // ofUser names the keys of a user as others see them: below HKU.
@@ -517,11 +586,18 @@ func (v *evaluation) addLocation(pos migxml.Pos, written string, kind Kind, l lo
 		v.rules = append(v.rules, RuleInfo{Pos: pos, Component: v.scope.component, About: v.scope.about, Text: written, Filter: v.asked, Ini: v.ini,
 			Include: a == migxml.Include, Exclude: a == migxml.Exclude, Unconditional: a == migxml.Unconditional})
 	}
+	if v.idle != nil && v.off == nil {
+		return true
+	}
 	p := compiled{pattern: l.pattern(), action: a, rule: i, ctx: v.index, filter: v.filter}
 	if a == migxml.Include {
 		p.least = v.least
 	}
 	p.kind = p.leafKind()
+	if v.idle != nil {
+		v.addIdle(kind, p)
+		return true
+	}
 	v.scope.pats[kind] = append(v.scope.pats[kind], p)
 	return true
 }

@@ -19,6 +19,11 @@ type Match struct {
 	Why  string
 	// By is the rule it lost to, -1 for none.
 	By int32
+	// Off says that it is a rule that does not run, so that it never had a say
+	// (Options.Explain); Why tells why not, and At where that is said, if it is
+	// in a file.
+	Off bool
+	At  migxml.Pos
 }
 
 // Explain decides on an object and lists every rule that fits it, the more
@@ -46,7 +51,7 @@ func (s *Set) Explain(kind Kind, ctx, node, leaf string, hasLeaf bool, o Object)
 		}
 	}
 	if t == nil {
-		return nothing, nil
+		t = &tree{}
 	}
 	if rest != "" {
 		for _, name := range strings.Split(rest, `\`) {
@@ -137,6 +142,11 @@ func (s *Set) Explain(kind Kind, ctx, node, leaf string, hasLeaf bool, o Object)
 			m.By, m.Why = d.Rule, "the object is taken by another rule already, and one is enough"
 		}
 	}
+	name := ""
+	if kind == Registry && root == "HKCU" {
+		name = ctx
+	}
+	out = append(out, s.explainIdle(kind, name, upperNode, upperLeaf, hasLeaf, o, out)...)
 	return d, slices.Clip(out)
 }
 

@@ -99,6 +99,9 @@ func (v *evaluation) keepRule(r KeptRule) {
 
 // keep keeps what a block says about a restore. Its conditions hold.
 func (v *evaluation) keep(b *migxml.Rules) {
+	if v.idle != nil {
+		return
+	}
 	for _, r := range b.Restore {
 		k := KeptRule{Place: v.place(r.Pos), Element: r.Element, When: r.When, Command: r.Command, Attributes: r.Attributes.String()}
 		if r.Filter != nil {

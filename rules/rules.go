@@ -153,6 +153,12 @@ type Options struct {
 	// urlid/displayName/role in any case. They are as if they were not in the
 	// rule files.
 	Off []*migxml.ConfigComponent
+	// Explain compiles what Set.Explain tells of rules that are off, too: those
+	// whose detection or conditions are false, those that a Config.xml switches
+	// off, and those of Others, users who are not chosen. In a Match the indexes
+	// of their contexts follow those of the others.
+	Explain bool
+	Others  []Context
 }
 
 // Set is a compiled set of rules. It is safe for concurrent use.
@@ -162,6 +168,8 @@ type Set struct {
 	machine *tree            // registry but HKCU; keys by the names of names.go
 	users   map[string]*tree // HKCU by context name
 	kept    Kept
+	idle    []idleRule
+	others  []string // of Options.Others
 }
 
 // Decision says what happens to an object.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/coldstate/coldstate/internal/winpath"
@@ -177,8 +178,12 @@ func printExplained(w io.Writer, x *plan.Explained) {
 	if x.Reason != "" {
 		decision += ": " + string(x.Reason)
 	}
-	won := len(x.Rules) > 0 && x.Rules[0].Wins
-	if len(x.Rules) == 0 {
+	on, off := x.Rules, []plan.ExplainedRule(nil)
+	if i := slices.IndexFunc(on, func(r plan.ExplainedRule) bool { return r.Off }); i >= 0 {
+		on, off = on[:i], on[i:]
+	}
+	won := len(on) > 0 && on[0].Wins
+	if len(on) == 0 {
 		decision += "; no rule fits it"
 	}
 	if x.TakenAs != "" {
@@ -194,9 +199,9 @@ func printExplained(w io.Writer, x *plan.Explained) {
 	if x.Below && x.Decision != plan.Taken {
 		told(w, 2, "rules can take what is in it")
 	}
-	for i := range x.Rules {
-		r := &x.Rules[i]
-		if more := len(x.Rules) - i; i >= shownRules && more > 1 {
+	for i := range on {
+		r := &on[i]
+		if more := len(on) - i; i >= shownRules && more > 1 {
 			told(w, 2, fmt.Sprintf("and %d rules more that fit; --json has them", more))
 			break
 		}
@@ -206,17 +211,32 @@ func printExplained(w io.Writer, x *plan.Explained) {
 		case i == 0, i == 1 && won:
 			told(w, 2, "rules that fit as well:")
 		}
-		printRule(w, &r.RuleDoc, r.Action, r.Context)
-		if !strings.EqualFold(string(r.As), string(r.Pattern)) {
-			asIs(w, 6, "that is "+string(r.As))
+		printLoser(w, r, "lost: ")
+	}
+	for i := range off {
+		if more := len(off) - i; i >= shownRules && more > 1 {
+			told(w, 2, fmt.Sprintf("and %d rules more that are off; --json has them", more))
+			break
 		}
-		if r.Why != "" {
-			by := ""
-			if r.ByFile != "" {
-				by = " (" + ruleAt(r.ByFile, r.ByLine) + ")"
-			}
-			told(w, 6, "lost: "+r.Why+by)
+		if i == 0 {
+			told(w, 2, "rules that would fit, but are off:")
 		}
+		printLoser(w, &off[i], "off: ")
+	}
+}
+
+// printLoser prints a rule that fits, and why it does not decide.
+func printLoser(w io.Writer, r *plan.ExplainedRule, how string) {
+	printRule(w, &r.RuleDoc, r.Action, r.Context)
+	if !strings.EqualFold(string(r.As), string(r.Pattern)) {
+		asIs(w, 6, "that is "+string(r.As))
+	}
+	if r.Why != "" {
+		by := ""
+		if r.ByFile != "" {
+			by = " (" + ruleAt(r.ByFile, r.ByLine) + ")"
+		}
+		told(w, 6, how+r.Why+by)
 	}
 }
 
