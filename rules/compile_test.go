@@ -139,6 +139,8 @@ func TestTaken(t *testing.T) {
 			[]string{`C:\ [a.mp3]`, `D:\x [a.mp3]`}, []string{`E:\ [a.mp3]`, `C:\ [a.txt]`}},
 		{"extensions", component("", `<extensions><extension>mp3</extension><extension>.flac</extension></extensions>`+role("")),
 			[]string{`C:\ [a.mp3]`, `D:\x [a.FLAC]`}, []string{`E:\ [a.mp3]`}},
+		{"an extension is literal", component("", `<extensions><extension>a[1]</extension><extension>b^</extension></extensions>`+role("")),
+			[]string{`C:\ [x.a^[1^]]`, `C:\ [x.b^^]`}, []string{`C:\ [x.a1]`}},
 		{"user patterns", component(`context="System"`, role(`<rules><include><objectSet><script>MigXmlHelper.GenerateUserPatterns("File","%CSIDL_PERSONAL%\* [*.doc]","TRUE")</script></objectSet></include></rules>`)),
 			[]string{`C:\Users\ann\Documents [a.doc]`, `C:\Users\bob\Documents\x [a.doc]`}, []string{`C:\Users\carl\Documents [a.doc]`}},
 		{"other users' patterns", component(`context="User"`, role(`<rules>`+include(`C:\Users\* [*]`)+`<exclude><objectSet><script>MigXmlHelper.GenerateUserPatterns("File","%CSIDL_PROFILE%\* [*]","FALSE")</script></objectSet></exclude></rules>`)),

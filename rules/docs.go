@@ -63,7 +63,8 @@ func (v *evaluation) docPatterns(c *migxml.Call, a migxml.Action) {
 		v.unsupported(c, "folders are not listed")
 		return
 	}
-	programs, includes, systemDrive := c.Is(0, "TRUE") && !v.ctx.User, !c.Is(1, "FALSE"), c.Is(2, "TRUE")
+	// Programs are for the system alone: the two cases of users do without.
+	programs, includes, systemDrive := c.Is(0, "TRUE"), !c.Is(1, "FALSE"), c.Is(2, "TRUE")
 	if includes {
 		// Files that are hidden and of the system are no documents.
 		w.filter = notOfSystem(v.filter)
@@ -279,8 +280,7 @@ func (f *finder) installed() []string {
 				if !ok {
 					return true
 				}
-				if q.isFile {
-					text, _, _ = strings.Cut(text, ",") // the number of an icon
+				if q.isFile { // perhaps with the number of an icon behind it
 					if p := f.literal(text); p != "" {
 						add(winpath.Dir(p))
 					}

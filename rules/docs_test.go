@@ -24,6 +24,8 @@ var house = &machineProbe{
 			`HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Uninstall\Docs [InstallLocation]`,
 			`HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Uninstall\All [InstallLocation]`,
 			`HKLM\SOFTWARE\Wow6432Node\Microsoft\Windows\CurrentVersion\Uninstall\App [DisplayIcon]`,
+			`C:\Kontor, Berlin [kontor.exe]`, `C:\Kontor\x [y]`, `HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Uninstall\Kontor [DisplayIcon]`,
+			`C:\Quoted [q.exe]`, `HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Uninstall\Quoted [DisplayIcon]`,
 			`HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\App Paths\inner.exe []`,
 			`HKCU\Software\Microsoft\Windows\CurrentVersion\Uninstall\P [InstallLocation]`,
 			`HKLM\SOFTWARE\Classes\.app []`, `HKLM\SOFTWARE\Classes\.app\ShellNew []`, `HKLM\SOFTWARE\Classes\.txt []`,
@@ -36,6 +38,8 @@ var house = &machineProbe{
 		`HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Uninstall\Docs [InstallLocation]`:             `C:\Docs`, // holds no program
 		`HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Uninstall\All [InstallLocation]`:              `C:\Users`,
 		`HKLM\SOFTWARE\Wow6432Node\Microsoft\Windows\CurrentVersion\Uninstall\App [DisplayIcon]`:      `C:\Program Files\App\app.exe,0`,
+		`HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Uninstall\Kontor [DisplayIcon]`:               `C:\Kontor, Berlin\kontor.exe,-2`,
+		`HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Uninstall\Quoted [DisplayIcon]`:               `"C:\Quoted\q.exe",0`,
 		`HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\App Paths\inner.exe []`:                       `C:\Program Files\App\Inner\inner.exe`,
 		`HKCU\Software\Microsoft\Windows\CurrentVersion\Uninstall\P [InstallLocation]`:                `C:\Users\ann\Portable`,
 		`HKLM\SOFTWARE\Classes\.app []`: "App.Document", `HKLM\SOFTWARE\Classes\App.Document\shell\open\command []`: `"C:\Program Files\App\app.exe" "%1"`,
@@ -58,7 +62,7 @@ func houseContexts() (sys, person Context) {
 // TestDocPatterns: what the document finder finds, by context and arguments.
 func TestDocPatterns(t *testing.T) {
 	sys, person := houseContexts()
-	system := []string{`c:\ [todo.txt]`, `c:\data\* [*]`, `c:\docs\* [*]`, `c:\hidden\* [*]`, `c:\users [beside.txt]`, `c:\users\exchange\* [*]`, `c:\users\public\documents\* [*]`}
+	system := []string{`c:\kontor\* [*]`, `c:\ [todo.txt]`, `c:\data\* [*]`, `c:\docs\* [*]`, `c:\hidden\* [*]`, `c:\users [beside.txt]`, `c:\users\exchange\* [*]`, `c:\users\public\documents\* [*]`}
 	for _, c := range []struct {
 		args string
 		ctx  Context
@@ -69,11 +73,13 @@ func TestDocPatterns(t *testing.T) {
 		{`"FALSE","TRUE","FALSE"`, sys, append([]string{`d:\ [root.mp3]`, `d:\music\* [*]`}, system...), true},
 		{`"FALSE","TRUE","TRUE"`, sys, system, true},
 		{`"TRUE","TRUE","TRUE"`, sys, append([]string{`c:\program files\* [*.app]`}, system...), true},
-		{`"FALSE","FALSE"`, sys, []string{`c:\windows\* [*]`, `c:\program files\* [*]`, `c:\programdata\* [*]`, `c:\tools\* [*]`, `c:\program files\app\* [*]`, `d:\$recycle.bin\* [*]`, `-c:\docs\* [*]`, `-c:\users\* [*]`}, false},
+		{`"FALSE","FALSE"`, sys, []string{`c:\windows\* [*]`, `c:\program files\* [*]`, `c:\programdata\* [*]`, `c:\tools\* [*]`, `c:\program files\app\* [*]`, `c:\kontor, berlin\* [*]`, `c:\quoted\* [*]`, `d:\$recycle.bin\* [*]`, `-c:\docs\* [*]`, `-c:\users\* [*]`}, false},
 		{`"TRUE","FALSE"`, sys, []string{`c:\windows\* [*]`, `-c:\program files\* [*]`, `-c:\program files\app\* [*]`, `c:\program files\app\inner\* [*]`, `c:\tools\* [*]`}, false},
 		{``, person, []string{`c:\users\ann [mail.pst]`, `c:\users\ann\documents\* [*]`, `c:\users\ann\project\* [*]`, `c:\users\ann\appdata\roaming\quick launch\* [*]`, `d:\downloads\* [*]`}, true},
 		{`"TRUE"`, person, []string{`c:\users\ann [mail.pst]`, `c:\users\ann\documents\* [*]`, `c:\users\ann\project\* [*]`, `c:\users\ann\appdata\roaming\quick launch\* [*]`, `d:\downloads\* [*]`}, true},
 		{`"FALSE","FALSE"`, person, []string{`c:\users\ann\appdata\roaming\* [*]`, `c:\users\ann\appdata\local\* [*]`, `c:\users\ann\portable\* [*]`, `-c:\windows\* [*]`}, false},
+		// ScanProgramFiles is for the system alone.
+		{`"TRUE","FALSE"`, person, []string{`c:\users\ann\appdata\roaming\* [*]`, `c:\program files\app\* [*]`, `c:\program files\app\inner\* [*]`}, false},
 	} {
 		body := component("", role(`<rules><include><objectSet><script>MigXmlHelper.GenerateDocPatterns(`+c.args+`)</script></objectSet></include></rules>`))
 		got, ws := patterns(t, house, body, c.ctx)

@@ -81,6 +81,36 @@ func TestSwitches(t *testing.T) {
 	}
 }
 
+// TestSwitchesNested: components of a role within a role can be switched off,
+// and so can the role.
+func TestSwitchesNested(t *testing.T) {
+	doc, _, err := migxml.Parse("r.xml", []byte(`<migration urlid="urn:x"><component type="Application"><displayName>Suite</displayName>
+ <role role="Container"><role role="Container"><component type="Application"><displayName>Deep</displayName>
+  <role role="Data"><rules><include><objectSet><pattern type="File">C:\deep\* [*]</pattern></objectSet></include></rules>
+   <role role="Settings"><rules><include><objectSet><pattern type="File">C:\inner\* [*]</pattern></objectSet></include></rules></role>
+  </role></component></role></role></component></migration>`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for id, want := range map[string]string{
+		"urn:x/nothing/data": "deep inner ", "urn:x/deep/data": "", "urn:x/deep/settings": "deep ", "urn:x/suite/container": "",
+	} {
+		set, _, err := Compile([]*migxml.Document{doc}, []Context{{Name: "System", Probe: fixedC{}}}, Options{Off: []*migxml.ConfigComponent{{ID: id}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := ""
+		for _, dir := range []string{"deep", "inner"} {
+			if set.decide("", File, `C:\`+dir, "a", true).Take {
+				got += dir + " "
+			}
+		}
+		if got != want {
+			t.Errorf("without %s: %q, want %q", id, got, want)
+		}
+	}
+}
+
 // fixedC has one drive.
 type fixedC struct{}
 
