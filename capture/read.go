@@ -442,7 +442,7 @@ func (r *reader) readMerged(medium io.ReaderAt) {
 	for len(m) > 0 {
 		end := m[0].pos + int64(len(m[0].dst))
 		n := 1
-		for n < len(m) && m[n].pos-end <= mergeGap && m[n].pos+int64(len(m[n].dst))-m[0].pos <= maxRead {
+		for !r.last && n < len(m) && m[n].pos-end <= mergeGap && m[n].pos+int64(len(m[n].dst))-m[0].pos <= maxRead {
 			end = max(end, m[n].pos+int64(len(m[n].dst)))
 			n++
 		}

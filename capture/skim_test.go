@@ -27,13 +27,13 @@ import (
 type dying struct {
 	testimages.Faulty
 	mu    sync.Mutex
-	left  int // failing reads until it is dead; less than 0 for never
+	left  int // failing reads until it is dead; 0 for never
 	fails int
 }
 
 func (d *dying) ReadAt(p []byte, off int64) (int, error) {
 	d.mu.Lock()
-	dead := d.left == 0
+	dead := d.left > 0 && d.fails >= d.left
 	d.mu.Unlock()
 	if dead {
 		return 0, testimages.ErrVanished
@@ -43,7 +43,6 @@ func (d *dying) ReadAt(p []byte, off int64) (int, error) {
 	defer d.mu.Unlock()
 	if err != nil && err != io.EOF {
 		d.fails++
-		d.left--
 	}
 	return n, err
 }
@@ -130,7 +129,7 @@ func TestHealthyContentsFirst(t *testing.T) {
 
 	// A disk that lives on gives all of it, and its bad sectors are asked for
 	// last.
-	disk = &dying{Faulty: testimages.Faulty{R: h.disk, Size: h.size, Bad: bad}, left: -1}
+	disk = &dying{Faulty: testimages.Faulty{R: h.disk, Size: h.size, Bad: bad}}
 	p, _ = failingPlan(t, h.image, func(_ string, _ io.ReaderAt, _ int64, opt *medium.Options) io.ReaderAt {
 		opt.Sector = 512
 		return disk
@@ -208,7 +207,7 @@ func TestPutOff(t *testing.T) {
 		}
 	}
 
-	disk := &dying{Faulty: testimages.Faulty{R: v, Size: v.Size(), Bad: bad}, left: -1}
+	disk := &dying{Faulty: testimages.Faulty{R: v, Size: v.Size(), Bad: bad}}
 	win := testwin.Open(t, testwin.Options{Volumes: volumes.Options{Medium: func(_ string, _ io.ReaderAt, _ int64, opt *medium.Options) io.ReaderAt {
 		opt.Sector = 512
 		return disk

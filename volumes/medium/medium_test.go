@@ -198,9 +198,10 @@ func TestHealthyFirst(t *testing.T) {
 	d := newDisk(1<<20, 512, 100)
 	m := New(d, 1<<20, Options{})
 	m.ReadAt(make([]byte, 1<<20), 0)
-	// The last read of all is the second try of the bad sector.
-	if last := d.order[len(d.order)-1]; last != 100*512 {
-		t.Errorf("the last read is at %d", last)
+	// The last read but one is the second try of the bad sector; the last finds
+	// out whether the disk is still there.
+	if last := d.order[len(d.order)-2:]; last[0] != 100*512 || last[1] == last[0] {
+		t.Errorf("the last reads are at %d", last)
 	}
 	// The parts of one size come before those of the next.
 	if d.order[1] != 0 || d.order[16] != 15<<16 || d.order[17] != 0 {
@@ -323,6 +324,27 @@ func TestGone(t *testing.T) {
 		if bad := m.Bad(); len(bad) > 0 {
 			t.Errorf("bad are %v", bad)
 		}
+	}
+}
+
+// A disk that vanishes while a request is narrowed is gone, and nothing of the
+// request counts as bad.
+func TestGoneWithin(t *testing.T) {
+	d := newDisk(8<<20, 512, 9000)
+	m := New(d, 8<<20, Options{})
+	p := make([]byte, 1<<20)
+	if _, err := m.ReadAt(p, 0); err != nil {
+		t.Fatal(err)
+	}
+	r := m.r
+	m.r = readerFunc(func(p []byte, off int64) (int, error) {
+		if len(p) == 512 {
+			d.gone = syscall.EIO
+		}
+		return r.ReadAt(p, off)
+	})
+	if _, err := m.ReadAt(p, 4<<20); !errors.Is(err, ErrGone) || len(m.Bad()) > 0 {
+		t.Errorf("%v; bad are %v", err, m.Bad())
 	}
 }
 

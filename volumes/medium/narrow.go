@@ -192,6 +192,12 @@ func (c *cut) run() error {
 		c.last = rest
 	}
 	c.bad = append(c.bad, c.last...)
+	// A disk that vanished since something of the piece was read is found out
+	// here: the next piece may be none of its. One that is slow is not asked for
+	// more.
+	if slices.ContainsFunc(c.bad, func(b badRange) bool { return !errors.Is(b.err, ErrTimeout) && !errors.Is(b.err, ErrPatience) }) {
+		c.read, c.probed = false, false
+	}
 	if len(c.bad) > 0 {
 		return c.alive()
 	}
