@@ -202,6 +202,9 @@ func TestReferenceElements(t *testing.T) {
 			}
 		}
 		for _, a := range attributes[name] {
+			if !strings.Contains(text, "`"+a+"`") {
+				t.Errorf("docs/rules.md does not name %s of <%s>", a, name)
+			}
 			s := strings.Replace(around(name, ""), "<"+name+">", "<"+name+` `+a+`="">`, 1)
 			if m := refused(s); strings.Contains(m, "attribute") {
 				t.Errorf("%s of <%s>: %s", a, name, m)
