@@ -245,6 +245,9 @@ func (q *question) belowRoot(p *probe, path string) bool {
 	return false
 }
 
+// classes is what the key of UsrClass.dat has behind the ID of its user.
+const classes = "_Classes"
+
 // hiveNames are the hives in HKLM or HKU; nil for every other key. SAM and
 // SECURITY are not read.
 func (p *probe) hiveNames(path string) []string {
@@ -255,7 +258,7 @@ func (p *probe) hiveNames(path string) []string {
 		names := []string{".DEFAULT", "S-1-5-18"}
 		for _, u := range p.users {
 			if u.SID != "" && u.Person() {
-				names = append(names, u.ID)
+				names = append(names, u.ID, u.ID+classes)
 			}
 		}
 		return names
@@ -298,6 +301,9 @@ func (p *probe) key(path string) (hive.Key, bool) {
 		if wstr.EqualFold(name, ".DEFAULT") || name == "S-1-5-18" {
 			k, err = p.fileKey("DEFAULT", below)
 			break
+		}
+		if n := len(name) - len(classes); n > 0 && wstr.EqualFold(name[n:], classes) {
+			name, below = name[:n], strings.TrimRight(`Software\Classes\`+below, `\`)
 		}
 		i := slices.IndexFunc(p.users, func(u *profile.User) bool {
 			return u.SID != "" && u.Person() && (wstr.EqualFold(u.ID, name) || wstr.EqualFold(u.SID, name))

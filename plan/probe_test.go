@@ -22,7 +22,8 @@ func TestProbeRegistry(t *testing.T) {
 		Devices: map[string][]byte{"C:": testimages.GPTDevice(nameGUID(1))},
 		Files:   []*ntfsgen.Node{ntfsgen.File(`Windows\System32\config\DRIVERS`, hivegen.Build(drivers, hivegen.Options{}))},
 		Users: []testimages.Person{
-			{Name: "anna", Registry: func(root *hivegen.Key) { root.At(`Software\Own\Sub`).Add(hivegen.SZ("Of", "anna")) }},
+			{Name: "anna", Registry: func(root *hivegen.Key) { root.At(`Software\Own\Sub`).Add(hivegen.SZ("Of", "anna")) },
+				Classes: func(root *hivegen.Key) { root.At(`.own`).Add(hivegen.SZ("", "ownfile")) }},
 			{Name: "bert", Registry: func(root *hivegen.Key) { root.At(`Software\Own`).Add(hivegen.SZ("Of", "bert")) }},
 		},
 		Registry: func(hive string, root *hivegen.Key) {
@@ -77,6 +78,9 @@ func TestProbeRegistry(t *testing.T) {
 		{`HKEY_USERS\{bert}\Software\Own`, []string{`HKEY_USERS\{bert}\Software\Own`}, nil},
 		{`HKU\{anna}`, []string{`HKU\{anna}`}, nil},
 		{`HKU\S-1-5-21-9-9-9-1001`, nil, nil},
+		{`HKU\{anna}_Classes\.own []`, []string{`HKU\{anna}_Classes\.own []`}, nil},
+		{`HKU\*\.own`, []string{`HKU\{anna}_Classes\.own`}, nil},
+		{`HKU\_Classes`, nil, nil},
 		{`HKU\* [Of]`, []string{`HKU\{anna}\Software\Own\Sub [Of]`, `HKU\{bert}\Software\Own [Of]`}, nil},
 		{`HKU\*\Zed`, []string{`HKU\.DEFAULT\Software\Zed`, `HKU\S-1-5-18\Software\Zed`}, nil},
 		{`HKU\S-1-5-21*\Software\Own`, []string{`HKU\{anna}\Software\Own`, `HKU\{bert}\Software\Own`}, nil},
