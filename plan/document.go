@@ -19,6 +19,8 @@ type Document struct {
 	Volumes []VolumeDoc `json:"volumes"`
 	Users   []UserDoc   `json:"users"`
 	Rules   []RuleDoc   `json:"rules"`
+	// Contexts are the evaluations of the rules: "System", IDs of users.
+	Contexts []string `json:"contexts"`
 	// RuleFiles are the files of the rules in their order, as RuleFiles has
 	// them.
 	RuleFiles []RuleFileDoc `json:"rule_files,omitempty"`
@@ -159,6 +161,9 @@ type RuleDoc struct {
 	Pattern   wstr.Text `json:"pattern"`
 	Filter    string    `json:"filter,omitempty"` // the call, as written
 	Ini       bool      `json:"ini,omitempty"`    // pattern names settings of the file
+	// Contexts are the indexes in Document.Contexts of those in which it was
+	// evaluated: the context of an object's rule is one of them.
+	Contexts []int16 `json:"contexts,omitempty"`
 }
 
 // Label is what the user of an ID is called towards people, as Plan.Label has
@@ -192,6 +197,7 @@ func (p *Plan) Document() Document {
 	selected := map[*profile.User]bool{}
 	for _, c := range p.Contexts {
 		selected[c.User] = true
+		d.Contexts = append(d.Contexts, c.Name)
 	}
 	for _, u := range p.Users {
 		d.Users = append(d.Users, DescribeUser(u, selected[u]))
@@ -203,7 +209,7 @@ func (p *Plan) Document() Document {
 	}
 	for i := range p.Rules.Rules() {
 		r := p.Rules.Rule(int32(i))
-		d.Rules = append(d.Rules, RuleDoc{r.Pos.File, r.Pos.Line, r.Pos.Col, r.Component, wstr.Text(r.Text), r.Filter, r.Ini})
+		d.Rules = append(d.Rules, RuleDoc{r.Pos.File, r.Pos.Line, r.Pos.Col, r.Component, wstr.Text(r.Text), r.Filter, r.Ini, r.Contexts})
 	}
 	return d
 }

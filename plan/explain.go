@@ -481,7 +481,7 @@ func (p *Plan) explained(matches []rules.Match) []ExplainedRule {
 	for _, m := range matches {
 		r := p.Rules.Rule(m.Rule)
 		e := ExplainedRule{
-			RuleDoc: RuleDoc{r.Pos.File, r.Pos.Line, r.Pos.Col, r.Component, wstr.Text(r.Text), r.Filter, r.Ini},
+			RuleDoc: RuleDoc{r.Pos.File, r.Pos.Line, r.Pos.Col, r.Component, wstr.Text(r.Text), r.Filter, r.Ini, nil},
 			Action:  "include", As: wstr.Text(m.Pattern), Context: "System", Wins: m.Wins, Off: m.Off, Why: m.Why,
 		}
 		switch {

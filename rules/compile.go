@@ -33,6 +33,7 @@ func Compile(docs []*migxml.Document, ctxs []Context, opt Options) (*Set, []migx
 		users:    map[string][]compiled{},
 		inis:     map[string]*ini.File{},
 		keptRule: map[string]int{},
+		keptAt:   map[migxml.Pos]int{},
 
 		attributes: map[int32][]attribute{},
 	}
@@ -113,7 +114,8 @@ type compiler struct {
 	inis     map[string]*ini.File // by path in upper case; nil for those that cannot be read
 	kept     Kept
 	keptRule map[string]int
-	others   []otherName // see otherNames
+	keptAt   map[migxml.Pos]int // index of a component by its place
+	others   []otherName        // see otherNames
 	// idle, when not nil, takes the rules that are off, and nothing takes the
 	// others; absent are users who are not chosen. See compileIdle.
 	idle   *[]idleRule
@@ -237,6 +239,8 @@ type evaluation struct {
 	urlid  string
 	// off is why the rules at hand are off, nil when they are not.
 	off *idle
+	// remaps takes the variables with that attribute; nil: nobody asks.
+	remaps *[]KeptRule
 }
 
 // in says whether the elements of context m take part.
@@ -288,6 +292,7 @@ func (v *evaluation) component(c *migxml.Component) {
 		return
 	}
 	v.vars = newVariables(v.vars)
+	v.remaps = &[]KeptRule{}
 	for _, e := range c.Environments {
 		v.environment(e)
 	}
@@ -298,6 +303,8 @@ func (v *evaluation) component(c *migxml.Component) {
 	}
 	about := c.About()
 	v.scope = &scope{component: c.DisplayName, about: &about}
+	v.keepComponent(c)
+	v.keepRemaps(c)
 	for _, x := range c.Extensions {
 		v.drivePatterns(x.Pos, "."+x.Text, "* [*."+escape(x.Text)+"]", "Fixed", migxml.Include)
 	}
@@ -316,6 +323,7 @@ func (v *evaluation) component(c *migxml.Component) {
 		}
 	}
 	roles(v, c.Roles)
+	v.keepRemaps(c)
 	v.close()
 	for _, f := range nested {
 		f()
@@ -585,6 +593,9 @@ func (v *evaluation) addLocation(pos migxml.Pos, written string, kind Kind, l lo
 		v.ruleOf[key] = i
 		v.rules = append(v.rules, RuleInfo{Pos: pos, Component: v.scope.component, About: v.scope.about, Text: written, Filter: v.asked, Ini: v.ini,
 			Include: a == migxml.Include, Exclude: a == migxml.Exclude, Unconditional: a == migxml.Unconditional})
+	}
+	if r := &v.rules[i]; v.idle == nil && !slices.Contains(r.Contexts, v.index) {
+		r.Contexts = append(r.Contexts, v.index)
 	}
 	if v.idle != nil && v.off == nil {
 		return true

@@ -18,6 +18,8 @@ import (
 func (v *evaluation) detected(c *migxml.Component) bool {
 	some, found := false, false
 	var roles func(v *evaluation, rs []*migxml.Role, system bool) (applied bool)
+	w := *v
+	v, w.remaps = &w, nil // they are those of the rules
 	roles = func(v *evaluation, rs []*migxml.Role, system bool) (applied bool) {
 		for _, r := range rs {
 			var w *evaluation

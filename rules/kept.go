@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/coldstate/coldstate/internal/winpath"
@@ -13,8 +14,19 @@ import (
 // source: a restore has neither the source's variables nor an answer to its
 // conditions. It goes into the store.
 type Kept struct {
-	Rules   []KeptRule   `json:"rules,omitempty"`
-	Objects []KeptObject `json:"objects,omitempty"`
+	// Components are those that were in use.
+	Components []KeptComponent `json:"components,omitempty"`
+	Rules      []KeptRule      `json:"rules,omitempty"`
+	Objects    []KeptObject    `json:"objects,omitempty"`
+}
+
+// KeptComponent says of a component what has a meaning to a restore.
+type KeptComponent struct {
+	Place
+	Type string `json:"type,omitempty"` // as written
+	// DefaultSupported false: it is restored only where the rule files of the
+	// restore have a component of its urlid and name.
+	DefaultSupported bool `json:"default_supported"`
 }
 
 // Place is where an element stands, and whom it is for.
@@ -30,8 +42,11 @@ type Place struct {
 }
 
 // KeptRule is a merge, locationModify, contentModify, destinationCleanup,
-// includeAttributes, excludeAttributes, externalProcess or processing; or
-// "remap" for a variable with that attribute, its name and value as Args.
+// includeAttributes, excludeAttributes, externalProcess or processing; "remap"
+// for a variable with that attribute, its name and value as Args; or an
+// include, exclude or unconditionalExclude as far as it is about settings of
+// files (patterns of kind Ini) or compares with the destination
+// (SameRegContent).
 type KeptRule struct {
 	Place
 	Element    string         `json:"element"`
@@ -52,7 +67,8 @@ type KeptText struct {
 	Source  wstr.Text `json:"source,omitempty"`
 }
 
-// KeptLocation is a pattern with the variables of the source.
+// KeptLocation is a pattern with the variables of the source. Keys have the
+// names that objects have, but those below HKU.
 type KeptLocation struct {
 	Kind string    `json:"kind"` // "File", "Registry", "Ini"
 	Text wstr.Text `json:"text"`
@@ -70,6 +86,21 @@ type KeptObject struct {
 
 // Kept is what is to be kept for a restore.
 func (s *Set) Kept() *Kept { return &s.kept }
+
+// keepComponent keeps that c is in use in the context at hand.
+func (v *evaluation) keepComponent(c *migxml.Component) {
+	if v.idle != nil {
+		return
+	}
+	k := KeptComponent{Place: v.place(c.Pos), Type: c.Type, DefaultSupported: c.DefaultSupported}
+	if i, ok := v.keptAt[c.Pos]; ok {
+		at := &v.kept.Components[i]
+		at.Contexts = append(at.Contexts, v.ctx.Name)
+		return
+	}
+	v.keptAt[c.Pos] = len(v.kept.Components)
+	v.kept.Components = append(v.kept.Components, k)
+}
 
 func (v *evaluation) place(pos migxml.Pos) Place {
 	p := Place{File: pos.File, Line: pos.Line, Column: pos.Col, URLID: v.urlid, Contexts: []string{v.ctx.Name}}
@@ -102,6 +133,9 @@ func (v *evaluation) keep(b *migxml.Rules) {
 	if v.idle != nil {
 		return
 	}
+	for _, r := range b.Rule {
+		v.keepSelection(r)
+	}
 	for _, r := range b.Restore {
 		k := KeptRule{Place: v.place(r.Pos), Element: r.Element, When: r.When, Command: r.Command, Attributes: r.Attributes.String()}
 		if r.Filter != nil {
@@ -116,19 +150,10 @@ func (v *evaluation) keep(b *migxml.Rules) {
 			continue // without a function it does nothing, and a warning said so
 		}
 		for _, s := range r.Sets {
-			places := v.collected(s)
-			for _, p := range places {
-				k.Objects = append(k.Objects, KeptLocation{p.kind.String(), wstr.Text(p.text())})
-			}
+			places, kept := v.keptSet(s)
+			k.Objects = append(k.Objects, kept...)
 			if r.Element == "includeAttributes" || r.Element == "excludeAttributes" {
 				v.attributeRule(r, places)
-			}
-			for _, p := range s.Patterns {
-				if p.Kind == migxml.Ini {
-					if text, undefined := expand(p.Text, v.vars, v.ctx.Env); undefined == "" {
-						k.Objects = append(k.Objects, KeptLocation{p.Kind.String(), wstr.Text(text)})
-					}
-				}
 			}
 		}
 		if len(r.Sets) > 0 && len(k.Objects) == 0 {
@@ -139,6 +164,68 @@ func (v *evaluation) keep(b *migxml.Rules) {
 	for _, a := range b.Added {
 		v.keepObjects(a)
 	}
+}
+
+// keepSelection keeps what r says about a restore: which settings of files it
+// is about, and what it leaves out that the destination has already.
+func (v *evaluation) keepSelection(r *migxml.Rule) {
+	if r.Broken {
+		return
+	}
+	k := KeptRule{Place: v.place(r.Pos), Element: r.Action.String()}
+	same := false
+	if r.Filter != nil {
+		k.Filter = r.Filter.Text
+		same = r.Filter.Name == "SameRegContent" && r.Action != migxml.Include
+		if _, ok := v.newFilter(r.Filter, r.Action); !ok && !same {
+			return
+		}
+	}
+	for _, s := range r.Sets {
+		if !same && !slices.ContainsFunc(s.Patterns, func(p migxml.Pattern) bool { return p.Kind == migxml.Ini }) {
+			continue
+		}
+		_, kept := v.keptSet(s)
+		for _, l := range kept {
+			if same || l.Kind == migxml.Ini.String() {
+				k.Objects = append(k.Objects, l)
+			}
+		}
+	}
+	if len(k.Objects) > 0 {
+		v.keepRule(k)
+	}
+}
+
+// keptSet is what s stands for, when its conditions hold. Settings are not
+// among the places.
+func (v *evaluation) keptSet(s *migxml.ObjectSet) (places []placed, kept []KeptLocation) {
+	if !v.holds(s) {
+		return nil, nil
+	}
+	rest := *s
+	rest.Conditions, rest.Condition, rest.Patterns = nil, nil, nil
+	var settings []migxml.Pattern
+	for _, p := range s.Patterns {
+		if p.Kind == migxml.Ini {
+			settings = append(settings, p)
+		} else {
+			rest.Patterns = append(rest.Patterns, p)
+		}
+	}
+	places = v.collected(&rest)
+	for _, p := range places {
+		for _, l := range v.objectNames(p) {
+			kept = append(kept, KeptLocation{p.kind.String(), wstr.Text(l.text())})
+		}
+	}
+	for _, p := range settings {
+		text, undefined := expand(p.Text, v.vars, v.ctx.Env)
+		if undefined == "" && v.setting(p.Text).found {
+			kept = append(kept, KeptLocation{p.Kind.String(), wstr.Text(text)})
+		}
+	}
+	return places, kept
 }
 
 func (v *evaluation) keptText(s string, null bool) KeptText {
@@ -185,6 +272,9 @@ func (v *evaluation) keepObjects(a *migxml.AddObjects) {
 		if kind == Registry && !l.hasLeaf || kind == File && winpath.Base(l.node) == "" {
 			data = nil // keys and folders have no content
 		}
+		if kind == Registry {
+			l = v.objectNames(placed{kind, l})[0]
+		}
 		k := KeptObject{Place: v.place(o.Pos), Kind: kind.String(), Location: wstr.Text(l.text()), Attributes: o.Attributes, Data: data, IsText: o.IsText && data != nil}
 		if n := len(v.kept.Objects); n > 0 {
 			last := v.kept.Objects[n-1]
@@ -203,16 +293,28 @@ func (v *evaluation) keepObjects(a *migxml.AddObjects) {
 	}
 }
 
-// keepRemap keeps that what lies below a variable goes to its place on the
-// destination.
+// keepRemap notes that what lies below a variable goes to its place on the
+// destination. It is kept when the component is known to be in use.
 func (v *evaluation) keepRemap(x migxml.Variable) {
 	value, ok := v.vars.lookup(x.Name)
-	if !ok {
+	if !ok || v.remaps == nil {
 		return
 	}
 	k := KeptRule{Place: v.place(x.Pos), Element: "remap", Args: []KeptText{{Written: wstr.Text(x.Name)}, {Source: wstr.Text(value.plain)}}}
 	if x.Text != nil {
 		k.Args[1].Written = wstr.Text(*x.Text)
 	}
-	v.keepRule(k)
+	*v.remaps = append(*v.remaps, k)
+}
+
+// keepRemaps keeps what was noted for c, which is in use.
+func (v *evaluation) keepRemaps(c *migxml.Component) {
+	if v.idle != nil {
+		return
+	}
+	for _, k := range *v.remaps {
+		k.Component = c.DisplayName
+		v.keepRule(k)
+	}
+	*v.remaps = nil
 }

@@ -22,7 +22,7 @@ type ControlSets interface {
 	ControlSet() int
 }
 
-// otherName is another name of keys, in upper case and with "\" at its end.
+// otherName is another name of keys, with "\" at its end; from is in upper case.
 type otherName struct {
 	from, to string
 	tree     string // the context in whose HKCU to is, "" for the machine
@@ -40,7 +40,7 @@ func (c *compiler) otherNames() []otherName {
 		return c.others
 	}
 	out := []otherName{
-		{`HKCR\`, `HKLM\SOFTWARE\CLASSES\`, ""},
+		{`HKCR\`, `HKLM\SOFTWARE\Classes\`, ""},
 		{`HKU\S-1-5-18\`, `HKU\.DEFAULT\`, ""},
 	}
 	set := 0
@@ -48,12 +48,12 @@ func (c *compiler) otherNames() []otherName {
 		x := &c.ctxs[i]
 		if s, ok := x.Probe.(ControlSets); ok && set == 0 {
 			if set = s.ControlSet(); set > 0 {
-				out = append(out, otherName{`HKLM\SYSTEM\` + controlSet(set) + `\`, `HKLM\SYSTEM\CURRENTCONTROLSET\`, ""})
+				out = append(out, otherName{`HKLM\SYSTEM\` + controlSet(set) + `\`, `HKLM\SYSTEM\CurrentControlSet\`, ""})
 			}
 		}
 		if x.User {
 			hku := `HKU\` + wstr.Upper(x.Name)
-			out = append(out, otherName{hku + `\`, `HKCU\`, x.Name}, otherName{hku + `_CLASSES\`, `HKCU\SOFTWARE\CLASSES\`, x.Name})
+			out = append(out, otherName{hku + `\`, `HKCU\`, x.Name}, otherName{hku + `_CLASSES\`, classesOfUser, x.Name})
 		}
 	}
 	c.others = out
@@ -86,6 +86,7 @@ func (v *evaluation) seats(p pattern) []seat {
 	moved := false
 	star := strings.IndexByte(p.node, '*')
 	move := func(r otherName) {
+		r.to = wstr.Upper(r.to)
 		if rest, ok := strings.CutPrefix(p.node, r.from); ok {
 			l := location{r.to + rest, p.leaf, p.hasLeaf}
 			if !strings.HasSuffix(rest, "*") {
@@ -114,7 +115,7 @@ func (v *evaluation) seats(p pattern) []seat {
 		move(r)
 	}
 	if v.ctx.User {
-		move(otherName{`HKCR\`, `HKCU\SOFTWARE\CLASSES\`, v.ctx.Name})
+		move(otherName{`HKCR\`, classesOfUser, v.ctx.Name})
 	}
 	if open {
 		out = append(out, seat{v.ctx.Name, p})
@@ -123,6 +124,33 @@ func (v *evaluation) seats(p pattern) []seat {
 		out = append(out, seat{"", p})
 	}
 	return out
+}
+
+const classesOfUser = `HKCU\Software\Classes\`
+
+// objectNames are the names that objects have for p, where rules may write
+// another; one below HKU stays as it is, as HKCU does not say whose it is.
+func (v *evaluation) objectNames(p placed) []location {
+	if p.kind != Registry {
+		return []location{p.location}
+	}
+	node := wstr.Upper(p.node) + `\`
+	for _, r := range v.otherNames() {
+		if r.tree != "" || !strings.HasPrefix(node, r.from) {
+			continue
+		}
+		named := func(to string) location {
+			l := p.location
+			l.node = strings.TrimRight(to+(p.node + `\`)[len(r.from):], `\`)
+			return l
+		}
+		out := []location{named(r.to)}
+		if r.from == `HKCR\` && v.ctx.User {
+			out = append(out, named(classesOfUser))
+		}
+		return out
+	}
+	return []location{p.location}
 }
 
 // behind gives the places in node from which the rest of it has to match what

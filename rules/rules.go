@@ -198,6 +198,8 @@ type RuleInfo struct {
 	// Filter is the call of the filter as written, "" for none. NeverRestore,
 	// IgnoreIrrelevantLinks and SameRegContent act at restore.
 	Filter string
+	// Contexts are the indexes of those in which it was evaluated.
+	Contexts []int16
 	// Ini says that the rule asks for settings of the file, not for the whole
 	// of it; Text names them.
 	Ini bool

@@ -295,6 +295,8 @@ type happened struct {
 	// Below counts the objects in a folder or key that is not in scope itself.
 	Below int           `json:"below,omitempty"`
 	Rule  *plan.RuleDoc `json:"rule,omitempty"`
+	// Contexts are those in which the rule was evaluated: System, users.
+	Contexts []string `json:"contexts,omitempty"`
 }
 
 // store tells what happened to places.
@@ -350,7 +352,14 @@ func (c *explainCmd) store(a *app, name string, places []plan.Place) error {
 				Ranges: o.Ranges, Size: o.Size, SharesBy: o.LinkTo, In: o.In, Segment: o.Segment, Frame: o.Frame, Offset: o.Offset,
 			}
 			if o.Rule > 0 && o.Rule <= len(doc.Rules) {
-				h.Rule = &doc.Rules[o.Rule-1]
+				r := doc.Rules[o.Rule-1]
+				for _, i := range r.Contexts {
+					if i >= 0 && int(i) < len(doc.Contexts) {
+						h.Contexts = append(h.Contexts, doc.Label(doc.Contexts[i]))
+					}
+				}
+				r.Contexts = nil // indexes of plan.json
+				h.Rule = &r
 			}
 			found[i] = append(found[i], h)
 		}
@@ -429,6 +438,10 @@ func printHappened(w io.Writer, h *happened) {
 	}
 	if h.Rule != nil {
 		told(w, 2, "by the rule:")
-		printRule(w, h.Rule, "", "")
+		who := ""
+		if len(h.Contexts) == 1 {
+			who = h.Contexts[0]
+		}
+		printRule(w, h.Rule, "", who)
 	}
 }
