@@ -193,7 +193,7 @@ func (d *Document) Label(id string) string {
 
 // Document describes the plan for plan.json.
 func (p *Plan) Document() Document {
-	d := Document{Format: 1, Totals: p.Totals(), Losses: p.Losses(), Refused: len(p.Refused), Membership: p.Membership, Windows: p.windows(), Volumes: p.VolumeDocs(), Hives: p.System.HiveStates()}
+	d := Document{Format: 1, Totals: p.Totals(), Losses: p.Losses(), Rules: []RuleDoc{}, Refused: len(p.Refused), Membership: p.Membership, Windows: p.windows(), Volumes: p.VolumeDocs(), Hives: p.System.HiveStates()}
 	selected := map[*profile.User]bool{}
 	for _, c := range p.Contexts {
 		selected[c.User] = true

@@ -28,6 +28,8 @@ func Compile(docs []*migxml.Document, ctxs []Context, opt Options) (*Set, []migx
 		warned:   map[migxml.Warning]bool{},
 		ruleOf:   map[ruleKey]int32{},
 		seen:     map[string]bool{},
+		scopeOf:  map[string]int32{},
+		alsoIn:   map[int32][]int16{},
 		unusable: map[ruleKey]*unusable{},
 		exists:   map[string]bool{},
 		users:    map[string][]compiled{},
@@ -61,7 +63,7 @@ func Compile(docs []*migxml.Document, ctxs []Context, opt Options) (*Set, []migx
 	if c.err != nil {
 		return nil, c.warnings, c.err
 	}
-	s := &Set{rules: c.rules, files: newTree(c.files), machine: newTree(c.machine), users: map[string]*tree{}, kept: c.kept}
+	s := &Set{rules: c.rules, files: newTree(c.files), machine: newTree(c.machine), users: map[string]*tree{}, kept: c.kept, alsoIn: c.alsoIn}
 	s.files.attributes, s.machine.attributes = c.attributes, c.attributes
 	for name, pats := range c.users {
 		s.users[name] = newTree(pats)
@@ -105,9 +107,12 @@ type compiler struct {
 	scopes  int32
 	count   int
 	blocks  int
-	// seen holds the scopes and unconditionalExcludes that there are already:
-	// most components say the same in every context.
+	// seen holds the unconditionalExcludes that there are already, scopeOf the
+	// scopes, and alsoIn the contexts in which a scope would be the same: most
+	// components say the same in every context.
 	seen     map[string]bool
+	scopeOf  map[string]int32
+	alsoIn   map[int32][]int16
 	unusable map[ruleKey]*unusable
 	order    []ruleKey // of unusable
 	exists   map[string]bool
@@ -116,6 +121,7 @@ type compiler struct {
 	keptRule map[string]int
 	keptAt   map[migxml.Pos]int // index of a component by its place
 	others   []otherName        // see otherNames
+	ofUsers  map[any]*variables // see variablesOf
 	// idle, when not nil, takes the rules that are off, and nothing takes the
 	// others; absent are users who are not chosen. See compileIdle.
 	idle   *[]idleRule
@@ -291,11 +297,8 @@ func (v *evaluation) component(c *migxml.Component) {
 	if v == nil {
 		return
 	}
-	v.vars = newVariables(v.vars)
 	v.remaps = &[]KeptRule{}
-	for _, e := range c.Environments {
-		v.environment(e)
-	}
+	v.define(c.Environments)
 	if !v.detected(c) {
 		if v = v.switchOff(detectionOf(c), "its detection is false on this source"); v == nil {
 			return
@@ -336,10 +339,7 @@ func (v *evaluation) role(r *migxml.Role) *evaluation {
 		return v
 	}
 	w := *v
-	w.vars = newVariables(v.vars)
-	for _, e := range r.Environments {
-		w.environment(e)
-	}
+	w.define(r.Environments)
 	return &w
 }
 
@@ -505,7 +505,7 @@ func (v *evaluation) userPattern(c *migxml.Call, kind Kind, u *Context, a migxml
 	if !u.User || u.Name == v.ctx.Name && c.Is(2, "FALSE") {
 		return
 	}
-	text, undefined := expand(c.Arg(1), nil, u.Env)
+	text, undefined := expand(c.Arg(1), v.variablesOf(v.vars, u), u.Env)
 	if undefined != "" {
 		v.undefined(ruleKey{pos: c.Pos, text: c.Text}, u, undefined)
 		return
@@ -704,11 +704,12 @@ func (v *evaluation) putScope(kind Kind, tree string, pats []compiled, attribute
 	for _, a := range attributes {
 		fmt.Fprintf(&b, "%d|%t|%s|%t|%s\n", a.rule.Attributes, a.rule.Include, a.node, a.hasLeaf, a.leaf)
 	}
-	if v.seen[b.String()] {
+	if same, ok := v.scopeOf[b.String()]; ok {
+		v.alsoIn[same] = append(v.alsoIn[same], v.index)
 		return
 	}
-	v.seen[b.String()] = true
 	v.scopes++
+	v.scopeOf[b.String()] = v.scopes
 	if len(attributes) > 0 {
 		v.attributes[v.scopes] = attributes
 	}

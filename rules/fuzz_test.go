@@ -97,6 +97,9 @@ func FuzzCompile(f *testing.F) {
 		`<namedElements><rules name="a"><rules name="a"/></rules></namedElements>` + component("", role(`<rules name="a"/>`)),
 		block(`I C:\Lab\* [*] ; E C:\*\Sub\* [*.txt] // U C:\* [a*b]`, "UserAndSystem", "File"),
 		component("", role(`<rules><include><objectSet><script>MigXmlHelper.GenerateUserPatterns("File","%CSIDL_PROFILE%\* [*]","FALSE")</script></objectSet></include></rules>`)),
+		component("", `<environment><variable name="A" remap="TRUE"><text>HK*</text></variable></environment>`+role(`<rules>`+include(`HKU\*\a [b]`, `HKCR\* [*]`, `HKLM\S*\a`)+attrs("-", "TimeFields", `HKU\* [*]`)+
+			`<unconditionalExclude><objectSet><script>MigXmlHelper.GenerateUserPatterns("Registry","%A%\Software []","TRUE")</script></objectSet></unconditionalExclude></rules>`)),
+		component("", role(`<detection><conditions><condition>MigXmlHelper.AnswerNo()</condition></conditions></detection><rules><include filter="MigXmlHelper.NeverRestore()"><objectSet><pattern type="Ini">C:\a.ini|b[c]</pattern><pattern type="File">C:\Lab\* [*]</pattern></objectSet></include></rules>`)),
 	} {
 		f.Add(s)
 	}
@@ -105,7 +108,7 @@ func FuzzCompile(f *testing.F) {
 		if err != nil {
 			return
 		}
-		set, _, err := Compile([]*migxml.Document{d}, full(lab), Options{})
+		set, _, err := Compile([]*migxml.Document{d}, full(lab)[:2], Options{Explain: true, Others: full(lab)[2:]})
 		if err != nil {
 			return
 		}
@@ -116,6 +119,10 @@ func FuzzCompile(f *testing.F) {
 			}
 			set.decide("", File, path, "", false)
 		}
-		set.decide(ann.Name, Registry, `HKCU\Software`, "", true)
+		want := set.decide(ann.Name, Registry, `HKCU\Software`, "", true)
+		if got, _ := set.Explain(Registry, ann.Name, `HKCU\Software`, "", true, nil); got != want {
+			t.Fatalf("explained as %+v, is %+v", got, want)
+		}
+		set.Explain(Registry, "", `HKU\`+bob.Name+`\Software`, "", true, nil)
 	})
 }

@@ -370,6 +370,34 @@ func TestUserPatterns(t *testing.T) {
 	}
 }
 
+// TestUserPatternsVariables: variables of the rule file have the values of the
+// user whom a pattern is for.
+func TestUserPatternsVariables(t *testing.T) {
+	text := func(context, name, value string) string {
+		return `<environment` + context + `><variable name="` + name + `"><text>` + esc(value) + `</text></variable></environment>`
+	}
+	d := parse(t, "t.xml", component(`context="System"`, text("", "SUB", "Work")+text("", "OWN", `%CSIDL_PERSONAL%\%SUB%`)+text(` context="System"`, "ALL", `C:\All`)+
+		role(text("", "DEEP", `%OWN%\Deep`)+`<rules><include><objectSet>`+
+			`<script>MigXmlHelper.GenerateUserPatterns('File','%CSIDL_PROFILE%\%SUB% [*.a]','TRUE')</script>`+
+			`<script>MigXmlHelper.GenerateUserPatterns('File','%DEEP% [*.b]','TRUE')</script>`+
+			`<script>MigXmlHelper.GenerateUserPatterns('File','%ALL% [*.c]','TRUE')</script></objectSet></include></rules>`))+
+		component(`context="User"`, text("", "OWN", `%CSIDL_PERSONAL%\Own`)+role(`<rules><include><objectSet>`+
+			`<script>MigXmlHelper.GenerateUserPatterns('File','%OWN% [*.d]','FALSE')</script></objectSet></include></rules>`)))
+	set, warnings, err := Compile([]*migxml.Document{d}, []Context{system, ann, bob}, Options{})
+	if err != nil || len(warnings) > 0 {
+		t.Fatal(err, messages(warnings))
+	}
+	for object, want := range map[string]bool{
+		`C:\Users\ann\Work [x.a]`: true, `C:\Users\bob\Work [x.a]`: true, `C:\Users\carl\Work [x.a]`: false,
+		`C:\Users\ann\Documents\Work\Deep [x.b]`: true, `C:\Users\bob\Documents\Work\Deep [x.b]`: true, `C:\All [x.c]`: true,
+		`C:\Users\ann\Documents\Own [x.d]`: true, `C:\Users\bob\Documents\Own [x.d]`: true, `C:\Users\ann\Documents [x.d]`: false,
+	} {
+		if got := set.takes(t, ann.Name, File, object); got != want {
+			t.Errorf("%s: %t", object, got)
+		}
+	}
+}
+
 // TestDisabled: a component with a function that does not exist stops a run.
 func TestDisabled(t *testing.T) {
 	bad := component("", role(`<rules><include filter="MigXmlHelper.Perhaps()"><objectSet><pattern type="File">C:\a [*]</pattern></objectSet></include></rules>`))

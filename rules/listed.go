@@ -89,10 +89,7 @@ func (l lister) component(c *migxml.Component, at []*evaluation) []*migxml.Confi
 			if v = v.inner(c.Context); v == nil {
 				continue
 			}
-			v.vars = newVariables(v.vars)
-			for _, e := range c.Environments {
-				v.environment(e)
-			}
+			v.define(c.Environments)
 			if v.detected(c) {
 				inside = append(inside, v)
 			}

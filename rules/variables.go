@@ -11,6 +11,8 @@ import (
 type variables struct {
 	outer *variables
 	m     map[string]variable // by name in lower case
+	// made is what defines them.
+	made []*migxml.Environment
 }
 
 // variable is a value, plain and as part of a pattern. A text written in a
@@ -128,6 +130,41 @@ func replaced(text string, value func(name string) (string, bool), all bool) (ou
 	}
 	b.WriteString(text)
 	return b.String(), ""
+}
+
+// define makes the variables of list, in a scope of their own.
+func (v *evaluation) define(list []*migxml.Environment) {
+	v.vars = newVariables(v.vars)
+	v.vars.made = list
+	for _, e := range list {
+		v.environment(e)
+	}
+}
+
+// variablesOf are the variables s as they are for user u: a rule that asks for
+// a pattern of each user means the folders of each.
+func (v *evaluation) variablesOf(s *variables, u *Context) *variables {
+	if s == nil || u == v.ctx {
+		return s
+	}
+	type key struct {
+		*variables
+		*Context
+	}
+	if v.ofUsers == nil {
+		v.ofUsers = map[any]*variables{}
+	}
+	k := key{s, u}
+	out, ok := v.ofUsers[k]
+	if !ok {
+		w := *v
+		w.ctx, w.mask, w.remaps = u, migxml.UserAndSystem, nil
+		w.vars = v.variablesOf(s.outer, u)
+		w.define(s.made)
+		out = w.vars
+		v.ofUsers[k] = out
+	}
+	return out
 }
 
 // environment defines the variables of e.
