@@ -30,9 +30,11 @@ func Lint(docs []*migxml.Document, names Names) []migxml.Warning {
 	l := &linter{names: names, warned: map[migxml.Warning]bool{}}
 	urlids := map[string]migxml.Pos{}
 	for _, d := range docs {
+		unused := false
 		if d.URLID != "" {
 			key := strings.ToLower(d.URLID)
-			if first, ok := urlids[key]; ok {
+			first, ok := urlids[key]
+			if unused = ok; ok {
 				l.warn(d.Pos, "the file has the urlid %q of %s: of two such files the second is not used; give it a urlid of its own", d.URLID, first.File)
 			} else {
 				urlids[key] = d.Pos
@@ -48,7 +50,12 @@ func Lint(docs []*migxml.Document, names Names) []migxml.Warning {
 		for _, c := range d.Components {
 			l.component(c, migxml.UserAndSystem, 0)
 		}
+		if !unused {
+			l.includes, l.never = append(l.includes, l.new.includes...), append(l.never, l.new.never...)
+		}
+		l.new.includes, l.new.never = nil, nil
 	}
+	l.above()
 	return l.warnings
 }
 
@@ -56,12 +63,27 @@ type linter struct {
 	names Names
 	// own are the variables of the file at hand, in lower case, with the
 	// contexts that have them.
-	own      map[string]migxml.Context
+	own map[string]migxml.Context
+	// scope are those that can be seen from the place at hand; conds are the
+	// blocks around it that have conditions.
+	scope *lintScope
+	conds []int
+	// perhaps is set in components that are there only when something is found.
+	perhaps bool
+	// includes and never are the patterns of all components, of includes and
+	// of unconditionalExcludes that always act; new are those of the file at
+	// hand.
+	lintAll
+	new lintAll
+
 	warnings []migxml.Warning
 	warned   map[migxml.Warning]bool
 	blocks   int // looked at
 	compared int // characters, by meet
 }
+
+// lintAll are patterns that are compared over all components.
+type lintAll struct{ includes, never []*written }
 
 // meet is meet until so much was compared that the rest is taken to meet.
 func (l *linter) meet(a, b string) bool {
@@ -188,7 +210,7 @@ var noPlaces = []string{"CSIDL_BITBUCKET", "CSIDL_CONNECTIONS", "CSIDL_CONTROLS"
 
 const (
 	noMatch  = "the pattern matches nothing"
-	noAnswer = "the condition is not true"
+	noAnswer = "the answer is no"
 	noValue  = "the variable stays undefined"
 )
 
@@ -204,8 +226,19 @@ func (l *linter) call(c *migxml.Call, what string, in migxml.Context) {
 	if c == nil {
 		return
 	}
-	for _, a := range c.Args {
-		l.text(c.Pos, a.Value, what, in)
+	for i, a := range c.Args {
+		switch {
+		case c.Name == "DoesStringContentEqual" && i == 1 && c.Arg(2) == "":
+			// Whether a variable has a value is asked this way.
+		case c.Name == "DoesObjectExist" && i == 1 && c.Is(0, "File") || c.Name == "DoesFileVersionMatch" && i == 0:
+			l.text(c.Pos, a.Value, what, in)
+			l.place(c.Pos, File, a.Value, a.Value, in, what)
+		case c.Name == "DoesObjectExist" && i == 1 && c.Is(0, "Registry"):
+			l.text(c.Pos, a.Value, what, in)
+			l.place(c.Pos, Registry, a.Value, a.Value, in, what)
+		default:
+			l.text(c.Pos, a.Value, what, in)
+		}
 	}
 }
 
@@ -227,7 +260,11 @@ func (l *linter) conditions(list []*migxml.Conditions, in migxml.Context, depth 
 			l.call(x.Call, noAnswer, in)
 			for _, y := range c.Condition[:i] {
 				if !c.Or && contrary(x, y) {
-					l.warn(x.Pos, "%s: line %d asks for another value of the same, and both have to be true: they never are; alternatives stand in <conditions operation=\"OR\">", x.Call.Text, y.Line)
+					never := "they never are"
+					if x.Call.Name == "DoesFileVersionMatch" {
+						never = "hardly any file is like that" // its text may differ from its numbers
+					}
+					l.warn(x.Pos, "%s: line %d asks for another value of the same, and both have to be true: "+never+"; alternatives stand in <conditions operation=\"OR\">", x.Call.Text, y.Line)
 					break
 				}
 			}
@@ -295,7 +332,15 @@ func (l *linter) set(s *migxml.ObjectSet, in migxml.Context, depth int) {
 		return
 	}
 	for _, p := range s.Patterns {
-		l.text(p.Pos, p.Text, noMatch, in)
+		l.patternOf(p, in)
+	}
+	for _, c := range s.Scripts {
+		switch c.Name {
+		case "GenerateDrivePatterns":
+			l.drives(c, in)
+		case "GenerateUserPatterns":
+			l.ofUsers(c)
+		}
 	}
 	l.around(s, in, depth)
 }
@@ -331,27 +376,39 @@ func (l *linter) values(e *migxml.Environment, in migxml.Context) {
 
 // written is a pattern as a file has it.
 type written struct {
-	pos    migxml.Pos
-	text   string
+	pos  migxml.Pos
+	text string // what messages call it: the pattern, or a call
+	raw  string // the pattern
+	// plain is the pattern with the variables of the file replaced.
+	plain  string
 	kind   Kind
 	action migxml.Action
-	loc    location
-	pat    pattern
-	// first is the variable that text begins with, in upper case; vars counts
-	// all of them.
+	in     migxml.Context
+	// conds are the blocks around it that have conditions.
+	conds []int
+	loc   location
+	pat   pattern
+	// first is the variable of Windows that plain begins with, in upper case;
+	// vars counts all of them.
 	first string
 	vars  int
-	// drives says that it is meant for every drive.
-	drives   bool
-	filtered bool
+	// unknown is set when the text does not say all of the pattern: one of its
+	// variables is found out on the source.
+	unknown bool
+	// drives says that it is meant for every drive; extension is the type of
+	// files of an <extension>.
+	drives    bool
+	extension string
+	filtered  bool
+	of        *lintBlock
 }
 
 // lintBlock is what a component has of rules.
 type lintBlock struct {
 	pats    []written
-	include bool // there is one
-	unknown bool // includes whose patterns the text does not say
-	docs    bool // includes by the document finder
+	include migxml.Context // who has one
+	unknown migxml.Context // who has includes whose patterns the text does not say
+	docs    migxml.Context // who has includes by the document finder
 	// leftOut are rules about metadata, which act on what is included.
 	leftOut []*migxml.Restore
 }
@@ -365,8 +422,47 @@ func (l *linter) component(c *migxml.Component, mask migxml.Context, depth int) 
 		l.warn(c.Pos, "the component %q is for %s, and what it stands in is not: it never has an effect; give both one context", c.DisplayName, people(c.Context))
 		return
 	}
-	b := &lintBlock{include: len(c.Extensions) > 0, unknown: len(c.Extensions) > 0}
-	l.environments(c.Environments, mask, 0, l.values)
+	defer func(outer bool) { l.perhaps = outer }(l.perhaps)
+	l.perhaps = l.perhaps || detected(c.Roles, 0)
+	b := &lintBlock{}
+	l.inside(c.Environments, mask, func() { l.rulesOf(b, c, mask, depth) })
+	if len(b.pats) > maxLintPatterns {
+		l.warn(c.Pos, "the component %q has %d patterns; traps are looked for in the first %d", c.DisplayName, len(b.pats), maxLintPatterns)
+		b.pats, b.unknown = b.pats[:maxLintPatterns], migxml.UserAndSystem
+	}
+	l.patterns(b)
+	l.idle(c, b)
+	for i := range b.pats {
+		w := &b.pats[i]
+		w.of = b
+		switch {
+		case w.unknown:
+		case w.action == migxml.Include:
+			l.new.includes = append(l.new.includes, w)
+		case w.action == migxml.Unconditional && len(w.conds) == 0 && !l.perhaps:
+			l.new.never = append(l.new.never, w)
+		}
+	}
+}
+
+// detected says whether one of roles has a detection.
+func detected(roles []*migxml.Role, depth int) bool {
+	return slices.ContainsFunc(roles, func(r *migxml.Role) bool {
+		return len(r.Detections) > 0 || depth < maxDepth && detected(r.Roles, depth+1)
+	})
+}
+
+// rulesOf collects the rules of a component into b.
+func (l *linter) rulesOf(b *lintBlock, c *migxml.Component, mask migxml.Context, depth int) {
+	for _, x := range c.Extensions {
+		b.include |= mask
+		w, ok := l.place(x.Pos, File, "<extension>"+x.Text+"</extension>", `C:\* [*.`+escape(x.Text)+"]", mask, noMatch)
+		if !ok {
+			continue
+		}
+		w.drives, w.extension = true, x.Text
+		b.pats = append(b.pats, w)
+	}
 	var rules func(list []*migxml.Rules, mask migxml.Context, depth int)
 	rules = func(list []*migxml.Rules, mask migxml.Context, depth int) {
 		for _, r := range list {
@@ -383,18 +479,23 @@ func (l *linter) component(c *migxml.Component, mask migxml.Context, depth int) 
 			}
 			l.conditions(r.Conditions, in, depth)
 			l.detections(r.Detections, in, depth)
-			for _, rule := range r.Rule {
-				l.rule(b, rule, in)
-			}
-			for _, x := range r.Restore {
-				for _, s := range x.Sets {
-					l.set(s, in, depth)
+			l.within(len(r.Conditions)+len(r.Detections) > 0, func() {
+				for _, rule := range r.Rule {
+					l.rule(b, rule, in)
 				}
-				if x.Element == "excludeAttributes" && x.Attributes != 0 {
-					b.leftOut = append(b.leftOut, x)
+				for _, x := range r.Restore {
+					for _, s := range x.Sets {
+						l.set(s, in, depth)
+					}
+					if x.Element == "excludeAttributes" && x.Attributes != 0 {
+						b.leftOut = append(b.leftOut, x)
+					}
 				}
-			}
-			rules(r.Rules, in, depth+1)
+				for _, x := range r.Added {
+					l.added(x, in, depth)
+				}
+				rules(r.Rules, in, depth+1)
+			})
 		}
 	}
 	var roles func(list []*migxml.Role, depth int)
@@ -403,22 +504,37 @@ func (l *linter) component(c *migxml.Component, mask migxml.Context, depth int) 
 			if l.over(depth) {
 				return
 			}
-			l.environments(r.Environments, mask, 0, l.values)
-			l.detections(r.Detections, mask, depth)
-			rules(r.Rules, mask, depth)
-			for _, n := range r.Components {
-				l.component(n, mask, depth+1)
-			}
-			roles(r.Roles, depth+1)
+			l.inside(r.Environments, mask, func() {
+				l.detections(r.Detections, mask, depth)
+				rules(r.Rules, mask, depth)
+				for _, n := range r.Components {
+					l.component(n, mask, depth+1)
+				}
+				roles(r.Roles, depth+1)
+			})
 		}
 	}
 	roles(c.Roles, depth)
-	if len(b.pats) > maxLintPatterns {
-		l.warn(c.Pos, "the component %q has %d patterns; traps are looked for in the first %d", c.DisplayName, len(b.pats), maxLintPatterns)
-		b.pats, b.unknown = b.pats[:maxLintPatterns], true
+}
+
+// added looks at the objects of an addObjects.
+func (l *linter) added(a *migxml.AddObjects, in migxml.Context, depth int) {
+	const what = "the object is left out"
+	l.conditions(a.Conditions, in, depth)
+	for _, c := range a.Condition {
+		l.call(c.Call, noAnswer, in)
 	}
-	l.patterns(b)
-	l.idle(c, b)
+	for _, o := range a.Objects {
+		kind := File
+		if o.Kind == migxml.Registry {
+			kind = Registry
+		}
+		l.text(o.Pos, o.Location, what, in)
+		w, ok := l.place(o.Pos, kind, o.Location, o.Location, in, what)
+		if ok && strings.Contains(w.loc.node+w.loc.leaf, "*") {
+			l.warn(o.Pos, "%s has a wildcard, and is no place of one object: %s", o.Location, what)
+		}
+	}
 }
 
 // maxLintPatterns bounds the patterns of a component: each is compared with
@@ -437,86 +553,74 @@ func people(c migxml.Context) string {
 }
 
 func (l *linter) rule(b *lintBlock, r *migxml.Rule, in migxml.Context) {
-	if r.Action == migxml.Include {
-		b.include = true
+	if r.Broken {
+		return // a warning says so
 	}
+	include := migxml.Context(0)
+	if r.Action == migxml.Include {
+		include = in
+		b.include |= in
+	}
+	l.call(r.Filter, "the rule selects nothing", in)
 	for _, s := range r.Sets {
 		l.around(s, in, 0)
-		for _, p := range s.Patterns {
-			if p.Kind == migxml.Ini {
-				l.text(p.Pos, p.Text, noMatch, in)
-				b.unknown = b.unknown || r.Action == migxml.Include
-				continue
-			}
-			kind := File
-			if p.Kind == migxml.Registry {
-				kind = Registry
-			}
-			w, ok := l.read(p.Pos, kind, p.Text, in)
-			w.action, w.filtered = r.Action, r.Filter != nil
-			if !ok {
-				b.unknown = b.unknown || r.Action == migxml.Include
-				continue
-			}
+		l.within(len(s.Conditions)+len(s.Condition) > 0, func() { l.ruleSet(b, r, s, in, include) })
+	}
+}
+
+// ruleSet collects the patterns of a set of r; include are the contexts in, or
+// none when r is no include.
+func (l *linter) ruleSet(b *lintBlock, r *migxml.Rule, s *migxml.ObjectSet, in, include migxml.Context) {
+	add := func(w written, ok bool) {
+		if w.action, w.filtered = r.Action, r.Filter != nil; !ok || w.unknown {
+			b.unknown |= include
+		}
+		if ok {
 			b.pats = append(b.pats, w)
 		}
-		for _, call := range s.Scripts {
-			switch {
-			case call.Name == "GenerateDocPatterns" && r.Action == migxml.Include:
-				b.docs = true
-			case call.Name == "GenerateDrivePatterns" && strings.Contains(call.Arg(0), "%"):
-				l.warn(call.Pos, "%s: variables are not replaced in the argument of GenerateDrivePatterns, and no folder has percent signs like these; write the folder as it is called, or a <pattern>", call.Text)
-				b.unknown = b.unknown || r.Action == migxml.Include
-			case call.Name == "GenerateDrivePatterns" && r.Action == migxml.Exclude && strings.HasPrefix(strings.TrimSpace(call.Arg(0)), "*"):
-				if w, ok := l.read(call.Pos, File, `C:\`+call.Arg(0), in); ok {
-					w.text, w.action, w.drives, w.filtered = call.Text, r.Action, true, r.Filter != nil
-					b.pats = append(b.pats, w)
-				}
-			case call.Name == "GenerateUserPatterns":
-				l.text(call.Pos, call.Arg(1), noMatch, migxml.User)
-				b.unknown = b.unknown || r.Action == migxml.Include
-			case r.Action == migxml.Include:
-				b.unknown = true
-			}
+	}
+	for _, p := range s.Patterns {
+		switch p.Kind {
+		case migxml.Ini:
+			l.setting(p.Pos, p.Text, in)
+			b.unknown |= include
+		case migxml.Registry:
+			add(l.read(p.Pos, Registry, p.Text, in))
+		default:
+			add(l.read(p.Pos, File, p.Text, in))
 		}
-		b.unknown = b.unknown || len(s.Contents) > 0 && r.Action == migxml.Include
+	}
+	for _, call := range s.Scripts {
+		switch call.Name {
+		case "GenerateDocPatterns":
+			b.docs |= include
+		case "GenerateDrivePatterns":
+			add(l.drives(call, in))
+		case "GenerateUserPatterns":
+			l.ofUsers(call)
+			b.unknown |= include
+		default:
+			b.unknown |= include
+		}
+	}
+	if len(s.Contents) > 0 {
+		b.unknown |= include
 	}
 }
 
-// symbolic gives every variable a value that stands for it.
-type symbolic struct{ names *[]string }
-
-func (s symbolic) Lookup(name string) (string, bool) {
-	*s.names = append(*s.names, name)
-	switch up := strings.ToUpper(name); up {
-	case "SYSTEMDRIVE", "HOMEDRIVE":
-		return "C:", true
-	default:
-		return `C:\` + up, true
-	}
-}
-
-// read takes the text of a pattern apart, and tells of variables that there
-// are not.
-func (l *linter) read(pos migxml.Pos, kind Kind, text string, in migxml.Context) (w written, ok bool) {
-	var names []string
-	out, _ := expand(text, nil, symbolic{&names})
-	l.variables(pos, text, noMatch, in, names)
-	loc, err := parseLocation(kind, out)
-	if err != nil {
-		return w, false
-	}
-	w = written{pos: pos, text: text, kind: kind, loc: loc, pat: loc.pattern(), vars: len(names)}
-	if len(names) > 0 && strings.HasPrefix(text, "%") {
-		w.first = strings.ToUpper(names[0])
-	}
-	return w, true
-}
-
-// node is the part of text before the brackets, as written.
+// node is the part of the pattern before the brackets, as written.
 func (w *written) node() string {
-	node, _, _ := strings.Cut(w.text, " [")
+	node, _, _ := strings.Cut(w.raw, "[")
 	return strings.TrimRight(strings.TrimSpace(node), `\`)
+}
+
+// shown is a pattern beside w as its author would write it: without the drive
+// when w is for all.
+func (w *written) shown(pattern string) string {
+	if w.drives {
+		return strings.TrimPrefix(pattern, `C:\`)
+	}
+	return pattern
 }
 
 // patterns looks at each pattern of a component, and at its fellows.
@@ -527,52 +631,116 @@ func (l *linter) patterns(b *lintBlock) {
 	}
 	for i := range b.pats {
 		w := &b.pats[i]
-		if w.drives {
-			continue
-		}
 		node, leaf := w.pat.node, w.pat.leaf
 		switch {
-		case w.kind == File && !w.loc.hasLeaf && strings.HasSuffix(node, "*"):
-			if !fellow(w, func(o *written) bool { return o.loc.hasLeaf && o.pat.node == node }) {
-				l.warn(w.pos, `%s is about folders alone, not about the files in them; with the files it is %s [*]`, w.text, w.node())
+		case !w.loc.hasLeaf && w.unknown: // the variable may have the leaf
+		case !w.loc.hasLeaf && strings.HasSuffix(node, "*"):
+			if fellow(w, func(o *written) bool { return o.loc.hasLeaf && o.pat.node == node }) {
+				break
 			}
-		case !w.loc.hasLeaf && !strings.HasSuffix(node, "*"):
+			better := w.shown(w.node() + " [*]")
+			if dir, ok := strings.CutSuffix(w.node(), `\*.*`); ok {
+				better = w.shown(dir + `\* [*]`)
+			}
+			if w.kind == Registry {
+				l.warn(w.pos, `%s is about keys alone, not about the values in them; with the values it is %s`, w.text, better)
+			} else {
+				l.warn(w.pos, `%s is about folders alone, not about the files in them; with the files it is %s`, w.text, better)
+			}
+		case !w.loc.hasLeaf:
 			below := node + "*"
 			if fellow(w, func(o *written) bool { return o.loc.hasLeaf && (o.pat.node == below || o.pat.node == node) }) {
 				break
 			}
-			if w.kind == Registry {
-				l.warn(w.pos, `%s is the key alone, without its values; with all values and keys it is %s\* [*], one value is %s [Name]`, w.text, w.node(), w.node())
-			} else {
-				l.warn(w.pos, `%s is the folder alone, without what is in it; everything in it is %s\* [*]`, w.text, w.node())
-			}
+			l.alone(w)
 		}
-		if w.kind == File && w.loc.hasLeaf && !strings.HasSuffix(node, "*") && strings.Contains(leaf, "*") && trailing(w.text) {
+		if w.kind == File && w.loc.hasLeaf && !strings.HasSuffix(node, "*") && strings.Contains(leaf, "*") && trailing(w.raw) {
 			below := node + "*"
 			if !fellow(w, func(o *written) bool { return o.pat.node == below }) {
-				l.warn(w.pos, `%s takes files of this folder alone, not of the folders in it; with those it is %s\* [%s]`, w.text, w.node(), w.loc.leaf)
+				l.warn(w.pos, `%s takes files of this folder alone, not of the folders in it; with those it is %s`, w.text, w.shown(fmt.Sprintf(`%s\* [%s]`, w.node(), w.loc.leaf)))
 			}
 		}
-		// C:\*\X\* needs a folder before X.
-		if w.kind == File && w.vars == 0 && len(node) > 5 && node[1:5] == `:\*\` && node[5] != '*' {
-			rest := node[5:]
-			if !fellow(w, func(o *written) bool { return o.pat.node == node[:3]+rest }) {
-				l.warn(w.pos, `%s misses %s, which is in the root of the drive; a pattern for it is wanted as well: %s%s`,
-					w.text, w.loc.node[:3]+strings.TrimRight(w.loc.node[5:], `\*`), w.loc.node[:3], strings.TrimPrefix(w.text[strings.Index(w.text, `*\`):], `*\`))
-			}
-		}
+		l.anywhere(w, fellow)
 		for _, ext := range []string{"DOC", "XLS", "PPT"} {
 			if w.kind != File || leaf != "*."+ext {
 				continue
 			}
-			if !fellow(w, func(o *written) bool {
+			if fellow(w, func(o *written) bool {
 				return o.loc.hasLeaf && (matchGlob(o.pat.leaf, []byte("A."+ext+"X")) || matchGlob(o.pat.leaf, []byte("A."+ext+"M")))
 			}) {
-				low := strings.ToLower(ext)
-				l.warn(w.pos, "%s: [*.%s] does not match .%sx; [*.%s*] is both", w.text, low, low, low)
+				continue
+			}
+			low := strings.ToLower(ext)
+			if w.extension != "" {
+				l.warn(w.pos, "%s does not match .%sx; <extension>%[2]sx</extension> is wanted as well", w.text, low)
+			} else {
+				l.warn(w.pos, "%s: [*.%s] does not match .%[2]sx; [*.%[2]s*] is both", w.text, low)
 			}
 		}
 	}
+}
+
+// alone tells that w is a folder or a key and nothing in it, and what its
+// author may have meant.
+func (l *linter) alone(w *written) {
+	node := w.node()
+	i := strings.LastIndexByte(node, '\\')
+	dir, name := node, ""
+	if i > 0 {
+		dir, name = node[:i], node[i+1:]
+	}
+	if strings.HasSuffix(dir, ":") {
+		dir += `\`
+	}
+	dot := strings.LastIndexByte(name, '.')
+	switch {
+	case w.kind == Registry && name == "":
+		l.warn(w.pos, `%s is the key alone, without its values; with all values and keys it is %s\* [*]`, w.text, node)
+	case w.kind == Registry:
+		l.warn(w.pos, `%s is the key alone, without its values; with all values and keys it is %s\* [*], one value is %s [Name], and the value %s of %s is %s [%s]`, w.text, node, node, name, dir, dir, name)
+	case strings.Contains(name, "*") && dot >= 0:
+		l.warn(w.pos, `%s is about folders of such names alone; files of such names are %s, and with the folders below %s`, w.text, w.shown(dir+" ["+name+"]"), w.shown(strings.TrimSuffix(dir, `\`)+`\* [`+name+"]"))
+	case dot > 0 && len(name)-dot <= 6 && !strings.ContainsAny(name[dot:], " ^[]%"):
+		l.warn(w.pos, `%s is a folder alone, without what is in it; a file of that name is %s, everything in a folder is %s`, w.text, w.shown(dir+" ["+name+"]"), w.shown(node+`\* [*]`))
+	default:
+		l.warn(w.pos, `%s is the folder alone, without what is in it; everything in it is %s`, w.text, w.shown(node+`\* [*]`))
+	}
+}
+
+// anywhere tells of C:\*\X\*, which needs a folder before X.
+func (l *linter) anywhere(w *written, fellow func(*written, func(*written) bool) bool) {
+	base, rest, ok := strings.Cut(w.plain, `\*\`)
+	if w.kind != File || w.unknown || !ok || rest == "" || strings.ContainsAny(rest[:1], "*[ ") {
+		return
+	}
+	root := len(base) == 2 && base[1] == ':'
+	if name := strings.ToUpper(strings.Trim(base, "%")); base == "%"+strings.Trim(base, "%")+"%" {
+		// Folders of programs have one folder for each, and profiles one for
+		// each user: that is what the "*" stands for.
+		if strings.Contains(name, "PROGRAM") || strings.Contains(name, "APPDATA") || name == "PROFILESFOLDER" || strings.Contains(name, `\`) {
+			return
+		}
+		root = name == "SYSTEMDRIVE" || name == "HOMEDRIVE"
+	} else if !root {
+		return
+	}
+	var names []string
+	out, _ := expand(base+`\`+rest, nil, symbolic{&names})
+	loc, err := parseLocation(File, out)
+	if err != nil {
+		return
+	}
+	want := loc.pattern().node
+	if fellow(w, func(o *written) bool { return o.pat.node == want || o.pat.node+"*" == want }) {
+		return
+	}
+	missed, _, _ := strings.Cut(rest, `\`)
+	missed, _, _ = strings.Cut(missed, " [")
+	where := "is directly in " + base
+	if root {
+		where = "is in the root of the drive"
+	}
+	l.warn(w.pos, `%s misses %s, which %s; a pattern for it is wanted as well: %s`, w.text, w.shown(base+`\`+missed), where, w.shown(base+`\`+rest))
 }
 
 // trailing says whether the node of text ends with a backslash.
@@ -585,18 +753,20 @@ func trailing(text string) bool {
 // idle looks for rules of a component that never have an effect.
 func (l *linter) idle(c *migxml.Component, b *lintBlock) {
 	for _, x := range b.leftOut {
-		if !b.include {
+		if b.include == 0 {
 			l.warn(x.Pos, "the component %q includes nothing, and <excludeAttributes> has no say over other components: it does nothing; it belongs into the component of the include", c.DisplayName)
 		}
 	}
 	for i := range b.pats {
 		e := &b.pats[i]
 		switch {
-		case e.action == migxml.Exclude && !b.include:
+		case e.action == migxml.Exclude && b.include == 0:
 			l.warn(e.pos, "%s: the component %q includes nothing, and an exclude has no say over other components: it does nothing; <unconditionalExclude> acts on all of them", e.text, c.DisplayName)
+		case e.action == migxml.Exclude && b.include&e.in == 0:
+			l.warn(e.pos, "%s: the component %q includes nothing for %s, and an exclude has no say over other contexts and components: it does nothing; give it the context of the include, or write it as <unconditionalExclude>", e.text, c.DisplayName, people(e.in))
 		case e.action == migxml.Exclude:
 			l.idleExclude(b, e)
-		case e.action == migxml.Include && !e.filtered:
+		case e.action == migxml.Include:
 			l.unreachable(b, e)
 		}
 	}
@@ -607,32 +777,40 @@ func (w *written) wide() bool {
 	return w.kind == File && (w.loc.node == "*" || len(w.loc.node) == 4 && strings.HasSuffix(w.loc.node, `:\*`))
 }
 
+// nodes are the nodes of a and b as they can be compared: without the drive
+// when one is for all drives.
+func nodes(a, b *written) (string, string) {
+	x, y := a.pat.node, b.pat.node
+	if (a.drives || b.drives) && len(x) > 2 && x[1] == ':' && len(y) > 2 && y[1] == ':' {
+		return x[1:], y[1:]
+	}
+	return x, y
+}
+
 func (l *linter) idleExclude(b *lintBlock, e *written) {
-	if b.unknown || b.docs && !e.wide() {
+	if e.unknown || b.unknown&e.in != 0 || b.docs&e.in != 0 && !e.wide() {
 		return
 	}
 	var stronger *written
+	variable := false
 	for i := range b.pats {
 		in := &b.pats[i]
-		if in.action != migxml.Include || in.kind != e.kind {
+		if in.action != migxml.Include || in.kind != e.kind || in.in&e.in == 0 {
 			continue
 		}
 		switch {
 		case e.vars == 0 && in.vars == 0:
 		case e.vars == 1 && in.vars == 1 && e.first != "" && e.first == in.first:
-		case e.wide() && e.vars == 0 && in.first != "" && in.first != "SYSTEMDRIVE" && in.first != "HOMEDRIVE" && in.vars == 1:
+		case e.wide() && e.vars == 0 && in.first != "" && !slices.Contains([]string{"SYSTEMDRIVE", "HOMEDRIVE", "HOMEPATH"}, in.first) && in.vars == 1:
 			if l.leavesMeet(e, in) {
-				stronger = in // the folder of a variable is below a root
+				stronger, variable = in, true // the folder of a variable is below a root
 			}
 			continue
 		default:
 			return
 		}
-		nodes := l.meet(e.pat.node, in.pat.node)
-		if e.drives && len(in.pat.node) > 2 && in.pat.node[1] == ':' {
-			nodes = l.meet(e.pat.node[1:], in.pat.node[1:])
-		}
-		if !nodes || !l.leavesMeet(e, in) {
+		x, y := nodes(e, in)
+		if !l.meet(x, y) || !l.leavesMeet(e, in) {
 			continue
 		}
 		if in.pat.spec.compare(e.pat.spec) <= 0 {
@@ -642,9 +820,13 @@ func (l *linter) idleExclude(b *lintBlock, e *written) {
 	}
 	switch {
 	case stronger != nil:
+		but := ""
+		if variable {
+			but = " (but where that folder is the root of a drive)"
+		}
 		better := "the more specific one decides, and a folder counts before a file name; write the exclude with the folder of the include, or as <unconditionalExclude>"
-		l.warn(e.pos, "%s: the exclude does nothing, as the include of line %d, %s, is more specific: %s", e.text, stronger.pos.Line, stronger.text, better)
-	case b.docs:
+		l.warn(e.pos, "%s: the exclude does nothing, as the include of line %d, %s, is more specific%s: %s", e.text, stronger.pos.Line, stronger.text, but, better)
+	case b.docs&e.in != 0:
 		l.warn(e.pos, "%s: the exclude does nothing, as the folders that GenerateDocPatterns finds are more specific; write it as <unconditionalExclude>", e.text)
 	default:
 		l.warn(e.pos, "%s: the exclude does nothing, as nothing in its component includes what it names; over other components only <unconditionalExclude> has a say", e.text)
@@ -655,17 +837,52 @@ func (l *linter) idleExclude(b *lintBlock, e *written) {
 func (l *linter) unreachable(b *lintBlock, in *written) {
 	for i := range b.pats {
 		o := &b.pats[i]
-		if o.kind != in.kind || o.filtered || o.drives {
+		// It has to act wherever and whenever the include does.
+		if o.kind != in.kind || o.filtered || o.unknown || in.unknown || in.in&^o.in != 0 ||
+			slices.ContainsFunc(o.conds, func(c int) bool { return !slices.Contains(in.conds, c) }) {
 			continue
 		}
 		switch {
-		case o.action == migxml.Exclude && o.pat.node == in.pat.node && o.loc.hasLeaf == in.loc.hasLeaf && o.pat.leaf == in.pat.leaf:
+		case o.action == migxml.Exclude && o.pat.node == in.pat.node && (o.drives || !in.drives) && o.loc.hasLeaf == in.loc.hasLeaf && o.pat.leaf == in.pat.leaf:
 			l.warn(in.pos, "%s: the include takes nothing, as line %d excludes the same, and on a tie the exclude wins; take one of them out", in.text, o.pos.Line)
 			return
-		case o.action == migxml.Unconditional && (o.vars == 0 && in.vars == 0 || o.vars == 1 && in.vars == 1 && o.first != "" && o.first == in.first) &&
-			matchGlob(o.pat.node, []byte(in.pat.node)) && o.loc.hasLeaf && (matchGlob(o.pat.leaf, []byte(in.pat.leaf)) || o.pat.leaf == "*"):
+		case o.action == migxml.Unconditional && covers(o, in):
 			l.warn(in.pos, "%s: the include takes nothing, as the <unconditionalExclude> of line %d, %s, is stronger than every include; an <exclude> can be overridden by a more specific include", in.text, o.pos.Line, o.text)
 			return
+		}
+	}
+}
+
+// covers says whether everything that in matches is matched by o.
+func covers(o, in *written) bool {
+	if o.vars+in.vars > 0 && !(o.vars == 1 && in.vars == 1 && o.first != "" && o.first == in.first) || in.drives && !o.drives && !strings.HasPrefix(o.pat.node, "*") {
+		return false
+	}
+	x, y := nodes(o, in)
+	return o.loc.hasLeaf && matchGlob(x, []byte(y)) && (o.pat.leaf == "*" || in.loc.hasLeaf && matchGlob(o.pat.leaf, []byte(in.pat.leaf)))
+}
+
+// above tells of includes below an unconditionalExclude of another component.
+func (l *linter) above() {
+	work := 0
+	for _, in := range l.includes {
+		for _, o := range l.never {
+			// For files one context is as good as another: what the system
+			// excludes nobody takes.
+			if o.of == in.of || o.kind != in.kind || in.in&^o.in != 0 && (o.kind == Registry || o.vars > 0 || o.in&migxml.System == 0) {
+				continue
+			}
+			if work += len(o.pat.node) * len(in.pat.node); work > maxCompared {
+				return
+			}
+			if covers(o, in) {
+				where := fmt.Sprintf("line %d", o.pos.Line)
+				if o.pos.File != in.pos.File {
+					where = fmt.Sprintf("%s:%d", o.pos.File, o.pos.Line)
+				}
+				l.warn(in.pos, "%s: the include takes nothing, as the <unconditionalExclude> of %s, %s, is stronger than every include, those of other components and files as well", in.text, where, o.text)
+				break
+			}
 		}
 	}
 }

@@ -71,12 +71,43 @@ func TestLint(t *testing.T) {
 		{"folders alone", []rule{in(`C:\Lab\*`)}, 4, "about folders alone", `C:\Lab\* [*]`},
 		{"the key alone", []rule{in(`HKLM\Software\Lab`)}, 4, "the key alone", `HKLM\Software\Lab\* [*]`},
 		{"a value", []rule{in(`HKLM\Software\Lab [Color]`)}, 0, "", ""},
-		{"question mark", []rule{in(`C:\Lab\* [a?.txt]`)}, 4, `"?" is no wildcard`, `"*" stands for any characters`},
+		{"question mark", []rule{in(`C:\Lab\* [a?.txt]`)}, 4, `"?" is no wildcard`, `C:\Lab\* [a*.txt] has any characters in its place`},
 		{"question mark in a value", []rule{in(`HKLM\Software\Lab [What?]`)}, 0, "", ""},
 		{"doc", []rule{in(`C:\Lab\* [*.doc]`)}, 4, "does not match .docx", "[*.doc*]"},
 		{"doc and docx", []rule{in(`C:\Lab\* [*.doc]`), in(`C:\Lab\* [*.docx]`)}, 0, "", ""},
 		{"doc*", []rule{in(`C:\Lab\* [*.doc*]`)}, 0, "", ""},
 		{"brackets of a name", []rule{in(`C:\Lab\* [a[1].txt]`)}, 4, "brackets", "^["},
+		{"key with a question mark", []rule{in(`HKCU\Software\Z?d\* [*]`)}, 4, `"?" is no wildcard, and stands for itself in the name of a key`, `HKCU\Software\Z*d\* [*]`},
+		{"key of a device", []rule{in(`HKLM\SYSTEM\CurrentControlSet\Control\DeviceClasses\x\##?#USB* [*]`)}, 0, "", ""},
+		{"keys with slashes", []rule{in(`HKLM/Software/Zed/* [*]`)}, 4, `keys are parted by "\", not by "/"`, "matches nothing"},
+		{"keys alone", []rule{in(`HKCU\Control Panel\*`)}, 4, "about keys alone, not about the values in them", `HKCU\Control Panel\* [*]`},
+		{"keys, and values", []rule{in(`HKCU\Control Panel\*`), in(`HKCU\Control Panel\* [*]`)}, 0, "", ""},
+		{"a value as a key", []rule{in(`HKLM\Software\Lab\Color`)}, 4, "the key alone", `the value Color of HKLM\Software\Lab is HKLM\Software\Lab [Color]`},
+		{"a file as a folder", []rule{in(`C:\Lab\x.txt`)}, 4, "a folder alone", `a file of that name is C:\Lab [x.txt], `},
+		{"a file in the root as a folder", []rule{in(`C:\x.txt`)}, 4, "a folder alone", `a file of that name is C:\ [x.txt], `},
+		{"files as folders", []rule{in(`C:\Lab\*.txt`)}, 4, "about folders of such names alone", `files of such names are C:\Lab [*.txt], and with the folders below C:\Lab\* [*.txt]`},
+		{"star dot star as a folder", []rule{in(`C:\Lab\*.*`)}, 4, "about folders alone", `with the files it is C:\Lab\* [*]`},
+		{"star dot star", []rule{in(`C:\Lab\* [*.*]`)}, 4, "[*.*] leaves out names without a dot", "[*] is every file"},
+		{"no drive", []rule{in(`Lab\* [*]`)}, 4, `"Lab\* [*]" does not start with a drive`, "the pattern matches nothing"},
+		{"no root key", []rule{in(`HKXX\a [b]`)}, 4, `does not start with HKLM, HKCU, HKCR or HKU`, "the pattern matches nothing"},
+		{"anywhere on the drive of Windows", []rule{in(`%SYSTEMDRIVE%\*\X\* [*]`)}, 4, `misses %SYSTEMDRIVE%\X, which is in the root`, `%SYSTEMDRIVE%\X\* [*]`},
+		{"anywhere on the drive of Windows, with the root", []rule{in(`%SYSTEMDRIVE%\*\X\* [*]`), in(`%systemdrive%\X\* [*]`)}, 0, "", ""},
+		{"anywhere in Documents", []rule{in(`%CSIDL_PERSONAL%\*\X\* [*]`)}, 4, `misses %CSIDL_PERSONAL%\X, which is directly in %CSIDL_PERSONAL%`, `%CSIDL_PERSONAL%\X\* [*]`},
+		{"anywhere in Documents, and there", []rule{in(`%CSIDL_PERSONAL%\*\X\* [*]`), in(`%CSIDL_PERSONAL%\X\* [*]`)}, 0, "", ""},
+		{"of each program", []rule{in(`%CSIDL_LOCAL_APPDATA%\*\Settings\* [*]`), in(`%PROFILESFOLDER%\*\X\* [*]`), in(`%CSIDL_PROGRAM_FILES%\*\X\* [*]`)}, 0, "", ""},
+		{"anywhere on all drives", []rule{in(`MigXmlHelper.GenerateDrivePatterns('*\X\* [*]','Fixed')`)}, 4, `misses X, which is in the root`, `wanted as well: X\* [*]`},
+		{"anywhere on all drives, with the roots", []rule{in(`MigXmlHelper.GenerateDrivePatterns('*\X\* [*]','Fixed')`), in(`MigXmlHelper.GenerateDrivePatterns('\X\* [*]','Fixed')`)}, 0, "", ""},
+		{"doc on all drives", []rule{in(`MigXmlHelper.GenerateDrivePatterns("* [*.doc]","Fixed")`)}, 4, "[*.doc] does not match .docx", "[*.doc*]"},
+		{"doc and docx on all drives", []rule{in(`MigXmlHelper.GenerateDrivePatterns("* [*.doc]","Fixed")`), in(`MigXmlHelper.GenerateDrivePatterns("* [*.docx]","Fixed")`)}, 0, "", ""},
+		{"drives that there are not", []rule{in(`MigXmlHelper.GenerateDrivePatterns("* [*.mp3]","Removable")`)}, 4, "no volume counts as Removable", "all volumes are Fixed"},
+		{"brackets on all drives", []rule{in(`MigXmlHelper.GenerateDrivePatterns("* [a[1].txt]","Fixed")`)}, 4, "brackets", "^["},
+		{"exclude on all drives of what is included on all", []rule{in(`MigXmlHelper.GenerateDrivePatterns("* [*.mp3]","Fixed")`), ex(`MigXmlHelper.GenerateDrivePatterns("Music\* [*.mp3]","Fixed")`)}, 0, "", ""},
+		{"exclude on a drive of what is included on all", []rule{in(`MigXmlHelper.GenerateDrivePatterns("Music\* [*]","Fixed")`), ex(`D:\* [*.mp3]`)}, 5, "does nothing, as the include of line 4", "unconditionalExclude"},
+		{"never on all drives", []rule{in(`D:\Music\* [*.mp3]`), never(`MigXmlHelper.GenerateDrivePatterns("* [*.mp3]","Fixed")`)}, 4, "the <unconditionalExclude> of line 5", "more specific include"},
+		{"never on one drive", []rule{in(`MigXmlHelper.GenerateDrivePatterns("* [*.mp3]","Fixed")`), never(`C:\* [*]`)}, 0, "", ""},
+		{"exclude on one drive", []rule{in(`MigXmlHelper.GenerateDrivePatterns("* [*.mp3]","Fixed")`), ex(`C:\* [*.mp3]`)}, 0, "", ""},
+		{"the default value is not the key", []rule{in(`HKLM\Software\Lab []`), never(`HKLM\Software\* [x]`)}, 0, "", ""},
+		{"brackets for each user", []rule{in(`MigXmlHelper.GenerateUserPatterns("File","%CSIDL_PERSONAL%\* [a[1]]","TRUE")`)}, 4, "brackets", "^["},
 		{"escaped brackets of a name", []rule{in(`C:\Lab\* [a^[1^].txt]`)}, 0, "", ""},
 		{"unknown variable", []rule{in(`%CSIDL_PERSONNAL%\Lab\* [*]`)}, 4, "no Windows has a variable %CSIDL_PERSONNAL%", "%CSIDL_PERSONAL%"},
 		{"known variable", []rule{in(`%csidl_personal%\Lab\* [*]`)}, 0, "", ""},
@@ -91,11 +122,10 @@ func TestLint(t *testing.T) {
 			continue
 		}
 		warnings = append(warnings, Lint([]*migxml.Document{doc}, names)...)
-		_, more, err := Compile([]*migxml.Document{doc}, []Context{{Name: "System", Env: someEnv{}, Probe: noProbe{}}, {Name: "u", User: true, Env: someEnv{}, Probe: noProbe{}}}, Options{})
+		_, _, err = Compile([]*migxml.Document{doc}, []Context{{Name: "System", Env: someEnv{}, Probe: noProbe{}}, {Name: "u", User: true, Env: someEnv{}, Probe: noProbe{}}}, Options{})
 		if err != nil {
 			t.Errorf("%s: %v", c.trap, err)
 		}
-		warnings = append(warnings, more...)
 		switch {
 		case c.line == 0 && len(warnings) > 0:
 			t.Errorf("%s: no trap, and yet: %v", c.trap, warnings)
@@ -127,6 +157,8 @@ func TestLintWhole(t *testing.T) {
 	}
 	cond := func(call string) string { return `<condition>MigXmlHelper.` + call + "</condition>\n" }
 	docs, lab := lintRule("include", `%CSIDL_PERSONAL%\Lab\* [*]`), lintRule("include", `C:\Lab\* [*]`)
+	six := "<conditions>" + cond(`DoesOSMatch("NT","6.*")`) + "</conditions>"
+	named := `<namedElements><rules name="N">` + six + lintRule("exclude", `C:\Lab\* [*]`) + `</rules></namedElements>`
 	without := `<excludeAttributes attributes="Security"><objectSet><pattern type="File">C:\Lab\* [*]</pattern></objectSet></excludeAttributes>`
 	for _, c := range []struct {
 		trap      string
@@ -148,10 +180,10 @@ func TestLintWhole(t *testing.T) {
 		{"ours of the system, for users", comp("", env(`context="System"`, text(`C:\Lab`))+rules(`context="User"`, lintRule("include", `%Own%\* [*]`))), 0, 0, "", ""},
 		{"ours of the system, in a component of users", comp(`context="User"`, env(`context="System"`, text(`C:\Lab`))+rules("", lintRule("include", `%Own%\* [*]`))), 0, 0, "", ""},
 		{"the value of ours", comp("", "\n"+env(`context="System"`, text(`%APPDATA%\Lab`))+rules("", lintRule("include", `%Own%\* [*]`))), 4, 31, "the variable %APPDATA% is one of users", "the variable stays undefined"},
-		{"in a detection", comp(`context="System"`, detect("", "<conditions>"+cond(`DoesObjectExist("File","%CSIDL_APPDATA%\Lab")`)+"</conditions>")), 4, 13, "the variable %CSIDL_APPDATA% is one of users", "the condition is not true"},
+		{"in a detection", comp(`context="System"`, detect("", "<conditions>"+cond(`DoesObjectExist("File","%CSIDL_APPDATA%\Lab")`)+"</conditions>")), 4, 13, "the variable %CSIDL_APPDATA% is one of users", "the answer is no"},
 		{"in a detection of users", comp("", detect(`context="User"`, "<conditions>"+cond(`DoesObjectExist("File","%CSIDL_APPDATA%\Lab")`)+"</conditions>")), 0, 0, "", ""},
-		{"unknown in a detection", comp("", detect("", "<conditions>"+cond(`DoesObjectExist("File","%LABB%\Lab")`)+"</conditions>")), 4, 13, "no Windows has a variable %LABB%", "the condition is not true"},
-		{"in an old detection", comp(`context="System"`, `<role role="Data"><detects><detect>`+"\n"+cond(`DoesObjectExist("File","%CSIDL_APPDATA%\Lab")`)+`</detect></detects><rules>`+lab+`</rules></role>`), 4, 1, "the variable %CSIDL_APPDATA% is one of users", "the condition is not true"},
+		{"unknown in a detection", comp("", detect("", "<conditions>"+cond(`DoesObjectExist("File","%LABB%\Lab")`)+"</conditions>")), 4, 13, "no Windows has a variable %LABB%", "the answer is no"},
+		{"in an old detection", comp(`context="System"`, `<role role="Data"><detects><detect>`+"\n"+cond(`DoesObjectExist("File","%CSIDL_APPDATA%\Lab")`)+`</detect></detects><rules>`+lab+`</rules></role>`), 4, 1, "the variable %CSIDL_APPDATA% is one of users", "the answer is no"},
 		{"in a rule about metadata", comp(`context="System"`, rules("", strings.Replace(without, "C:", "%CSIDL_PROFILE%", 1)+lab)), 4, 53, "the variable %CSIDL_PROFILE% is one of users", "%PUBLIC%"},
 		{"HKCU for the system", comp(`context="System"`, rules("", lintRule("include", `HKCU\Software\Lab\* [*]`))), 4, 21, "HKCU is the key of a user", `context="User"`},
 		{"HKCU for both", comp("", rules("", lintRule("include", `HKCU\Software\Lab\* [*]`))), 0, 0, "", ""},
@@ -159,15 +191,56 @@ func TestLintWhole(t *testing.T) {
 		{"ALLUSERSPROFILE", comp("", rules("", lintRule("include", `%ALLUSERSPROFILE%\Lab\* [*]`))), 4, 21, "since Windows Vista Windows itself means ProgramData", "%ProgramData%"},
 		{"rules that never run", comp(`context="User"`, rules(`context="System"`, lab)), 3, 92, "these rules are for the system, and what they stand in is for users: they never run", "UserAndSystem"},
 		{"components that never run", `<component type="Documents" context="User"><displayName>out</displayName><role role="Container">` + "\n" + comp(`context="System"`, rules("", lab)) + `</role></component>`, 4, 1, `the component "Lab" is for the system, and what it stands in is not`, "one context"},
-		{"two versions, both", comp("", detect("", "<conditions>\n"+cond(`DoesFileVersionMatch("C:\a.exe","FileVersion","5.*")`)+cond(`DoesFileVersionMatch("C:\a.exe","FileVersion","6.*")`)+"</conditions>")), 6, 1, "both have to be true: they never are", `operation="OR"`},
+		{"two versions, both", comp("", detect("", "<conditions>\n"+cond(`DoesFileVersionMatch("C:\a.exe","FileVersion","5.*")`)+cond(`DoesFileVersionMatch("C:\a.exe","FileVersion","6.*")`)+"</conditions>")), 6, 1, "both have to be true: hardly any file is like that", `operation="OR"`},
 		{"two versions, either", comp("", detect("", `<conditions operation="OR">`+cond(`DoesFileVersionMatch("C:\a.exe","FileVersion","5.*")`)+cond(`DoesFileVersionMatch("C:\a.exe","FileVersion","6.*")`)+"</conditions>")), 0, 0, "", ""},
 		{"two versions that meet", comp("", detect("", "<conditions>"+cond(`DoesFileVersionMatch("C:\a.exe","FileVersion","5.*")`)+cond(`DoesFileVersionMatch("C:\a.exe","FileVersion","*.1")`)+"</conditions>")), 0, 0, "", ""},
+		{"two lines", comp("", detect("", "<conditions>"+cond(`DoesOSMatch("NT","6.*")`)+cond(`DoesOSMatch("NT","10.*")`)+"</conditions>")), 5, 1, "they never are", `operation="OR"`},
+		{"question mark in a detection", comp("", detect("", "<conditions>"+cond(`DoesObjectExist("File","C:\x?.txt")`)+"</conditions>")), 4, 13, `"?" is no wildcard`, `C:\x*.txt`},
+		{"brackets in a detection", comp("", detect("", "<conditions>"+cond(`DoesObjectExist("File","C:\a[1] [x]")`)+"</conditions>")), 4, 13, `brackets`, `^[`},
+		{"HKCU of the system in a detection", comp(`context="System"`, detect("", "<conditions>"+cond(`DoesObjectExist("Registry","HKCU\Software\Lab")`)+"</conditions>")), 4, 13, "HKCU is the key of a user", "the answer is no"},
+		{"whether a variable has a value", comp("", detect("", "<conditions>"+cond(`DoesStringContentEqual("File","%MAYBE%","")`)+"</conditions>")), 0, 0, "", ""},
 		{"two files", comp("", detect("", "<conditions>"+cond(`DoesFileVersionMatch("C:\a.exe","FileVersion","5.*")`)+cond(`DoesFileVersionMatch("C:\b.exe","FileVersion","6.*")`)+"</conditions>")), 0, 0, "", ""},
 		{"variable in drive patterns", comp("", rules("", lintRule("include", `MigXmlHelper.GenerateDrivePatterns("%CSIDL_PERSONAL%\* [*]","Fixed")`))), 4, 21, "variables are not replaced in the argument of GenerateDrivePatterns", "<pattern>"},
 		{"variable in user patterns", comp(`context="System"`, rules("", lintRule("include", `MigXmlHelper.GenerateUserPatterns("File","%CSIDL_PERSONAL%\* [*]","TRUE")`))), 0, 0, "", ""},
 		{"exclude in another component", comp("", rules("", lab)) + comp("", rules("", lintRule("include", `D:\* [*]`)+"\n"+lintRule("exclude", `C:\Lab\* [*.mp3]`))), 7, 21, "nothing in its component includes what it names", "unconditionalExclude"},
 		{"exclude in a component of its own", comp("", rules("", lab)) + comp("", rules("", lintRule("exclude", `C:\Lab\* [*.mp3]`))), 6, 21, `the component "Lab" includes nothing`, "unconditionalExclude"},
 		{"exclude of a name anywhere", comp("", rules("", lab+"\n"+lintRule("exclude", `C:\*b\* [*]`))), 5, 21, "the exclude does nothing", "unconditionalExclude"},
+		{"a drive of ours", comp("", env("", text("C:"))+rules("", lintRule("include", `%Own%\* [*]`)+"\n"+lintRule("exclude", `C:\* [*.mp3]`))), 0, 0, "", ""},
+		{"a folder of ours", comp("", env("", text(`C:\Lab`))+rules("", lintRule("include", `%Own%\* [*]`)+"\n"+lintRule("exclude", `C:\* [*.mp3]`))), 5, 21, "the include of line 4, %Own%\\* [*], is more specific:", "unconditionalExclude"},
+		{"a wildcard of ours", comp("", env("", text(`C:\A\*`))+rules("", lintRule("include", `%Own% [*]`)+lintRule("include", `%Own%\b [*]`)+"\n"+lintRule("exclude", `%Own%\c\* [*.y]`))), 0, 0, "", ""},
+		{"ours in ours", comp("", env("", text(`C:`)+`<variable name="Own2"><text>%own%\*</text></variable>`)+rules("", lintRule("include", `%Own2% [*]`)+lintRule("exclude", `C:\* [*.y]`))), 0, 0, "", ""},
+		{"CSIDL_PERSONAL of ours", comp("", env("", `<variable name="CSIDL_PERSONAL"><text>C:\</text></variable>`)+rules("", lintRule("include", `%CSIDL_PERSONAL%\* [*]`)+lintRule("exclude", `C:\* [*.mp3]`))), 0, 0, "", ""},
+		{"ours under a condition", comp("", env("", "<conditions>"+cond(`IsNative64Bit()`)+"</conditions>"+text(`C:\Lab`))+rules("", lintRule("include", `%Own%\* [*]`)+lintRule("exclude", `C:\* [*.mp3]`))), 0, 0, "", ""},
+		{"ours twice", comp("", env("", text(`C:\Lab`)+text(`C:`))+rules("", lintRule("include", `%Own%\* [*]`)+lintRule("exclude", `C:\* [*.mp3]`))), 0, 0, "", ""},
+		{"ours from the registry", comp("", env("", `<variable name="Own"><script>MigXmlHelper.GetStringContent("Registry","HKLM\Software\Lab [Key]")</script></variable>`)+rules("", `<include><objectSet><pattern type="Registry">%Own%\* [*]</pattern><pattern type="File">%Own%</pattern></objectSet></include>`+lintRule("exclude", `C:\* [*.mp3]`))), 0, 0, "", ""},
+		{"ours of a role, another of another", comp("", `<role role="Data">`+env("", text("C:"))+"<rules>"+lintRule("include", `%Own%\* [*]`)+`</rules></role><role role="Settings">`+env("", text(`C:\Lab`))+"<rules>"+lintRule("include", `%Own%\* [*]`)+lintRule("exclude", `C:\* [*.mp3]`)+"</rules></role>"), 0, 0, "", ""},
+		{"a key in our variable", comp("", env("", text(`HKLM\Software\Wow6432Node`))+rules("", `<include><objectSet><pattern type="Registry">%Own%\Lab\* [*]</pattern></objectSet></include>`)), 0, 0, "", ""},
+		{"brackets below our variable", comp("", env("", text(`C:\Lab`))+rules("", lintRule("include", `%Own%\* [a[1]]`))), 4, 21, `the brackets of "%Own%\* [a[1]]" do not pair`, "^["},
+		{"excluded under a condition", comp("", rules("", "<rules>"+lintRule("include", `C:\Lab\* [*]`)+"</rules><rules>"+six+lintRule("exclude", `C:\Lab\* [*]`)+"</rules>")), 0, 0, "", ""},
+		{"excluded in a set under a condition", comp("", rules("", lab+strings.Replace(lintRule("exclude", `C:\Lab\* [*]`), "<objectSet>", "<objectSet>"+six, 1))), 0, 0, "", ""},
+		{"never under a condition", comp("", rules("", "<rules>"+lab+"</rules><rules>"+six+lintRule("unconditionalExclude", `C:\Lab\* [*]`)+"</rules>")), 0, 0, "", ""},
+		{"excluded when detected", comp("", rules("", lab+`<rules><detects><detect>`+cond(`IsNative64Bit()`)+`</detect></detects>`+lintRule("exclude", `C:\Lab\* [*]`)+"</rules>")), 0, 0, "", ""},
+		{"both under one condition", comp("", rules("", six+"<rules>"+lab+"</rules>\n<rules>"+lintRule("exclude", `C:\Lab\* [*]`)+"</rules>")), 5, 41, "the include takes nothing, as line 6 excludes the same", "take one of them out"},
+		{"excluded by a named block under a condition", named + comp("", rules("", lab+`<rules name="N"/>`)), 0, 0, "", ""},
+		{"excluded in another context", comp("", `<role role="Data"><rules context="UserAndSystem">`+lab+`</rules><rules context="System">`+lintRule("exclude", `C:\Lab\* [*]`)+`</rules></role>`), 0, 0, "", ""},
+		{"excluded where nothing is included", comp("", `<role role="Data"><rules context="User">`+lab+"</rules>\n<rules context=\"System\">"+lintRule("exclude", `C:\Lab\* [*.mp3]`)+`</rules></role>`), 4, 45, `the component "Lab" includes nothing for the system`, "the context of the include"},
+		{"excluded with a filter that is broken", comp("", rules("", lab+"\n"+strings.Replace(lintRule("exclude", `C:\Lab\* [*]`), "<exclude", `<exclude filter="MigXmlHelper.SourcePriority()"`, 1))), 5, 1, "cannot stand in a filter", "yields nothing"},
+		{"included with a filter that is broken", comp("", rules("", strings.Replace(lab, "<include", `<include filter="MigXmlHelper.SourcePriority()"`, 1)+lab)), 4, 1, "cannot stand in a filter", "yields nothing"},
+		{"below an unconditionalExclude of another component", comp("", rules("", lab)) + comp("", rules("", lintRule("unconditionalExclude", `C:\* [*]`))), 4, 21, "as the <unconditionalExclude> of line 6, C:\\* [*], is stronger", "those of other components and files as well"},
+		{"below one of types", comp("", rules("", lab)) + comp("", rules("", lintRule("unconditionalExclude", `C:\* [*.mp3]`))), 0, 0, "", ""},
+		{"below one of a component that may not be there", comp("", rules("", lab)) + comp("", `<role role="Data"><detection>`+six+`</detection><rules>`+lintRule("unconditionalExclude", `C:\* [*]`)+`</rules></role>`), 0, 0, "", ""},
+		{"below one under a condition", comp("", rules("", lab)) + comp("", rules("", six+lintRule("unconditionalExclude", `C:\* [*]`))), 0, 0, "", ""},
+		{"below one for users", comp("", rules("", lab)) + comp(`context="User"`, rules("", lintRule("unconditionalExclude", `C:\* [*]`))), 0, 0, "", ""},
+		{"below one for the system", comp("", rules("", lab)) + comp(`context="System"`, rules("", lintRule("unconditionalExclude", `C:\* [*]`))), 4, 21, "the include takes nothing", "unconditionalExclude"},
+		{"below one in Documents", comp("", rules("", docs)) + comp("", rules("", lintRule("unconditionalExclude", `%csidl_personal%\* [*]`))), 4, 21, "the include takes nothing", "unconditionalExclude"},
+		{"an extension", `<component type="Documents"><displayName>Lab</displayName>` + "\n<extensions><extension>doc</extension></extensions>" + `<role role="Data"/></component>`, 4, 13, "<extension>doc</extension> does not match .docx", "<extension>docx</extension> is wanted as well"},
+		{"two extensions", `<component type="Documents"><displayName>Lab</displayName><extensions><extension>doc</extension><extension>docx</extension></extensions><role role="Data"/></component>`, 0, 0, "", ""},
+		{"excluded from extensions", `<component type="Documents"><displayName>Lab</displayName><extensions><extension>mp3</extension></extensions>` + rules("", lintRule("exclude", `C:\Lab\* [*]`)) + "</component>", 0, 0, "", ""},
+		{"a setting without a drive", comp("", rules("", `<include><objectSet><pattern type="Ini">lab.ini|a[b]</pattern></objectSet></include>`)), 4, 21, "is not file|section[setting] with the full path", "the pattern matches nothing"},
+		{"a setting", comp("", rules("", `<include><objectSet><pattern type="Ini">%WINDIR%\lab.ini|a[b]</pattern></objectSet></include>`)), 0, 0, "", ""},
+		{"an object with a wildcard", comp("", rules("", lab+"\n<addObjects><object><location type=\"File\">C:\\*\\x [y]</location><attributes>Hidden</attributes></object></addObjects>")), 5, 13, "has a wildcard, and is no place of one object", "left out"},
+		{"an object of nowhere", comp("", rules("", lab+"\n<addObjects><object><location type=\"File\">x\\y [z]</location><attributes>Hidden</attributes></object></addObjects>")), 5, 13, "does not start with a drive", "left out"},
+		{"brackets of a merge", comp("", rules("", lab+"\n"+`<merge script="MigXmlHelper.SourcePriority()"><objectSet><pattern type="File">C:\Lab\* [a[1]]</pattern></objectSet></merge>`)), 5, 58, "brackets", "^["},
 		{"excludeAttributes in a component of its own", comp("", rules("", lab)) + comp("", rules("", without)), 6, 1, "<excludeAttributes> has no say over other components", "belongs into the component of the include"},
 		{"excludeAttributes beside the include", comp("", rules("", lab+without)), 0, 0, "", ""},
 	} {
@@ -178,11 +251,10 @@ func TestLintWhole(t *testing.T) {
 			}
 			warnings = append(warnings, Lint([]*migxml.Document{doc}, names)...)
 			p := &machineProbe{source: source{drives: map[string][]string{"Fixed": {"C:"}}}, version: "10.0.19045.", bits64: true}
-			_, more, err := Compile([]*migxml.Document{doc}, []Context{{Name: "System", Env: someEnv{}, Probe: p}, {Name: "u", User: true, Env: someEnv{}, Probe: p}}, Options{})
+			_, _, err = Compile([]*migxml.Document{doc}, []Context{{Name: "System", Env: someEnv{}, Probe: p}, {Name: "u", User: true, Env: someEnv{}, Probe: p}}, Options{})
 			if err != nil {
 				t.Fatal(err)
 			}
-			warnings = append(warnings, more...)
 			switch {
 			case c.line == 0 && len(warnings) > 0:
 				t.Errorf("no trap, and yet: %v", warnings)
@@ -323,5 +395,45 @@ func TestMeet(t *testing.T) {
 		if got := meet(c.b, c.a); got != c.want {
 			t.Errorf("meet(%q, %q) = %t", c.b, c.a, got)
 		}
+	}
+}
+
+// TestLintConditions: what is wrong with patterns is told whatever conditions
+// they stand under.
+func TestLintConditions(t *testing.T) {
+	const condition = `<conditions><condition>MigXmlHelper.DoesObjectExist("File","C:\Nowhere")</condition></conditions>`
+	patterns := include(`C:\A [a[1].txt]`, `C:\A\* [a?.txt]`, `Lab\* [*]`, `HKCU\a [b]`, `C:\A\* [*.doc]`, `C:\B`, `%LABB%\x [y]`) + `<include><objectSet><pattern type="Registry">HKXX\a [b]</pattern></objectSet></include>`
+	for name, body := range map[string]string{
+		"none":          `<rules>` + patterns + `</rules>`,
+		"of detection":  `<detection>` + condition + `</detection><rules>` + patterns + `</rules>`,
+		"of rules":      `<rules>` + condition + patterns + `</rules>`,
+		"of inner ones": `<rules>` + condition + `<rules>` + patterns + `</rules></rules>`,
+		"of sets":       `<rules>` + strings.ReplaceAll(patterns, "<objectSet>", "<objectSet>"+condition) + `</rules>`,
+		"of a filter":   `<rules>` + strings.ReplaceAll(patterns, "<include>", `<include filter="MigXmlHelper.NeverRestore()">`) + `</rules>`,
+	} {
+		ws := Lint([]*migxml.Document{parse(t, "t.xml", component(`context="System"`, role(body)))}, names)
+		got := messages(ws)
+		for _, want := range []string{"brackets", `"?" is no wildcard`, "does not start with a drive", "HKCU is the key of a user", ".docx", "the folder alone", "%LABB%", "does not start with HKLM"} {
+			if !strings.Contains(got, want) {
+				t.Errorf("%s: no %q in\n%s", name, want, got)
+			}
+		}
+		if len(ws) != 8 {
+			t.Errorf("%s: %d warnings\n%s", name, len(ws), got)
+		}
+	}
+}
+
+// TestLintAbove: an unconditionalExclude of another file is told with that
+// file, unless it is not used.
+func TestLintAbove(t *testing.T) {
+	a := parse(t, "a.xml", component("", role(`<rules>`+include(`C:\Lab\* [*]`)+`</rules>`)))
+	b := parse(t, "b.xml", component("", role(`<rules>`+lintRule("unconditionalExclude", `C:\* [*]`)+`</rules>`)))
+	if ws := Lint([]*migxml.Document{a, b}, names); len(ws) != 1 || ws[0].File != "a.xml" || !strings.Contains(ws[0].Msg, "of b.xml:1, C:\\* [*], is stronger") {
+		t.Error(ws)
+	}
+	b.URLID = a.URLID
+	if ws := Lint([]*migxml.Document{a, b}, names); len(ws) != 1 || ws[0].File != "b.xml" {
+		t.Error(ws)
 	}
 }
