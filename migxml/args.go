@@ -169,8 +169,11 @@ func keeping(c *Call) error {
 		}
 		list = strings.ToUpper(list)
 		for j := range list {
-			if !strings.Contains(letters, list[j:j+1]) || strings.Contains(list[:j], list[j:j+1]) {
-				return fmt.Errorf("%q: %q stands there twice or is none of the letters %s, of which it does nothing", c.Arg(i), list[j:j+1], letters)
+			switch letter := list[j : j+1]; {
+			case !strings.Contains(letters, letter):
+				return fmt.Errorf("%q: %q is none of the letters %s: it does nothing", c.Arg(i), letter, letters)
+			case strings.Contains(list[:j], letter):
+				return fmt.Errorf("%q: %q stands there twice: it does nothing", c.Arg(i), letter)
 			}
 		}
 		if list == "" {
