@@ -106,7 +106,9 @@ type ExplainedRule struct {
 	Action  string    `json:"action"` // include, exclude, unconditionalExclude
 	As      wstr.Text `json:"as"`     // the pattern with its variables replaced
 	Context string    `json:"context"`
-	Wins    bool      `json:"wins"`
+	// AlsoFor are further contexts in which it is the same.
+	AlsoFor []string `json:"also_for,omitempty"`
+	Wins    bool     `json:"wins"`
 	// Off says that the rule does not run: it would fit, and has no say.
 	Off bool   `json:"off,omitempty"`
 	Why string `json:"lost_because,omitempty"`
@@ -489,6 +491,11 @@ func (p *Plan) explained(matches []rules.Match) []ExplainedRule {
 			e.Action = "unconditionalExclude"
 		case r.Exclude:
 			e.Action = "exclude"
+		}
+		for _, c := range m.AlsoIn {
+			if u := p.Contexts[c].User; u != nil {
+				e.AlsoFor = append(e.AlsoFor, p.Label(u))
+			}
 		}
 		if c := int(m.Context); c >= len(p.Contexts) && c-len(p.Contexts) < len(p.absent) {
 			e.Context = p.Label(p.absent[c-len(p.Contexts)].User)

@@ -11,6 +11,8 @@ import (
 type Match struct {
 	Rule    int32 // index for Set.Rule
 	Context int16 // index of the context
+	// AlsoIn are the indexes of further contexts in which it is the same.
+	AlsoIn []int16
 	// Pattern is the pattern with its variables replaced, in upper case.
 	Pattern string
 	// Wins says that the Decision is by this rule. Why tells why it does not:
@@ -79,7 +81,7 @@ func (s *Set) Explain(kind Kind, ctx, node, leaf string, hasLeaf bool, o Object)
 		if !matchGlob(p.node, upperNode) || hasLeaf && !p.matchLeaf(upperLeaf) || !hasLeaf && p.kind > leafAll {
 			continue
 		}
-		m := Match{Rule: p.rule, Context: p.ctx, Pattern: p.pattern.text(), By: -1}
+		m := Match{Rule: p.rule, Context: p.ctx, AlsoIn: s.alsoIn[p.scope], Pattern: p.pattern.text(), By: -1}
 		if !p.passes(o) {
 			m.Why = "its filter does not fit the object"
 			out, filtered = append(out, m), append(filtered, p)

@@ -168,6 +168,7 @@ type Set struct {
 	machine *tree            // registry but HKCU; keys by the names of names.go
 	users   map[string]*tree // HKCU by context name
 	kept    Kept
+	alsoIn  map[int32][]int16 // further contexts of a scope
 	idle    []idleRule
 	others  []string // of Options.Others
 }

@@ -227,7 +227,7 @@ func printExplained(w io.Writer, x *plan.Explained) {
 
 // printLoser prints a rule that fits, and why it does not decide.
 func printLoser(w io.Writer, r *plan.ExplainedRule, how string) {
-	printRule(w, &r.RuleDoc, r.Action, r.Context)
+	printRule(w, &r.RuleDoc, r.Action, people(r))
 	if !strings.EqualFold(string(r.As), string(r.Pattern)) {
 		asIs(w, 6, "that is "+string(r.As))
 	}
@@ -252,6 +252,15 @@ func ruleAt(file string, line int) string {
 		return fmt.Sprintf("%s:%d", file, line)
 	}
 	return file
+}
+
+// people are those for whom a rule is the same; not all when they are many.
+func people(r *plan.ExplainedRule) string {
+	names := append([]string{r.Context}, r.AlsoFor...)
+	if more := len(names) - 3; more > 0 {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:3], ", "), more)
+	}
+	return strings.Join(names, ", ")
 }
 
 // printRule prints where a rule stands, and its text.
@@ -438,8 +447,8 @@ func printHappened(w io.Writer, h *happened) {
 	}
 	if h.Rule != nil {
 		told(w, 2, "by the rule:")
-		who := ""
-		if len(h.Contexts) == 1 {
+		who := h.Owner
+		if h.User == "" && len(h.Contexts) == 1 {
 			who = h.Contexts[0]
 		}
 		printRule(w, h.Rule, "", who)
