@@ -493,8 +493,8 @@ func (p *Plan) explained(matches []rules.Match) []ExplainedRule {
 			e.Action = "exclude"
 		}
 		for _, c := range m.AlsoIn {
-			if u := p.Contexts[c].User; u != nil {
-				e.AlsoFor = append(e.AlsoFor, p.Label(u))
+			if int(c) < len(p.Contexts) && p.Contexts[c].User != nil {
+				e.AlsoFor = append(e.AlsoFor, p.Label(p.Contexts[c].User))
 			}
 		}
 		if c := int(m.Context); c >= len(p.Contexts) && c-len(p.Contexts) < len(p.absent) {
