@@ -85,10 +85,12 @@ type Windows struct {
 	Architecture string    `json:"architecture,omitempty"`
 	ArchFrom     string    `json:"architecture_from,omitempty"`
 	Computer     string    `json:"computer,omitempty"`
-	Drives       []Drive   `json:"drives"`
-	Mounts       []Mount   `json:"mounts,omitempty"`
-	Missing      []string  `json:"missing_volumes,omitempty"` // drives and folders whose volume is not among the sources
-	Problems     []string  `json:"problems,omitempty"`
+	// ControlSet is that in use, which is CurrentControlSet in the store.
+	ControlSet string   `json:"control_set,omitempty"`
+	Drives     []Drive  `json:"drives"`
+	Mounts     []Mount  `json:"mounts,omitempty"`
+	Missing    []string `json:"missing_volumes,omitempty"` // drives and folders whose volume is not among the sources
+	Problems   []string `json:"problems,omitempty"`
 }
 
 // Drive is a drive letter of the installation.
@@ -219,7 +221,7 @@ func (p *Plan) windows() Windows {
 	w := Windows{
 		Folder: wstr.Text(s.Dir), Product: s.Product, Edition: s.Edition, Version: s.Version, Build: s.Build,
 		Revision: s.UBR, Architecture: s.Arch, ArchFrom: s.ArchFrom, Computer: s.ComputerName,
-		Mounts: Mounts(s), Missing: Missing(s),
+		ControlSet: p.controlSet(), Mounts: Mounts(s), Missing: Missing(s),
 	}
 	for _, d := range s.Drives {
 		w.Drives = append(w.Drives, Drive{string(rune(d.Letter)) + ":", d.Volume.Number, d.How, wstr.Text(d.Base)})

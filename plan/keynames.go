@@ -30,34 +30,62 @@ func (p *Plan) controlSet() string {
 // keyName is the name that a plan has for the key at path, and whose HKCU it
 // is below, nil for the machine. A path below HKCU stays as it is.
 func (p *Plan) keyName(path string) (string, *profile.User) {
-	if rest, ok := winpath.Rel("HKCR", path); ok {
-		return joinKey(`HKLM\SOFTWARE\Classes`, rest), nil
+	var ids []string
+	for _, c := range p.Contexts {
+		ids = append(ids, c.Name)
 	}
-	if set := p.controlSet(); set != "" {
+	path, id := keyName(path, p.controlSet(), ids)
+	for _, c := range p.Contexts {
+		if c.Name == id {
+			return path, c.User
+		}
+	}
+	return path, nil
+}
+
+// KeyNames are the names that the store of the plan has for the key at path: in
+// the HKCU of the user of that ID, "" for the machine and for a path that
+// says nothing of a user.
+func (d *Document) KeyNames(path string) (names []string, user string) {
+	name, user := keyName(path, d.Windows.ControlSet, d.Contexts)
+	names = append(names, name)
+	if rest, ok := winpath.Rel("HKCR", path); ok {
+		names = append(names, joinKey(`HKCU\Software\Classes`, rest))
+	}
+	return names, user
+}
+
+// keyName brings path to the name that it has where set is the control set in
+// use and ids are the contexts of the rules.
+func keyName(path, set string, ids []string) (name, user string) {
+	if rest, ok := winpath.Rel("HKCR", path); ok {
+		return joinKey(`HKLM\SOFTWARE\Classes`, rest), ""
+	}
+	if set != "" {
 		if rest, ok := winpath.Rel(`HKLM\SYSTEM\`+set, path); ok {
-			return joinKey(currentControlSet, rest), nil
+			return joinKey(currentControlSet, rest), ""
 		}
 	}
 	rest, ok := winpath.Rel("HKU", path)
 	if !ok {
-		return path, nil
+		return path, ""
 	}
-	name, below, _ := strings.Cut(rest, `\`)
-	if wstr.EqualFold(name, "S-1-5-18") {
-		return joinKey(`HKU\.DEFAULT`, below), nil
+	first, below, _ := strings.Cut(rest, `\`)
+	if wstr.EqualFold(first, "S-1-5-18") {
+		return joinKey(`HKU\.DEFAULT`, below), ""
 	}
-	id, classes := name, false
-	if n := len(name) - len("_Classes"); n > 0 && wstr.EqualFold(name[n:], "_Classes") {
-		id, classes = name[:n], true
+	id, classes := first, false
+	if n := len(first) - len("_Classes"); n > 0 && wstr.EqualFold(first[n:], "_Classes") {
+		id, classes = first[:n], true
 		below = joinKey(`Software\Classes`, below)
 	}
-	for _, c := range p.Contexts {
-		if c.User != nil && wstr.EqualFold(c.Name, id) {
-			return joinKey("HKCU", below), c.User
+	for _, c := range ids {
+		if c != "System" && wstr.EqualFold(c, id) {
+			return joinKey("HKCU", below), c
 		}
 	}
 	if classes {
-		return joinKey(`HKU\`+id, below), nil
+		return joinKey(`HKU\`+id, below), ""
 	}
-	return path, nil
+	return path, ""
 }

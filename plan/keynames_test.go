@@ -100,3 +100,25 @@ func TestExplainNames(t *testing.T) {
 		}
 	}
 }
+
+// TestDocumentKeyNames: plan.json tells what a store calls a key.
+func TestDocumentKeyNames(t *testing.T) {
+	d := plan.Document{Windows: plan.Windows{ControlSet: "ControlSet002"}, Contexts: []string{"System", "S-1-5-21-7"}}
+	for _, c := range []struct{ path, want, user string }{
+		{`HKCR\.txt`, `HKLM\SOFTWARE\Classes\.txt HKCU\Software\Classes\.txt`, ""},
+		{`HKLM\SYSTEM\controlset002\x`, `HKLM\SYSTEM\CurrentControlSet\x`, ""},
+		{`HKLM\SYSTEM\ControlSet001\x`, `HKLM\SYSTEM\ControlSet001\x`, ""},
+		{`HKU\s-1-5-21-7\x`, `HKCU\x`, "S-1-5-21-7"},
+		{`HKU\S-1-5-21-7`, `HKCU`, "S-1-5-21-7"},
+		{`HKU\S-1-5-21-7_Classes\.txt`, `HKCU\Software\Classes\.txt`, "S-1-5-21-7"},
+		{`HKU\S-1-5-21-8_Classes\.txt`, `HKU\S-1-5-21-8\Software\Classes\.txt`, ""},
+		{`HKU\S-1-5-18\x`, `HKU\.DEFAULT\x`, ""},
+		{`HKU\System`, `HKU\System`, ""},
+		{`HKCU\x`, `HKCU\x`, ""},
+	} {
+		names, user := d.KeyNames(c.path)
+		if got := strings.Join(names, " "); got != c.want || user != c.user {
+			t.Errorf("%s: %s of %q", c.path, got, user)
+		}
+	}
+}

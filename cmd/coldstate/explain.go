@@ -327,6 +327,18 @@ func (c *explainCmd) store(a *app, name string, places []plan.Place) error {
 	if err != nil {
 		a.message("warning", fmt.Sprintf("plan.json of the store cannot be read, so that rules cannot be named: %v", err))
 	}
+	// A key has one name in a store.
+	type where struct {
+		paths []string
+		user  string
+	}
+	asked := make([]where, len(places))
+	for i, at := range places {
+		asked[i].paths = []string{at.Path}
+		if at.Registry {
+			asked[i].paths, asked[i].user = doc.KeyNames(at.Path)
+		}
+	}
 	found := make([][]happened, len(places))
 	below := make([]int, len(places))
 	var damage error
@@ -339,11 +351,17 @@ func (c *explainCmd) store(a *app, name string, places []plan.Place) error {
 			return a.ctx.Err()
 		}
 		for i, at := range places {
-			rel, ok := winpath.Rel(at.Path, objectPath(o))
-			if !ok && string(o.Path) != objectPath(o) {
-				rel, ok = winpath.Rel(at.Path, string(o.Path))
+			var rel string
+			ok := false
+			for _, path := range asked[i].paths {
+				if rel, ok = winpath.Rel(path, objectPath(o)); !ok && string(o.Path) != objectPath(o) {
+					rel, ok = winpath.Rel(path, string(o.Path))
+				}
+				if ok {
+					break
+				}
 			}
-			if !ok || o.Kind == store.Part {
+			if !ok || o.Kind == store.Part || asked[i].user != "" && o.User != asked[i].user {
 				continue
 			}
 			exact := rel == "" && at.IsValue == (o.Kind == store.Value) && (at.Stream != "") == (o.Kind == store.Stream)
