@@ -285,8 +285,11 @@ func contrary(x, y *migxml.Condition) bool {
 	}
 	a, b := x.Call.Arg(last), y.Call.Arg(last)
 	switch x.Call.Name {
-	case "DoesFileVersionMatch", "DoesOSMatch":
-		return !meet(a, b)
+	case "DoesFileVersionMatch":
+		return !meet(a, b) && !strings.Contains(a+b, "%")
+	case "DoesOSMatch":
+		// A version without a service pack fits without the dot at its end.
+		return !meet(strings.TrimSuffix(a, "."), strings.TrimSuffix(b, ".")) && !strings.Contains(a+b, "%")
 	case "DoesStringContentEqual":
 		return !wstr.EqualFold(a, b) && !strings.Contains(a+b, "%")
 	}

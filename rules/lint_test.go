@@ -195,6 +195,7 @@ func TestLintWhole(t *testing.T) {
 		{"two versions, either", comp("", detect("", `<conditions operation="OR">`+cond(`DoesFileVersionMatch("C:\a.exe","FileVersion","5.*")`)+cond(`DoesFileVersionMatch("C:\a.exe","FileVersion","6.*")`)+"</conditions>")), 0, 0, "", ""},
 		{"two versions that meet", comp("", detect("", "<conditions>"+cond(`DoesFileVersionMatch("C:\a.exe","FileVersion","5.*")`)+cond(`DoesFileVersionMatch("C:\a.exe","FileVersion","*.1")`)+"</conditions>")), 0, 0, "", ""},
 		{"two lines", comp("", detect("", "<conditions>"+cond(`DoesOSMatch("NT","6.*")`)+cond(`DoesOSMatch("NT","10.*")`)+"</conditions>")), 5, 1, "they never are", `operation="OR"`},
+		{"two lines that are one", comp("", detect("", "<conditions>"+cond(`DoesOSMatch("NT","10.0.19045")`)+cond(`DoesOSMatch("NT","10.0.19045.")`)+"</conditions>")), 0, 0, "", ""},
 		{"question mark in a detection", comp("", detect("", "<conditions>"+cond(`DoesObjectExist("File","C:\x?.txt")`)+"</conditions>")), 4, 13, `"?" is no wildcard`, `C:\x*.txt`},
 		{"brackets in a detection", comp("", detect("", "<conditions>"+cond(`DoesObjectExist("File","C:\a[1] [x]")`)+"</conditions>")), 4, 13, `brackets`, `^[`},
 		{"HKCU of the system in a detection", comp(`context="System"`, detect("", "<conditions>"+cond(`DoesObjectExist("Registry","HKCU\Software\Lab")`)+"</conditions>")), 4, 13, "HKCU is the key of a user", "the answer is no"},
