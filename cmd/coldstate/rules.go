@@ -168,6 +168,7 @@ type checked struct {
 	Kind     string    `json:"kind,omitempty"` // MigXML, Config.xml; left out when it cannot be read
 	Usable   bool      `json:"usable"`
 	Error    *finding  `json:"error,omitempty"`
+	More     []finding `json:"more_errors,omitempty"`
 	Warnings []finding `json:"warnings"`
 
 	err error
@@ -183,7 +184,7 @@ func (c *rulesCheckCmd) Run(a *app) error {
 	var list []*checked
 	var docs []*migxml.Document
 	warnings := map[*checked][]migxml.Warning{}
-	of := map[*migxml.Document]*checked{}
+	of := map[string]*checked{}
 	for _, name := range c.File {
 		k := &checked{File: name}
 		list = append(list, k)
@@ -206,7 +207,9 @@ func (c *rulesCheckCmd) Run(a *app) error {
 		if warnings[k], k.err = ws, err; err != nil {
 			continue
 		}
-		docs, of[doc] = append(docs, doc), k
+		if docs = append(docs, doc); of[name] == nil {
+			of[name] = k
+		}
 		// What is wrong with patterns Lint says, whatever conditions they stand
 		// under.
 		_, _, k.err = rules.Compile([]*migxml.Document{doc}, []rules.Context{
@@ -214,12 +217,8 @@ func (c *rulesCheckCmd) Run(a *app) error {
 		}, rules.Options{})
 	}
 	for _, w := range rules.Lint(docs, lintNames()) {
-		for doc, k := range of {
-			if doc.Pos.File == w.File {
-				warnings[k] = append(warnings[k], w)
-				break
-			}
-		}
+		k := of[w.File]
+		warnings[k] = append(warnings[k], w)
 	}
 	var last error
 	for _, k := range list {
@@ -236,7 +235,8 @@ func (c *rulesCheckCmd) Run(a *app) error {
 			}
 		}
 		if k.err != nil {
-			k.Error = findingOf(k.err)
+			errs := findingsOf(k.err)
+			k.Error, k.More = &errs[0], errs[1:]
 			if last != nil {
 				a.errors(last)
 			}
@@ -266,19 +266,32 @@ func lintNames() rules.Names {
 	return n
 }
 
-func findingOf(err error) *finding {
+// findingsOf are the errors that were joined to err, or err itself.
+func findingsOf(err error) (list []finding) {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		for _, e := range joined.Unwrap() {
+			list = append(list, findingsOf(e)...)
+		}
+	}
+	if list == nil {
+		list = append(list, findingOf(err))
+	}
+	return list
+}
+
+func findingOf(err error) finding {
 	var e *migxml.Error
 	var x *xmlpos.Error
 	var u *migxml.UnsupportedError
 	switch {
 	case errors.As(err, &x):
-		return &finding{x.Line, x.Col, x.Msg}
+		return finding{x.Line, x.Col, x.Msg}
 	case errors.As(err, &e):
-		return &finding{e.Line, e.Col, e.Msg}
+		return finding{e.Line, e.Col, e.Msg}
 	case errors.As(err, &u):
-		return &finding{u.Line, u.Col, strings.TrimPrefix(u.Error(), u.Pos.String()+": ")}
+		return finding{u.Line, u.Col, strings.TrimPrefix(u.Error(), u.Pos.String()+": ")}
 	}
-	return &finding{Message: err.Error()}
+	return finding{Message: err.Error()}
 }
 
 // isConfig says whether a file is a Config.xml by its root element.
