@@ -113,6 +113,8 @@ func TestLint(t *testing.T) {
 		{"never on one drive", []rule{in(`MigXmlHelper.GenerateDrivePatterns("* [*.mp3]","Fixed")`), never(`C:\* [*]`)}, 0, "", ""},
 		{"exclude on one drive", []rule{in(`MigXmlHelper.GenerateDrivePatterns("* [*.mp3]","Fixed")`), ex(`C:\* [*.mp3]`)}, 0, "", ""},
 		{"the default value is not the key", []rule{in(`HKLM\Software\Lab []`), never(`HKLM\Software\* [x]`)}, 0, "", ""},
+		{"a key is not its default value", []rule{in(`HKLM\Software\Lab`), in(`HKLM\Software\Lab [x]`), never(`HKLM\Software\* []`)}, 0, "", ""},
+		{"a variable of the environment, perhaps", []rule{in(`%LABS%\* [*]`), ex(`C:\* [*.mp3]`)}, 4, "no Windows has a variable %LABS%", "<environment>"},
 		{"brackets for each user", []rule{in(`MigXmlHelper.GenerateUserPatterns("File","%CSIDL_PERSONAL%\* [a[1]]","TRUE")`)}, 4, "brackets", "^["},
 		{"escaped brackets of a name", []rule{in(`C:\Lab\* [a^[1^].txt]`)}, 0, "", ""},
 		{"unknown variable", []rule{in(`%CSIDL_PERSONNAL%\Lab\* [*]`)}, 4, "no Windows has a variable %CSIDL_PERSONNAL%", "%CSIDL_PERSONAL%"},
@@ -164,6 +166,7 @@ func TestLintWhole(t *testing.T) {
 	cond := func(call string) string { return `<condition>MigXmlHelper.` + call + "</condition>\n" }
 	docs, lab := lintRule("include", `%CSIDL_PERSONAL%\Lab\* [*]`), lintRule("include", `C:\Lab\* [*]`)
 	six := "<conditions>" + cond(`DoesOSMatch("NT","6.*")`) + "</conditions>"
+	maybe := env("", six+text(`C:\A`)+`<variable name="Two"><text>C:\B</text></variable>`)
 	named := `<namedElements><rules name="N">` + six + lintRule("exclude", `C:\Lab\* [*]`) + `</rules></namedElements>`
 	without := `<excludeAttributes attributes="Security"><objectSet><pattern type="File">C:\Lab\* [*]</pattern></objectSet></excludeAttributes>`
 	for _, c := range []struct {
@@ -219,6 +222,17 @@ func TestLintWhole(t *testing.T) {
 		{"CSIDL_PERSONAL of ours", comp("", env("", `<variable name="CSIDL_PERSONAL"><text>C:\</text></variable>`)+rules("", lintRule("include", `%CSIDL_PERSONAL%\* [*]`)+lintRule("exclude", `C:\* [*.mp3]`))), 0, 0, "", ""},
 		{"ours under a condition", comp("", env("", "<conditions>"+cond(`IsNative64Bit()`)+"</conditions>"+text(`C:\Lab`))+rules("", lintRule("include", `%Own%\* [*]`)+lintRule("exclude", `C:\* [*.mp3]`))), 0, 0, "", ""},
 		{"ours twice", comp("", env("", text(`C:\Lab`)+text(`C:`))+rules("", lintRule("include", `%Own%\* [*]`)+lintRule("exclude", `C:\* [*.mp3]`))), 0, 0, "", ""},
+		{"ours twice, the other way round", comp("", env("", text(`C:`)+text(`C:\Lab`))+rules("", lintRule("include", `%Own%\* [*]`)+lintRule("exclude", `C:\* [*.mp3]`))), 4, 105, "the exclude does nothing", "unconditionalExclude"},
+		{"ours for each context", comp("", env(`context="User"`, text(`C:`))+env(`context="System"`, text(`C:\Lab`))+rules("", lintRule("include", `%Own%\* [*]`)+lintRule("exclude", `C:\* [*.mp3]`))), 0, 0, "", ""},
+		{"ours for one context", comp("", env(`context="User"`, `<variable name="PUBLIC"><text>C:\Lab</text></variable>`)+rules("", lintRule("include", `%PUBLIC%\* [*]`)+lintRule("exclude", `C:\Lab\* [*]`))), 0, 0, "", ""},
+		{"that of the system, for users", comp(`context="User"`, env(`context="System"`, text(`%TEMP%\Lab`))+rules("", lintRule("include", `%Own%\* [*]`)+lintRule("exclude", `%TEMP%\Lab\* [*]`))), 0, 0, "", ""},
+		{"two of ours under a condition", comp("", maybe+rules("", lintRule("include", `%Own%\* [*]`)+lintRule("exclude", `%Two%\* [*]`))), 0, 0, "", ""},
+		{"exclude of ours under a condition", comp("", maybe+rules("", lab+lintRule("exclude", `%Two%\* [*]`))), 0, 0, "", ""},
+		{"anywhere, of ours under a condition", comp("", maybe+rules("", lintRule("include", `C:\*\%Two%\* [*]`))), 0, 0, "", ""},
+		{"an include of another context", comp("", `<role role="Data"><rules context="User">`+lintRule("include", `C:\* [*]`)+`</rules><rules context="System">`+lab+"\n"+lintRule("exclude", `C:\* [*.mp3]`)+`</rules></role>`), 4, 21, "the exclude does nothing, as the include of line 3", "unconditionalExclude"},
+		{"a document finder of another context", comp("", `<role role="Data"><rules context="System">`+lintRule("include", `MigXmlHelper.GenerateDocPatterns("FALSE")`)+`</rules><rules context="User">`+lab+"\n"+lintRule("exclude", `C:\Other\* [*.mp3]`)+`</rules></role>`), 4, 21, "nothing in its component includes", "unconditionalExclude"},
+		{"below one in another TEMP", comp(`context="User"`, rules("", lintRule("include", `%TEMP%\Lab\* [*]`))) + comp(`context="System"`, rules("", lintRule("unconditionalExclude", `%TEMP%\* [*]`))), 0, 0, "", ""},
+		{"below HKCU of the system", comp(`context="User"`, rules("", lintRule("include", `HKCU\Software\Lab\* [*]`))) + comp(`context="System"`, rules("", lintRule("unconditionalExclude", `HKCU\Software\* [*]`))), 6, 34, "HKCU is the key of a user", `context="User"`},
 		{"ours from the registry", comp("", env("", `<variable name="Own"><script>MigXmlHelper.GetStringContent("Registry","HKLM\Software\Lab [Key]")</script></variable>`)+rules("", `<include><objectSet><pattern type="Registry">%Own%\* [*]</pattern><pattern type="File">%Own%</pattern></objectSet></include>`+lintRule("exclude", `C:\* [*.mp3]`))), 0, 0, "", ""},
 		{"ours of a role, another of another", comp("", `<role role="Data">`+env("", text("C:"))+"<rules>"+lintRule("include", `%Own%\* [*]`)+`</rules></role><role role="Settings">`+env("", text(`C:\Lab`))+"<rules>"+lintRule("include", `%Own%\* [*]`)+lintRule("exclude", `C:\* [*.mp3]`)+"</rules></role>"), 0, 0, "", ""},
 		{"a key in our variable", comp("", env("", text(`HKLM\Software\Wow6432Node`))+rules("", `<include><objectSet><pattern type="Registry">%Own%\Lab\* [*]</pattern></objectSet></include>`)), 0, 0, "", ""},

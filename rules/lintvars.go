@@ -49,7 +49,8 @@ func (l *linter) inside(list []*migxml.Environment, mask migxml.Context, do func
 				x.in, x.known = migxml.UserAndSystem, x.known && !strings.Contains(x.text, "%")
 			}
 			key := strings.ToLower(v.Name)
-			if first, ok := l.scope.m[key]; ok {
+			if first, ok := l.scope.m[key]; ok && first.in != x.in {
+				// Of two for the same the later counts.
 				x.known = x.known && first.known && x.text == first.text
 				x.in |= first.in
 			}
