@@ -736,6 +736,7 @@ func TestRestoreWritesMost(t *testing.T) {
 		{"another component takes it all", one(filter("NeverRestore", `C:\Lab [a.ini]`)) + one(include(`C:\* [*.ini]`)), "", `C:\* [*.ini]`},
 		{"so does the component itself", one(filter("NeverRestore", `C:\Lab [a.ini]`) + include(`C:\* [*]`)), "", `C:\* [*]`},
 		{"everything, and never", one(filter("NeverRestore", `C:\Lab\* [*]`)) + one(include(`C:\* [*]`)), "", `C:\* [*]`},
+		{"everything, and never, by one component", one(filter("NeverRestore", `C:\Lab\* [*]`) + include(`C:\* [*]`)), "", `C:\* [*]`},
 		{"never, by all rules", one(filter("NeverRestore", `C:\Lab [a.ini]`)) + one(filter("NeverRestore", `C:\Lab\* [*]`)), "NeverRestore", `C:\Lab [a.ini]`},
 		{"an exclude between them", one(filter("NeverRestore", `C:\Lab [a.ini]`) + exclude(`C:\Lab\* [*]`) + include(`C:\* [*]`)), "NeverRestore", `C:\Lab [a.ini]`},
 		{"an exclude of another component", one(filter("NeverRestore", `C:\Lab [a.ini]`)+exclude(`C:\Lab\* [*]`)) + one(include(`C:\* [*]`)), "", `C:\* [*]`},
@@ -758,6 +759,9 @@ func TestRestoreWritesMost(t *testing.T) {
 			if m.Wins != (m.Rule == d.Rule) || m.Wins != (m.Why == "") {
 				t.Errorf("%s: %+v", c.name, m)
 			}
+		}
+		if strings.HasPrefix(c.name, "an exclude between") && (len(matches) != 3 || matches[1].By != d.Rule || matches[1].Why != "another rule of its component is more specific") {
+			t.Errorf("%s: %+v", c.name, matches)
 		}
 		// A folder or file that no rule fits better goes on as before.
 		if c.name == "an exclude between them" && set.takes(t, "System", File, `C:\Lab [b.ini]`) {

@@ -45,6 +45,8 @@ func TestExplainOff(t *testing.T) {
 		{"a Config.xml, a component within another", `<component type="Documents" context="System"><displayName>outer</displayName><environment><variable name="X"><text>C:\Lab</text></variable></environment><role role="Container">` +
 			component("", role(`<rules>`+include(`%X% [*]`)+`</rules>`)) + `</role></component>`, Options{Off: off("urn:t/c/data")}, "include 0 " + config + " Config.xml:7"},
 		{"a user who is not chosen", component(`context="User"`, role(`<rules>`+include(`C:\Lab [%NAME%*]`)+`</rules>`)), Options{Others: []Context{{Name: "eve", User: true, Env: vars{"NAME": "a"}}}}, "include 3 the user is not chosen"},
+		{"such a user, and a Config.xml", component(`context="User"`, role(`<rules>`+include(`C:\Lab [%NAME%*]`)+`</rules>`)), Options{Off: off("urn:t/c/data"), Others: []Context{{Name: "eve", User: true, Env: vars{"NAME": "a"}}}}, "include 3 " + config + " Config.xml:7"},
+		{"a Config.xml, one of two roles, and a type of files", component(`context="System"`, `<extensions><extension>txt</extension></extensions><role role="Settings"><rules>`+inc+`</rules></role>`+role(``)), Options{Off: off("urn:t/c/settings")}, "include 0 " + config + " Config.xml:7"},
 		{"patterns for users", component(`context="System"`, role(`<rules><include><objectSet><script>MigXmlHelper.GenerateUserPatterns("File","C:\Lab [%NAME%*]","TRUE")</script></objectSet></include></rules>`)),
 			Options{Others: []Context{{Name: "eve", User: true, Env: vars{"NAME": "a"}}}}, "include 0 the user is not chosen"},
 		{"a filter", component(`context="System"`, role(`<rules><include filter="MigXmlHelper.AnswerNo()"><objectSet><pattern type="File">C:\Lab [a.txt]</pattern></objectSet></include></rules>`)), Options{}, "include 0 its filter lets nothing through t:1"},
@@ -98,6 +100,22 @@ func TestExplainOff(t *testing.T) {
 		// The place of the document itself is its root.
 		if s := strings.Join(sorted(got), "; "); s != c.want {
 			t.Errorf("%s:\n got %s\nwant %s", c.name, s, c.want)
+		}
+	}
+}
+
+// TestExplainOffFilter: a rule that is off would fit only what its filter lets
+// through.
+func TestExplainOffFilter(t *testing.T) {
+	d := parse(t, "t", component(`context="System"`, role(`<detection><conditions><condition>MigXmlHelper.DoesObjectExist('File','C:\Nosuch')</condition></conditions></detection>
+<rules><include filter='MigXmlHelper.FileProperties("filesize","gt","1KB")'><objectSet><pattern type="File">C:\Lab [*]</pattern></objectSet></include></rules>`)))
+	set, _, err := Compile([]*migxml.Document{d}, full(lab), Options{Explain: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for size, want := range map[int64]int{1024: 0, 1025: 1} {
+		if _, matches := set.Explain(File, "", `C:\Lab`, "a.txt", true, &thing{size: size}); len(matches) != want {
+			t.Errorf("%d bytes: %+v", size, matches)
 		}
 	}
 }

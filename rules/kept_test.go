@@ -44,6 +44,8 @@ func TestKeptSelection(t *testing.T) {
 		{"what the destination has already", "User", rule("exclude", same, "Registry", `HKCU\Software\Zed\* [*]`), `c exclude MigXmlHelper.SameRegContent() ann,bob Registry:HKCU\Software\Zed\* [*]`},
 		{"a filter that lets nothing through", "System", rule("include", ` filter="MigXmlHelper.AnswerNo()"`, "Ini", `C:\Lab\a.ini|S[k]`), ""},
 		{"other rules", "System", rule("include", "", "File", `C:\Lab [a.ini]`) + rule("exclude", "", "File", `C:\Lab [*]`), ""},
+		{"settings beside files", "System", `<exclude><objectSet><pattern type="Ini">C:\Lab\a.ini|S[k]</pattern><pattern type="File">C:\Lab [a.ini]</pattern></objectSet></exclude>`, `c exclude System Ini:C:\Lab\a.ini|S[k]`},
+		{"no place of a setting", "System", rule("exclude", "", "Ini", `C:\Lab\*.ini|S[k]`), ""},
 		{"conditions of the rules", "System", no + rule("exclude", "", "Ini", `C:\Lab\a.ini|S[k]`), ""},
 		{"conditions of the set", "System", `<exclude><objectSet>` + no + `<pattern type="Ini">C:\Lab\a.ini|S[k]</pattern></objectSet></exclude>`, ""},
 		{"conditions of the set of a merge", "System", `<merge` + merge + `><objectSet>` + no + `<pattern type="Ini">C:\Lab\a.ini|S[k]</pattern></objectSet></merge>`, ""},

@@ -61,6 +61,9 @@ func TestNames(t *testing.T) {
 			[]string{a + ` HKCU\Software [y]`}, []string{a + ` HKCU\Software [x]`, b + ` HKCU\Software [x]`}},
 		{"a root with a wildcard", one("System", include(`*\Zed [x]`)), []string{sys + ` HKLM\SOFTWARE\Zed [x]`, a + ` HKCU\Software\Zed [x]`, sys + ` HKU\.DEFAULT\Zed [x]`}, []string{a + ` HKCU\Zed\a [x]`}},
 
+		{"a root with a wildcard, for users", one("User", include(`*\Zed [x]`)), []string{sys + ` HKLM\SOFTWARE\Zed [x]`, a + ` HKCU\Software\Zed [x]`, b + ` HKCU\Zed [x]`}, nil},
+		{"HKCU by a wildcard", one("User", include(`HKC*\Zed [x]`)), []string{a + ` HKCU\Zed [x]`, a + ` HKCU\a\Zed [x]`}, []string{sys + ` HKLM\SOFTWARE\Zed [x]`}},
+
 		{"the control set in use", one("System", include(`HKLM\SYSTEM\ControlSet002\Services\* [*]`)), []string{sys + ` HKLM\SYSTEM\CurrentControlSet\Services\a [x]`}, []string{sys + ` HKLM\SYSTEM\ControlSet001\Services\a [x]`}},
 		{"the other one", one("System", include(`HKLM\SYSTEM\ControlSet001\Services\* [*]`)), []string{sys + ` HKLM\SYSTEM\ControlSet001\Services\a [x]`}, []string{sys + ` HKLM\SYSTEM\CurrentControlSet\Services\a [x]`}},
 		{"against it", one("System", include(`HKLM\SYSTEM\CurrentControlSet\Services\* [*]`)+never(`HKLM\SYSTEM\ControlSet002\Services\* [x]`)),
