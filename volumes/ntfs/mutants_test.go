@@ -71,37 +71,8 @@ func useAll(fs *FS) (found int, err error) {
 			}
 		}
 	}
-	seen := make([]bool, fs.Len())
 	budget := int64(mutantRead)
-	stack := []winfs.Entry{fs.Root()}
-	if err := useEntry(fs, fs.Root(), &budget); err != nil {
-		return 0, err
-	}
-	for len(stack) > 0 {
-		d := stack[len(stack)-1]
-		stack = stack[:len(stack)-1]
-		kids, err := fs.Children(d)
-		if err != nil {
-			return found, fmt.Errorf("%q: %w", winfs.Path(fs, d), err)
-		}
-		for _, e := range kids {
-			if int(e) >= len(seen) || seen[e] {
-				return found, fmt.Errorf("entry %d of %d is listed twice", e, len(seen))
-			}
-			seen[e] = true
-			found++
-			if fs.Parent(e) != d {
-				return found, fmt.Errorf("%q is not in its parent", winfs.Path(fs, e))
-			}
-			if err := useEntry(fs, e, &budget); err != nil {
-				return found, fmt.Errorf("%q: %w", winfs.Path(fs, e), err)
-			}
-			if info, _ := fs.Info(e); info.IsDir() {
-				stack = append(stack, e)
-			}
-		}
-	}
-	return found, nil
+	return winfstest.Walk(fs, func(e winfs.Entry) error { return useEntry(fs, e, &budget) })
 }
 
 func useEntry(fs *FS, e winfs.Entry, budget *int64) error {

@@ -48,7 +48,13 @@ func Use(fs winfs.FS, budget int64) (found int, err error) {
 	if s, ok := fs.(winfs.Spacer); ok {
 		_, _ = s.Free()
 	}
-	if err := useEntry(fs, fs.Root(), &budget); err != nil {
+	return Walk(fs, func(e winfs.Entry) error { return useEntry(fs, e, &budget) })
+}
+
+// Walk calls use for the root and for every entry below it, and holds the tree
+// to be one. It returns the number of entries that it found, the root apart.
+func Walk(fs winfs.FS, use func(winfs.Entry) error) (found int, err error) {
+	if err := use(fs.Root()); err != nil {
 		return 0, err
 	}
 	seen := make([]bool, fs.Len())
@@ -69,7 +75,7 @@ func Use(fs winfs.FS, budget int64) (found int, err error) {
 			if fs.Parent(e) != d || fs.Name(e) == "" {
 				return found, fmt.Errorf("entry %d, %q, is not in its parent", e, winfs.Path(fs, e))
 			}
-			if err := useEntry(fs, e, &budget); err != nil {
+			if err := use(e); err != nil {
 				return found, fmt.Errorf("%q: %w", winfs.Path(fs, e), err)
 			}
 			if info, _ := fs.Info(e); info.IsDir() {
