@@ -746,7 +746,8 @@ const windowsSectors = 65536
 // lists say. A file whose MFT record is bad is unreadable under each name that
 // an index knows which can be read, and one of those that an object stands for
 // when none does; files of folders whose record is bad are where the indexes
-// say. Everything else is there, and equal. All seeds under COLDSTATE_LONG=1,
+// say. Everything else is there, and equal. A bad registry file is no reason for
+// no plan: there is one unless the folder Windows has lost its name. All seeds under COLDSTATE_LONG=1,
 // else some.
 func TestBadSectors(t *testing.T) {
 	h := newHealthy(t)
@@ -809,6 +810,9 @@ func (h *healthy) check(t *testing.T, name string, disk *testimages.Faulty, tr *
 	})
 	defer set.Close()
 	if p == nil {
+		if !h.gone(`C:\Windows`, tr) {
+			t.Errorf("%s: no Windows is found, and its folder is there", name)
+		}
 		h.checkVolume(t, name, windowsVolume(t, set), tr)
 		return false
 	}
@@ -852,6 +856,17 @@ func (h *healthy) check(t *testing.T, name string, disk *testimages.Faulty, tr *
 		}
 	}
 	return true
+}
+
+// gone says whether nothing tells of a folder any more: neither its record nor
+// an index.
+func (h *healthy) gone(path string, tr *truth) bool {
+	for k, f := range h.fates {
+		if f.path == path {
+			return tr.lost[k.record] && len(tr.names[k.record]) == 0
+		}
+	}
+	return false
 }
 
 // placeOf names an MFT record and its place.

@@ -374,8 +374,13 @@ func (h *Hive) ProblemCount() int {
 	return h.count
 }
 
-// Root is the root key.
-func (h *Hive) Root() Key { return Key{h: h, off: h.root} }
+// Root is the root key; that of a nil Hive is the zero Key.
+func (h *Hive) Root() Key {
+	if h == nil {
+		return Key{}
+	}
+	return Key{h: h, off: h.root}
+}
 
 // Dirty says whether newer values than those of the hive are, or were, in its
 // transaction logs: Windows was interrupted while it wrote the hive, and the

@@ -14,6 +14,7 @@
 package inventory
 
 import (
+	"errors"
 	"fmt"
 	"iter"
 	"strings"
@@ -84,6 +85,17 @@ func Read(sys *offline.System, users []*profile.User) *Inventory {
 	r := &reader{sys: sys, inv: &Inventory{
 		Programs: []Program{}, Apps: []App{}, Printers: []Printer{}, WiFi: []WiFi{}, Phonebook: []Connection{}, Users: []User{},
 	}, full: map[string]bool{}, seen: map[string]bool{}}
+	for _, dead := range []struct {
+		err  error
+		what string
+	}{
+		{sys.SoftwareError, "programs, apps, printers and Wi-Fi networks are those that other places tell of"},
+		{sys.SystemError, "the domain, the time zone, services and how Windows was shut down are not known"},
+	} {
+		if e, ok := errors.AsType[*offline.DeadHiveError](dead.err); ok {
+			r.problem(e.Path, "cannot be used: %s", dead.what)
+		}
+	}
 	r.machine()
 	r.state()
 	r.programs()

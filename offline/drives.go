@@ -230,13 +230,18 @@ func (s *System) placeSystem() Drive {
 	if d.Letter == 0 {
 		d.Letter, d.How = s.mountedAs(s.Volume), "MountedDevices"
 	}
+	_, root := winpath.Split(s.Root)
+	if d.Letter == 0 && s.evident {
+		d.Letter, d.How = s.letterHint(strings.Join(root[:max(0, len(root)-1)], `\`))
+	}
 	if d.Letter == 0 {
 		d.Letter, d.How = 'C', "assumed"
+	}
+	if d.How == "assumed" && !s.evident {
 		s.problem(`HKLM\SOFTWARE\`+currentVersion, "SystemRoot names no drive letter; C: is assumed for the drive of this Windows")
 	}
 	// Copied into another folder, the installation still believes it is where
 	// it was: `OldDisk\Windows` is C:\Windows, and its C:\ is OldDisk.
-	_, root := winpath.Split(s.Root)
 	at := len(root) - len(installed)
 	if len(installed) == 0 || at < 0 || !slices.EqualFunc(root[at:], installed, wstr.EqualFold) {
 		at = len(root) - 1

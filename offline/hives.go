@@ -41,6 +41,9 @@ type HiveState struct {
 	UnreadLogs []string `json:"unreadable_logs,omitempty"`
 	// Error says why Path itself could not be used, "" when it was.
 	Error string `json:"error,omitempty"`
+	// Unknown says what of the installation is not known for want of the
+	// registry file, and what to do; "" when it, or a copy, tells.
+	Unknown string `json:"unknown,omitempty"`
 
 	open weak.Pointer[hive.Hive]
 }
@@ -48,7 +51,12 @@ type HiveState struct {
 // Lost says whether something of the registry file is missing: newer changes,
 // or all of it.
 func (st HiveState) Lost() bool {
-	return st.Error != "" || st.Recovery.Unrecovered != "" || st.Unreadable > 0 || len(st.UnreadLogs) > 0
+	return st.Error != "" || st.Unknown != "" || st.Recovery.Unrecovered != "" || st.Unreadable > 0 || len(st.UnreadLogs) > 0
+}
+
+// damaged says whether keys may be missing that Windows has written.
+func (st HiveState) damaged() bool {
+	return st.Problems > 0 || st.Unreadable > 0 || st.Recovery.Unrecovered != ""
 }
 
 // Tell is what people have to know of the registry file; ok is false when it
@@ -73,7 +81,7 @@ func (st HiveState) Tell() (p Problem, ok bool) {
 		p.What = fmt.Sprintf("cannot be used (%s), and no copy of it was found that can be", st.Error)
 	case more != "":
 		p.What = more
-	case st.Unreadable == 0 && len(st.UnreadLogs) == 0:
+	case st.Unreadable == 0 && len(st.UnreadLogs) == 0 && st.Unknown == "":
 		return p, false
 	}
 	if len(st.UnreadLogs) > 0 {
@@ -87,6 +95,12 @@ func (st HiveState) Tell() (p Problem, ok bool) {
 			p.What += "; "
 		}
 		p.What += fmt.Sprintf("%d bytes of it cannot be read from the disk: the keys and values there are missing", st.Unreadable)
+	}
+	if st.Unknown != "" {
+		if p.What != "" {
+			p.What = strings.TrimSuffix(p.What, ".") + ": "
+		}
+		p.What += st.Unknown
 	}
 	return p, true
 }
@@ -189,6 +203,7 @@ func (s *System) remember(v *volumes.Volume, path string, st HiveState) {
 	key := wstr.Upper(path)
 	if old, ok := s.states.by[key]; ok && old.From == st.From {
 		old = old.refreshed()
+		st.Unknown = cmp.Or(st.Unknown, old.Unknown)
 		if old.Problems > st.Problems {
 			st.Problems, st.First = old.Problems, old.First
 		}
@@ -309,11 +324,7 @@ func openHive(fs volumes.FS, rel string, usable func(*hive.Hive) error) (*hive.H
 		st.From = rel
 		return h, st, nil
 	}
-	why := err.Error()
-	var fe *hive.FormatError
-	if errors.As(err, &fe) && !errors.As(err, new(*volumes.ReadError)) {
-		why = fmt.Sprintf("offset %#x: %s", fe.Offset, fe.What) // what to do is done
-	}
+	why := reason(err)
 	for _, f := range fallbacks(fs, rel) {
 		h, st, ferr := readHive(fs, f.path, usable)
 		if ferr != nil {
@@ -326,6 +337,16 @@ func openHive(fs volumes.FS, rel string, usable func(*hive.Hive) error) (*hive.H
 		return h, st, nil
 	}
 	return nil, HiveState{Error: why}, err
+}
+
+// reason is why a registry file could not be opened, without what to do, which
+// is done.
+func reason(err error) string {
+	var fe *hive.FormatError
+	if errors.As(err, &fe) && !errors.As(err, new(*volumes.ReadError)) {
+		return fmt.Sprintf("offset %#x: %s", fe.Offset, fe.What)
+	}
+	return err.Error()
 }
 
 // opened notes how h was opened; unread are the logs that could not be read,

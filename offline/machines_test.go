@@ -51,6 +51,10 @@ func TestMachines(t *testing.T) {
 				if s.ArchFrom != from {
 					t.Errorf("architecture by %s, want %s", s.ArchFrom, from)
 				}
+				if in.Dead != nil {
+					checkDead(t, s, in)
+					continue
+				}
 				checkInstallation(t, s, in)
 			}
 			if live != len(systems) {

@@ -94,8 +94,14 @@ type System struct {
 	ComputerName     string
 	ControlSet       int // 1 for ControlSet001
 
-	// Software and SystemHive are HKLM\SOFTWARE and HKLM\SYSTEM, in memory.
+	// Software and SystemHive are HKLM\SOFTWARE and HKLM\SYSTEM, in memory; nil
+	// for one that cannot be used, whose Root has nothing in it.
 	Software, SystemHive *hive.Hive
+	// SoftwareError and SystemError say why what Windows keeps in SOFTWARE or
+	// SYSTEM is not known, nil when it is: the registry file and its copies are
+	// of no use, or lack what makes one that of a Windows. They are
+	// *DeadHiveError.
+	SoftwareError, SystemError error
 
 	// Drives are the letters that a volume of the set answers, in order.
 	Drives []Drive
@@ -112,6 +118,12 @@ type System struct {
 	// Conflict says why the drives cannot be what a person says they are, ""
 	// when they can: nothing shall be read then.
 	Conflict string
+
+	// evident: there is a Windows in the folder even if its registry does not
+	// say so.
+	evident bool
+	// older: with no version known, the folders are laid out as before Vista.
+	older bool
 
 	set *volumes.Set
 	own *Env // what Windows itself expands in registry values
@@ -162,23 +174,41 @@ const maxCandidates = 20000
 
 // Find returns every installation on the volumes of set, in the order of the
 // volumes. Folders that look like one and cannot be loaded are problems, as
-// are volumes that cannot be read. The error is about opt only.
+// are volumes that cannot be read. One in the root of a volume, or in the
+// folder that was given as the source, is found without SYSTEM or SOFTWARE
+// when its programs are there; with neither file, when there is no other. The
+// error is about opt only.
 func Find(set *volumes.Set, opt Options) ([]*System, []Problem, error) {
 	if err := opt.check(set); err != nil {
 		return nil, nil, err
 	}
 	var systems []*System
 	var problems []Problem
+	bare := map[*volumes.Volume][]string{}
+	try := func(v *volumes.Volume, c candidate) {
+		s, err := load(set, v, c.root, opt, c.top)
+		if err != nil {
+			problems = append(problems, Problem{Where: rawPath(v, c.root), What: fmt.Sprintf("looks like a Windows folder but is not usable: %v", err)})
+			return
+		}
+		systems = append(systems, s)
+	}
 	for _, v := range set.Volumes {
-		roots, ps := candidates(v, maxCandidates)
+		found, ps := candidates(v, maxCandidates)
 		problems = append(problems, ps...)
-		for _, root := range roots {
-			s, err := load(set, v, root, opt)
-			if err != nil {
-				problems = append(problems, Problem{Where: rawPath(v, root), What: fmt.Sprintf("looks like a Windows folder but is not usable: %v", err)})
+		for _, c := range found {
+			if c.bare {
+				bare[v] = append(bare[v], c.root)
 				continue
 			}
-			systems = append(systems, s)
+			try(v, c)
+		}
+	}
+	if len(systems) == 0 {
+		for _, v := range set.Volumes {
+			for _, root := range bare[v] {
+				try(v, candidate{root: root, top: true})
+			}
 		}
 	}
 	nameAll(systems)
@@ -211,10 +241,17 @@ func rawPath(v *volumes.Volume, rel string) string {
 	return fmt.Sprintf(`%d:\%s`, v.Number, rel)
 }
 
+// candidate is a folder that may be that of a Windows.
+type candidate struct {
+	root string
+	top  bool // in the root of the volume, or given as the source
+	bare bool // neither SYSTEM nor SOFTWARE is in it, and it is a Windows all the same
+}
+
 // candidates lists the folders of v that hold System32\config\SYSTEM or
-// SOFTWARE: folders of the root, and folders in those. It looks into max of
-// them.
-func candidates(v *volumes.Volume, max int) ([]string, []Problem) {
+// SOFTWARE: folders of the root, and folders in those; and folders of the root
+// that hold a Windows without them. It looks into max of them.
+func candidates(v *volumes.Volume, max int) ([]candidate, []Problem) {
 	fs, err := v.FS()
 	if err != nil {
 		switch v.Kind {
@@ -223,23 +260,28 @@ func candidates(v *volumes.Volume, max int) ([]string, []Problem) {
 		}
 		return nil, nil // no Windows lies on the others
 	}
-	var found []string
+	var found []candidate
 	var problems []Problem
-	try := func(rel string) bool {
+	put := putAside(v)
+	try := func(rel string, top bool) bool {
+		top = top && !put
 		for _, name := range []string{"SYSTEM", "SOFTWARE"} {
 			e, err := fs.Lookup(winpath.Join(rel, "System32", "config", name))
 			if err != nil {
 				continue
 			}
 			if info, err := fs.Info(e); err == nil && !info.IsDir() {
-				found = append(found, rel)
+				found = append(found, candidate{root: rel, top: top})
 				return true
 			}
+		}
+		if top && evident(fs, rel) {
+			found = append(found, candidate{root: rel, top: true, bare: true})
 		}
 		return false
 	}
 	if v.Hint != "" {
-		try(v.Hint)
+		try(v.Hint, true)
 		return found, nil
 	}
 	budget := max
@@ -251,14 +293,14 @@ func candidates(v *volumes.Volume, max int) ([]string, []Problem) {
 		if budget--; budget < 0 {
 			break
 		}
-		if try(name) {
+		if try(name, true) {
 			continue
 		}
 		for _, sub := range folders(fs, top) {
 			if budget--; budget < 0 {
 				break
 			}
-			try(winpath.Join(name, fs.Name(sub)))
+			try(winpath.Join(name, fs.Name(sub)), false)
 		}
 	}
 	if budget < 0 {
@@ -296,36 +338,52 @@ func hasPrefixFold(s string, prefixes []string) bool {
 	return false
 }
 
-// load reads what Find says of the Windows folder root of v.
-func load(set *volumes.Set, v *volumes.Volume, root string, opt Options) (*System, error) {
+// load reads what Find says of the Windows folder root of v. With degraded it
+// may lack SYSTEM, SOFTWARE or what counts in them, if it is one without doubt.
+func load(set *volumes.Set, v *volumes.Volume, root string, opt Options, degraded bool) (*System, error) {
 	s := &System{Volume: v, Root: root, set: set, states: newHiveStates()}
 	fs, err := v.FS()
 	if err != nil {
 		return nil, err
 	}
-	open := func(name string, usable func(*hive.Hive) error) (*hive.Hive, HiveState, error) {
-		rel := winpath.Join(root, "System32", "config", name)
-		h, st, err := openHive(fs, rel, usable)
-		if err != nil {
-			return nil, st, fmt.Errorf("%s: %w", rel, err)
-		}
-		return h, st, nil
-	}
+	s.evident = degraded && evident(fs, root)
 	var states [2]HiveState
-	if s.SystemHive, states[0], err = open("SYSTEM", func(h *hive.Hive) error { _, err := controlSet(h); return err }); err != nil {
-		return nil, err
-	}
-	if s.Software, states[1], err = open("SOFTWARE", func(h *hive.Hive) error { _, err := versionKey(h); return err }); err != nil {
-		// One that lacks the version is better than none: the kernel may have it.
-		if s.Software, states[1], err = open("SOFTWARE", nil); err != nil {
-			return nil, err
+	var errs [2]error
+	for i, name := range hiveNames {
+		rel := winpath.Join(root, "System32", "config", name)
+		h, st, err := openHive(fs, rel, usable[i])
+		if err != nil {
+			// One that lacks what counts is better than none: letters may be in
+			// it, and the kernel has the version.
+			if loose, lst, lerr := openHive(fs, rel, nil); lerr == nil {
+				h, st = loose, lst
+			}
 		}
+		if errors.Is(err, volumes.ErrGone) || err != nil && !s.evident && (i == 0 || h == nil) {
+			return nil, fmt.Errorf("%s: %w", rel, err)
+		}
+		states[i], errs[i] = st, err
+		*[]**hive.Hive{&s.SystemHive, &s.Software}[i] = h
 	}
+	// What is said of them needs to know what they are called.
+	s.Dir = winpath.Join(`C:\`, root)
+	s.dead(errs)
 	if err := s.read(opt); err != nil {
 		return nil, err
 	}
-	for i, name := range []string{"SYSTEM", "SOFTWARE"} {
+	s.dead(errs)
+	if _, err := s.Software.Root().Key(ProfileList); err != nil && s.SoftwareError == nil && s.evident && states[1].refreshed().damaged() {
+		s.SoftwareError = &DeadHiveError{s.Config("SOFTWARE"), "of what is damaged in it the key " + ProfileList + " is missing"}
+	}
+	for i, name := range hiveNames {
 		path := s.Config(name)
+		dead := []error{s.SystemError, s.SoftwareError}[i]
+		if dead != nil {
+			states[i].Unknown = s.unknown(name)
+			if states[i].Error == "" {
+				states[i].Unknown = dead.(*DeadHiveError).Why + ": " + states[i].Unknown
+			}
+		}
 		s.remember(v, path, states[i])
 		st, _ := s.HiveState(path)
 		if p, ok := st.Tell(); ok && st.Lost() {
@@ -343,7 +401,7 @@ func (s *System) read(opt Options) (err error) {
 	if s.states == nil {
 		s.states = newHiveStates()
 	}
-	if s.ControlSet, err = controlSet(s.SystemHive); err != nil {
+	if s.ControlSet, err = controlSet(s.SystemHive); err != nil && !s.evident {
 		return fmt.Errorf(`System32\config\SYSTEM: %w`, err)
 	}
 	s.findDrives(opt)
@@ -414,7 +472,7 @@ func OpenAt(set *volumes.Set, v *volumes.Volume, root string, opt Options) (*Sys
 	if err := opt.check(set); err != nil {
 		return nil, err
 	}
-	s, err := load(set, v, winpath.Join("", root), opt)
+	s, err := load(set, v, winpath.Join("", root), opt, false)
 	if err != nil {
 		return nil, err
 	}

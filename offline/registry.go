@@ -120,15 +120,20 @@ func controlSet(system *hive.Hive) (int, error) {
 
 func controlSetName(n int) string { return fmt.Sprintf("ControlSet%03d", n) }
 
-// Control opens a key of the control set in force, by its path below it.
+// Control opens a key of the control set in force, by its path below it. The
+// error is SystemError when there is one.
 func (s *System) Control(path string) (hive.Key, error) {
+	if s.SystemError != nil {
+		return hive.Key{}, s.SystemError
+	}
 	return s.SystemHive.Root().Key(winpath.Join(controlSetName(s.ControlSet), path))
 }
 
 // HKLM opens a key of the machine by its path with or without
 // HKEY_LOCAL_MACHINE: SOFTWARE and SYSTEM, where CurrentControlSet is the set
 // in force. SAM and SECURITY give an error that wraps ErrPolicy, keys that do
-// not exist one that wraps hive.ErrNotFound.
+// not exist one that wraps hive.ErrNotFound, and those that may have existed
+// SoftwareError or SystemError.
 func (s *System) HKLM(path string) (hive.Key, error) {
 	_, names := winpath.Split(path)
 	if len(names) > 0 && (wstr.EqualFold(names[0], "HKLM") || wstr.EqualFold(names[0], "HKEY_LOCAL_MACHINE")) {
@@ -151,10 +156,20 @@ func (s *System) HKLM(path string) (hive.Key, error) {
 	default:
 		return hive.Key{}, fmt.Errorf(`HKLM\%s: %w: only SOFTWARE and SYSTEM are kept in files`, names[0], hive.ErrNotFound)
 	}
+	dead := s.SoftwareError
+	if wstr.EqualFold(names[0], "SYSTEM") {
+		dead = s.SystemError
+	}
+	if root.Hive() == nil && dead != nil {
+		return hive.Key{}, dead
+	}
 	if len(names) == 1 {
 		return root, nil
 	}
 	k, err := root.Key(strings.Join(names[1:], `\`))
+	if err != nil && dead != nil {
+		return hive.Key{}, dead
+	}
 	if err != nil {
 		return hive.Key{}, fmt.Errorf(`HKLM\%s: %w`, strings.Join(names, `\`), err)
 	}

@@ -40,10 +40,15 @@ func (s *System) readVersion() error {
 	k, err := versionKey(s.Software)
 	if err != nil {
 		// The zero key has no values. The kernel says the rest.
-		if kerr := s.kernelVersion(); kerr != nil {
+		switch kerr := s.kernelVersion(); {
+		case kerr != nil && !s.evident:
 			return fmt.Errorf(`System32\config\SOFTWARE: %w`, err)
+		case kerr != nil:
+			s.problem(s.kernel(), "%v: the version of Windows is not known", kerr)
+			s.older = s.oldFolders()
+		case s.Software != nil:
+			s.problem(s.Config("SOFTWARE"), "%v: the version is that of ntoskrnl.exe", err)
 		}
-		s.problem(s.Config("SOFTWARE"), "%v: the version is that of ntoskrnl.exe", err)
 		s.InstallationType = s.productType()
 		s.Product = productName("", "", s.InstallationType, s.Version, s.Build)
 		return nil
@@ -69,7 +74,12 @@ func (s *System) readVersion() error {
 		s.Version, s.Build = cmp.Or(version, s.Version), cmp.Or(build, s.Build)
 	}
 	if s.Version == "" && s.Build == 0 {
-		return fmt.Errorf(`System32\config\SOFTWARE: %s names neither a version nor a build; Windows was never set up here, or the registry file is damaged`, currentVersion)
+		err := fmt.Errorf(`%s names neither a version nor a build; Windows was never set up here, or the registry file is damaged`, currentVersion)
+		if !s.evident {
+			return fmt.Errorf(`System32\config\SOFTWARE: %w`, err)
+		}
+		s.SoftwareError = &DeadHiveError{s.Config("SOFTWARE"), err.Error()}
+		s.older = s.oldFolders()
 	}
 	if n, ok := k.DWord("UBR"); ok {
 		s.UBR = int(n)
@@ -281,6 +291,9 @@ func (s *System) setup(kind string) bool {
 // XP says whether folders are laid out as before Vista: profiles in
 // Documents and Settings, no AppData, no Public.
 func (s *System) XP() bool {
+	if s.Version == "" {
+		return s.older
+	}
 	major, _, _ := strings.Cut(s.Version, ".")
 	n, err := strconv.Atoi(major)
 	return err == nil && n < 6
@@ -298,7 +311,7 @@ func (s *System) readMachine() {
 			}
 		}
 	}
-	if s.ComputerName == "" {
+	if s.ComputerName == "" && s.SystemError == nil {
 		s.problem(`HKLM\SYSTEM`, "the computer's name is not in it; local accounts are shown without it")
 	}
 }

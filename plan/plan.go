@@ -232,6 +232,7 @@ func Build(ctx context.Context, sys *offline.System, set *volumes.Set, users []*
 	if p.Rules, p.Warnings, err = rules.Compile(docs, ctxs, opt.Rules); err != nil {
 		return nil, err
 	}
+	p.tellUnknown(ctxs, opt.Rules.Others)
 	b := &builder{Plan: p, ctx: ctx, opt: opt, profiles: map[string]int16{}, met: map[string]bool{},
 		claims: map[*volumes.Volume]map[volumes.Entry]bool{}}
 	p.bias = bias(sys)

@@ -2,8 +2,10 @@ package plan
 
 import (
 	"io"
+	"slices"
 	"strings"
 
+	"github.com/coldstate/coldstate/hive"
 	"github.com/coldstate/coldstate/internal/winpath"
 	"github.com/coldstate/coldstate/internal/wstr"
 	"github.com/coldstate/coldstate/volumes"
@@ -11,6 +13,9 @@ import (
 
 // policyReason says why a file is never captured, whatever a rule says.
 const policyReason = "it holds password material or memory of the old machine; it is never captured, whatever a rule says"
+
+// orphansFolder is the folder of a volume with what is in lost folders.
+const orphansFolder = "$Orphans"
 
 // inSecretFolder says whether folders are a place where Windows keeps the
 // hives of accounts and secrets, or copies of them: config, config\RegBack,
@@ -55,6 +60,11 @@ func forbiddenFile(folders []string, name string, fs volumes.FS, e volumes.Entry
 // are the names of the folders above it.
 func SecretFile(folders []string, name string, fs volumes.FS, e volumes.Entry, info *volumes.Info) bool {
 	up := wstr.Upper(name)
+	// Files of lost folders have their record before their name.
+	lost := len(folders) > 0 && folders[0] == orphansFolder
+	if lost && len(folders) == 1 {
+		_, up, _ = strings.Cut(up, " ")
+	}
 	if up == "NTDS.DIT" {
 		return true
 	}
@@ -62,6 +72,10 @@ func SecretFile(folders []string, name string, fs volumes.FS, e volumes.Entry, i
 		return false
 	}
 	if inSecretFolder(folders) {
+		return true
+	}
+	// Logs do not tell what they are the logs of, where the folder does not.
+	if lost && slices.ContainsFunc(hive.LogSuffixes, func(s string) bool { return strings.HasSuffix(up, wstr.Upper(s)) }) {
 		return true
 	}
 	// A file of that name anywhere else is a person's own, unless it is a hive.

@@ -28,10 +28,13 @@ type probe struct {
 	// hives are those beside SOFTWARE and SYSTEM, by path; nil for one that
 	// cannot be read.
 	hives map[string]*hive.Hive
+	// unknown are the keys that were asked for in hives of the machine that
+	// are of no use: the path of the hive.
+	unknown map[string]string
 }
 
 func newProbe(sys *offline.System, users []*profile.User, u *profile.User) *probe {
-	return &probe{sys, users, u, map[string]*hive.Hive{}}
+	return &probe{sys, users, u, map[string]*hive.Hive{}, map[string]string{}}
 }
 
 // probeBudget bounds the entries one wildcard question may look at: a
@@ -322,6 +325,7 @@ func (p *probe) key(path string) (hive.Key, bool) {
 	default:
 		return k, false
 	}
+	p.note(path, err)
 	return k, err == nil
 }
 
@@ -393,6 +397,9 @@ func (p *probe) Drives(kind string) []string {
 		}
 		seen[at] = true
 		out = append(out, letter)
+	}
+	for _, v := range p.sys.Unlettered() {
+		out = append(out, p.sys.VolumePrefix(v))
 	}
 	return out
 }

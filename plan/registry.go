@@ -25,13 +25,16 @@ func (b *builder) registry() error {
 				b.refuse(Refused{Path: `HKLM\` + name, Kind: Key, Outcome: Policy, Reason: policyReason})
 			}
 		}
-		if err := b.keys(b.System.Software.Root(), w.Enter("SOFTWARE"), &KeyPath{Root: "HKLM", Path: `HKLM\SOFTWARE`}, 0, nil); err != nil {
-			return err
-		}
-		if err := b.keys(b.System.SystemHive.Root(), w.Enter("SYSTEM"), &KeyPath{Root: "HKLM", Path: `HKLM\SYSTEM`}, 0, nil); err != nil {
-			return err
+		for _, h := range b.machineHives() {
+			if h.hive == nil {
+				continue
+			}
+			if err := b.keys(h.hive.Root(), w.Enter(h.name), &KeyPath{Root: "HKLM", Path: `HKLM\` + h.name}, 0, nil); err != nil {
+				return err
+			}
 		}
 	}
+	b.deadHives()
 	if err := b.otherHives(); err != nil {
 		return err
 	}

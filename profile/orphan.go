@@ -127,10 +127,14 @@ func (r *reader) looks(at place) (files, isProfile bool) {
 func (r *reader) orphan(dir string) *User {
 	u := &User{Dir: dir, DirFound: true, sys: r.sys, ID: "orphan-" + winpath.Base(dir)}
 	u.SID, u.SIDFrom = r.owner(dir)
-	if u.SID == "" {
+	switch {
+	case r.noList && u.SID != "": // as told of SOFTWARE
+	case r.noList:
+		u.problem(OwnerUnknown, dir, "is a profile folder, and nothing in it tells whose it is%s", r.namesake(dir))
+	case u.SID == "":
 		u.problem(NoKey, dir, "is a profile folder without a key in ProfileList, and nothing in it tells whose it is%s", r.namesake(dir))
 		u.Cases = append(u.Cases, Case{Code: OwnerUnknown, Where: dir, What: u.Problems[len(u.Problems)-1].What})
-	} else {
+	default:
 		u.problem(NoKey, dir, "is a profile folder without a key in ProfileList; it belongs to %s (%s)", u.SID, u.SIDFrom)
 	}
 	return u

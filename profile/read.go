@@ -43,13 +43,15 @@ type reader struct {
 	kept     int64 // bytes of hives read so far
 	keep     int64
 	problems []Problem
+	noList   bool // SOFTWARE, which has the list of the users, is of no use
 }
 
 // Users returns every profile of sys: the keys of ProfileList in their order,
 // then the profile folders without a key. What is wrong with one profile is
 // in its Problems, what concerns all of them is the second result. The error
 // is only about a ProfileList that cannot be read; the folders are returned
-// all the same.
+// all the same. When the whole of SOFTWARE is of no use, as SoftwareError of
+// sys says, the folders are all there is, and that is no error.
 func Users(sys *offline.System) ([]*User, []Problem, error) { return users(sys, maxKept) }
 
 // users keeps hives in memory until they have more than keep bytes.
@@ -59,7 +61,9 @@ func users(sys *offline.System, keep int64) ([]*User, []Problem, error) {
 
 	var users []*User
 	list, err := sys.Software.Root().Key(offline.ProfileList)
-	if err != nil {
+	if err != nil && sys.SoftwareError != nil {
+		r.noList, err = true, nil
+	} else if err != nil {
 		err = fmt.Errorf(`HKLM\SOFTWARE\%s, the list of the users, cannot be read: %w`, offline.ProfileList, err)
 	} else {
 		for k := range list.Subkeys() {

@@ -132,6 +132,15 @@ func machines() map[string]func() *MachineDisks {
 		"apps":        appsMachine,
 		"apps-xp":     appsXP,
 
+		// Healthy is what the others would be with their registry.
+		"healthy":     func() *MachineDisks { return withData(nil) },
+		"no-software": func() *MachineDisks { return withData(map[string]func([]byte) []byte{"SOFTWARE": garbled}) },
+		"no-system":   func() *MachineDisks { return withData(map[string]func([]byte) []byte{"SYSTEM": missing}) },
+		"no-registry": func() *MachineDisks {
+			return withData(map[string]func([]byte) []byte{"SOFTWARE": zeros, "SYSTEM": empty})
+		},
+		"no-registry-xp": noRegistryXP,
+
 		"dirty":      func() *MachineDisks { return dirty(Windows10, false) },
 		"dirty-win7": func() *MachineDisks { return dirty(Windows7, true) },
 		"dirty-xp":   func() *MachineDisks { return dirty(WindowsXP, true) },
@@ -206,12 +215,47 @@ func person(name string, groups ...uint32) Person {
 	}}
 }
 
+// withData has a second volume for data, D:, and hives that are dead.
+func withData(dead map[string]func([]byte) []byte) *MachineDisks {
+	w := &Windows{Edition: Windows10, Computer: "DATA-PC", Users: []Person{person("anna", groupAdmins), person("bob")}, Dead: dead,
+		Devices: map[string][]byte{"C:": GPTDevice(guid(3)), "D:": GPTDevice(guid(4))}}
+	letters := map[string]int{"C:": 3, "D:": 4}
+	if _, gone := dead["SYSTEM"]; gone {
+		delete(letters, "D:")
+	}
+	return newMachine(disks(gpt(
+		diskgen.Part{GUID: guid(3), Content: volume("Windows", w.On("C:"))},
+		diskgen.Part{GUID: guid(4), Content: volume("Data", text(`Accounts\2023.xls`), ntfsgen.File(`Windows\readme.txt`, "no Windows"))},
+	)), Installation{Windows: w, Volume: 3, Root: "Windows", Letters: letters})
+}
+
+// What becomes of a hive that dies.
+func garbled(b []byte) []byte {
+	b = slices.Clone(b)
+	for i := range 4096 {
+		b[i] = byte(i*7 + 13)
+	}
+	return b
+}
+func missing([]byte) []byte { return nil }
+func empty([]byte) []byte   { return []byte{} }
+func zeros(b []byte) []byte { return make([]byte, len(b)) }
+
 // xp has its people in Documents and Settings.
-func xp() *MachineDisks {
+func xp() *MachineDisks { return oneDisk(windowsXP()) }
+
+// noRegistryXP is xp without SYSTEM and SOFTWARE.
+func noRegistryXP() *MachineDisks {
+	w := windowsXP()
+	w.Dead = map[string]func([]byte) []byte{"SOFTWARE": missing, "SYSTEM": garbled}
+	return oneDisk(w)
+}
+
+func windowsXP() *Windows {
 	anna := Person{Name: "anna", Groups: []uint32{groupAdmins}, Files: []*ntfsgen.Node{
 		text(`My Documents\letter of anna.txt`), text(`Desktop\anna.txt`), text(`Local Settings\Application Data\Mail\inbox.dbx`),
 	}}
-	return oneDisk(&Windows{Edition: WindowsXP, Computer: "OLDTIMER", Users: []Person{anna}})
+	return &Windows{Edition: WindowsXP, Computer: "OLDTIMER", Users: []Person{anna}}
 }
 
 // twoWindows: each has C: for itself and D: for the other.

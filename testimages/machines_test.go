@@ -17,7 +17,8 @@ import (
 func TestMachineNames(t *testing.T) {
 	names := testimages.MachineNames()
 	for _, name := range []string{"two-windows", "swapped", "mounted", "mounted-mbr", "x86", "arm64", "xp", "vista", "win7", "win81", "win10", "win11", "server2022",
-		"windows-old", "users", "dirty", "dirty-win7", "dirty-xp", "german", "apps", "apps-xp"} {
+		"windows-old", "users", "dirty", "dirty-win7", "dirty-xp", "german", "apps", "apps-xp",
+		"healthy", "no-software", "no-system", "no-registry", "no-registry-xp"} {
 		if !slices.Contains(names, name) {
 			t.Errorf("there is no machine %s", name)
 		}
@@ -70,8 +71,12 @@ func TestMachines(t *testing.T) {
 				return slices.ContainsFunc(m.Volumes[in.Volume-1].NTFS.Files(), func(f ntfsgen.Placed) bool { return strings.ToUpper(f.Paths[0]) == path })
 			}
 			for _, hive := range []string{"SYSTEM", "SOFTWARE", "SAM"} {
-				if !has(root + `\SYSTEM32\CONFIG\` + hive) {
-					t.Errorf("%s: %s has no hive %s", name, in.Root, hive)
+				dead, there := in.Dead[hive], true
+				if dead != nil {
+					there = dead(make([]byte, 8192)) != nil
+				}
+				if has(root+`\SYSTEM32\CONFIG\`+hive) != there {
+					t.Errorf("%s: %s has hive %s, or has none: it should be %v", name, in.Root, hive, there)
 				}
 			}
 			if in.Letters[in.Drive()] != in.Volume {

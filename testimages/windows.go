@@ -63,6 +63,10 @@ type Windows struct {
 	// also to NTUSER.DAT (hive is "NTUSER.DAT" and the name of the user). A hive that it
 	// leaves alone is clean.
 	Later func(hive string, root *hivegen.Key)
+	// Dead are hives of the machine that are of no use, by name ("SYSTEM"): what
+	// stands in the place of the file that would be there, nil for no file.
+	// Their logs are empty.
+	Dead map[string]func(whole []byte) []byte
 	// OldLogs makes the logs those of Windows 8 and before.
 	OldLogs bool
 	// Files are further files on the system drive.
@@ -304,7 +308,16 @@ func (w *Windows) hive(name, what, file string, tree func() *hivegen.Key, parts 
 			before = hivegen.Sequence(before, sequence+1, sequence)
 		}
 	}
-	nodes := []*ntfsgen.Node{ntfsgen.File(name, append([]any{before}, parts...)...)}
+	var nodes []*ntfsgen.Node
+	if kill, dead := w.Dead[what]; dead {
+		if before = kill(before); before == nil {
+			return nil
+		}
+		for suffix := range logs {
+			logs[suffix] = nil
+		}
+	}
+	nodes = append(nodes, ntfsgen.File(name, append([]any{before}, parts...)...))
 	for _, suffix := range slices.Sorted(maps.Keys(logs)) {
 		nodes = append(nodes, ntfsgen.File(name+suffix, append([]any{logs[suffix], ntfsgen.Attr(ntfsgen.Hidden | ntfsgen.System)}, parts...)...))
 	}

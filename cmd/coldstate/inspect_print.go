@@ -386,6 +386,11 @@ func (s *screen) facts(w *windowsDoc) string {
 	text := "computer " + w.Computer
 	if w.Computer == "" {
 		text = "computer without a name"
+		if slices.ContainsFunc(w.Hives, func(h offline.HiveState) bool {
+			return h.Unknown != "" && wstr.EqualFold(winpath.Base(h.Path), "SYSTEM")
+		}) {
+			text = "computer name unknown"
+		}
 	}
 	if m.Domain != "" {
 		text += ", domain " + string(m.Domain)
@@ -398,7 +403,7 @@ func (s *screen) facts(w *windowsDoc) string {
 		text += ", Entra " + string(name)
 	}
 	// Where people of a domain are, the machine was a member of it once.
-	if m.Domain == "" && len(m.Entra) == 0 && !slices.ContainsFunc(w.Users, func(u inspectedDoc) bool { return u.Kind == profile.Domain || u.Kind == profile.Entra }) {
+	if m.Domain == "" && len(m.Entra) == 0 && w.Computer != "" && !slices.ContainsFunc(w.Users, func(u inspectedDoc) bool { return u.Kind == profile.Domain || u.Kind == profile.Entra }) {
 		text += ", no domain"
 	}
 	down, fast := "", ""
@@ -676,12 +681,25 @@ func (w *windowsDoc) lost() []string {
 			day, _, _ := strings.Cut(h.Modified, "T")
 			list = append(list, fmt.Sprintf("%s is destroyed; read is the %s%s: what changed since then is missing", name, h.Fallback, prefixed(" of ", day)))
 		case h.Error != "":
-			list = append(list, fmt.Sprintf("%s cannot be read: %s", name, h.Error))
+			list = append(list, fmt.Sprintf("%s cannot be read: %s", name, h.Error)+instead(name, h))
+		case h.Unknown != "":
+			list = append(list, fmt.Sprintf("%s is of no use: %s", name, h.Unknown))
 		default:
 			list = append(list, fmt.Sprintf("%s lacks its newest changes: %s", name, h.Recovery.Unrecovered))
 		}
 	}
 	return list
+}
+
+// instead says in short what to go by without SYSTEM or SOFTWARE.
+func instead(name string, h offline.HiveState) string {
+	switch {
+	case h.Unknown == "":
+		return ""
+	case wstr.EqualFold(name, "SYSTEM"):
+		return "; --map D=NUMBER says which volume is D:"
+	}
+	return "; the users are those with a folder"
 }
 
 // notes are what somebody has to know of a Windows, the worst first.
@@ -723,7 +741,9 @@ func (w *windowsDoc) notes(all bool) []string {
 		}
 	}
 	for _, p := range w.Inventory.Problems {
-		list = append(list, p.String())
+		if all || !slices.ContainsFunc(w.Hives, func(h offline.HiveState) bool { return h.Unknown != "" && h.Path == p.Where }) {
+			list = append(list, p.String())
+		}
 	}
 	if said > 0 {
 		list = append(list, "more about the users: inspect --all ("+count(said, "message")+")")

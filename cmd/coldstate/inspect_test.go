@@ -160,6 +160,13 @@ func TestInspectMachines(t *testing.T) {
 					computer = "FRESH-PC"
 					want = append(want, "^  logs replayed: .*SOFTWARE, SYSTEM$")
 				}
+				if w.Dead["SYSTEM"] != nil {
+					want = append(want, `^  ! SYSTEM cannot be read: `, `--map\s+D=NUMBER\s+says`)
+					computer = "name unknown"
+				}
+				if w.Dead["SOFTWARE"] != nil {
+					want = append(want, `^  ! SOFTWARE cannot be read: `, `the\s+users\s+are\s+those\s+with`)
+				}
 				want = append(want, "^  computer "+regexp.QuoteMeta(computer)+"(,|$)")
 				for _, u := range w.Users {
 					want = append(want, `^  ([^ ]*\\)?`+regexp.QuoteMeta(u.Name)+" ")

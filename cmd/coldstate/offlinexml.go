@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/coldstate/coldstate/internal/winpath"
@@ -74,6 +75,8 @@ type winDir struct {
 	offline.ConfigPath
 	source string // what to open
 	names  []string
+	// degraded: SYSTEM or SOFTWARE of it cannot be used.
+	degraded bool
 }
 
 // brokenWindows is the error of a place with a Windows that cannot be used.
@@ -107,10 +110,17 @@ func tryWinDir(p offline.ConfigPath, opt offline.Options, vopt volumes.Options) 
 	}
 	var why []error
 	var broken string
+	var degraded *winDir
 	for _, source := range tries {
-		names, err := windowsIn(source, opt, vopt)
+		names, whole, err := windowsIn(source, opt, vopt)
+		if err == nil && whole {
+			return &winDir{p, source, names, false}, nil
+		}
 		if err == nil {
-			return &winDir{p, source, names}, nil
+			if degraded == nil {
+				degraded = &winDir{p, source, names, true}
+			}
+			continue
 		}
 		var b *brokenWindows
 		if broken == "" && (errors.As(err, &b) || isWindowsFolder(source)) {
@@ -121,45 +131,49 @@ func tryWinDir(p offline.ConfigPath, opt offline.Options, vopt volumes.Options) 
 		}
 		why = append(why, err)
 	}
+	if degraded != nil {
+		return degraded, nil
+	}
 	if broken != "" {
 		return nil, &brokenWindows{broken, errors.Join(why...)}
 	}
 	return nil, errors.Join(why...)
 }
 
-// windowsIn names the installations in a source; the error says why there is
-// none, or is a *brokenWindows.
-func windowsIn(source string, opt offline.Options, vopt volumes.Options) ([]string, error) {
+// windowsIn names the installations in a source, and says whether the registry
+// of one of them can be used; the error says why there is none, or is a
+// *brokenWindows.
+func windowsIn(source string, opt offline.Options, vopt volumes.Options) (names []string, whole bool, err error) {
 	set, err := volumes.Open([]string{source}, vopt)
 	var se *volumes.SourceError
 	if errors.As(err, &se) {
-		return nil, se.Err
+		return nil, false, se.Err
 	}
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	defer set.Close()
 	systems, problems, err := offline.Find(set, offline.Options{Arch: opt.Arch, ArchFrom: opt.ArchFrom})
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	if len(systems) == 0 {
 		// Problems of installations have a path, those of volumes have not.
 		for _, p := range problems {
 			if vol, _ := winpath.Volume(p.Where); vol != "" {
-				return nil, &brokenWindows{source, errors.New(p.String())}
+				return nil, false, &brokenWindows{source, errors.New(p.String())}
 			}
 		}
 		if len(problems) > 0 {
-			return nil, errors.New(problems[0].String())
+			return nil, false, errors.New(problems[0].String())
 		}
-		return nil, errors.New("there is no Windows on it")
+		return nil, false, errors.New("there is no Windows on it")
 	}
-	var names []string
 	for _, s := range systems {
 		names = append(names, s.Name+", "+s.Product)
+		whole = whole || !s.Degraded()
 	}
-	return names, nil
+	return names, whole, nil
 }
 
 // openOffline opens what an offline.xml names.
@@ -172,7 +186,7 @@ func (a *app) openOffline(f sourceFlags, maps []mapping, opt offline.Options, vo
 		return nil, err
 	}
 	at := func(p xmlpos.Pos) string { return fmt.Sprintf("%s:%d:%d", cfg.Name, p.Line, p.Col) }
-	var found, broken []*winDir
+	var found, degraded, broken []*winDir
 	var failed []func() // tell why an entry is none
 	var reasons []string
 	for _, d := range cfg.Dirs {
@@ -187,15 +201,20 @@ func (a *app) openOffline(f sourceFlags, maps []mapping, opt offline.Options, vo
 			var b *brokenWindows
 			if errors.As(err, &b) {
 				kind = "warning"
-				if w := (&winDir{d, b.source, []string{"cannot be used"}}); !listed(broken, w) {
+				if w := (&winDir{d, b.source, []string{"cannot be used"}, true}); !listed(broken, w) {
 					broken = append(broken, w)
 				}
 			}
 			reasons = append(reasons, reason)
 			failed = append(failed, func() { a.message(kind, reason) })
-		case !listed(found, w):
+		case w.degraded && !listed(degraded, w):
+			degraded = append(degraded, w)
+		case !w.degraded && !listed(found, w):
 			found = append(found, w)
 		}
+	}
+	if len(found) == 0 && len(degraded) > 0 {
+		found, degraded = degraded[:1], degraded[1:]
 	}
 	if len(found) == 0 {
 		return nil, fail(statusDecision, fmt.Errorf("%s: none of the paths in <winDir> is a Windows that can be used\n%s", cfg.Name, strings.Join(reasons, "\n")),
@@ -204,9 +223,12 @@ func (a *app) openOffline(f sourceFlags, maps []mapping, opt offline.Options, vo
 	for _, tell := range failed {
 		tell()
 	}
+	for _, w := range degraded {
+		a.message("warning", fmt.Sprintf("%s: %s: SYSTEM or SOFTWARE cannot be used: another path is taken; make it the only one to capture it", at(w.Pos), w.Path))
+	}
 	if cfg.FailOnMultiple {
 		var list []string
-		for _, w := range append(found[:len(found):len(found)], broken...) {
+		for _, w := range slices.Concat(found, degraded, broken) {
 			for _, name := range w.names {
 				list = append(list, fmt.Sprintf("%s: %s: %s", at(w.Pos), w.Path, name))
 			}
