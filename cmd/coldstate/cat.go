@@ -62,33 +62,28 @@ func (c *catCmd) Run(a *app) error {
 
 // print gives the content of n out; what cannot be read of a source is zeros,
 // as whoever takes the rest has to know where it stands.
-func (c *catCmd) print(a *app, n *node) (err error) {
-	var r io.ReadCloser
-	var f *filled
-	if n.fill != nil {
-		f, err = n.fill()
-		r = f
-	} else {
-		r, err = n.open()
-	}
+func (c *catCmd) print(a *app, n *node) error {
+	r, err := n.open()
 	if err != nil {
 		return at(c.Path, err)
 	}
 	defer r.Close()
+	f, _ := r.(*filled)
 	if _, err := io.Copy(a.stdout, &ctxReader{a, r}); err != nil {
 		return at(c.Path, err)
 	}
-	lost := f != nil && f.lost > 0
-	if lost {
+	if f.damaged() {
 		a.message("note", c.Path+": damaged: "+f.says(maxSaidRanges))
 	}
 	switch {
 	case n.damaged():
 		return fail(statusIncomplete, fmt.Errorf("%s: %s: %s", c.Path, n.Outcome, n.Reason), "")
-	case lost:
+	case !f.damaged():
+		return errStop
+	case f.lost > 0:
 		return fail(statusIncomplete, fmt.Errorf("%s: %d of %d bytes are zeros, as they cannot be read", c.Path, f.lost, n.Size), "")
 	}
-	return errStop
+	return fail(statusIncomplete, fmt.Errorf("%s: not all of it is right", c.Path), "")
 }
 
 func errNoContent(path, kind string) error {

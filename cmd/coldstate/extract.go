@@ -169,7 +169,7 @@ func (x *extraction) put(n *node) error {
 		}
 		// What Windows takes back with WriteEncryptedFileRaw.
 		n.Path += rawSuffix
-		n.open, n.fill, n.linkTo = n.raw, nil, ""
+		n.open, n.linkTo = n.raw, ""
 		x.raw++
 		p = string(n.Path)
 	}
@@ -209,17 +209,7 @@ func (x *extraction) put(n *node) error {
 // place writes the content of n.
 func (x *extraction) place(n *node) error {
 	p := string(n.Path)
-	var f *filled
-	if n.fill != nil {
-		n.open = func() (io.ReadCloser, error) {
-			var err error
-			if f, err = n.fill(); err != nil {
-				return nil, err
-			}
-			return f, nil
-		}
-	}
-	r, secret, err := n.content()
+	r, f, secret, err := n.content()
 	if err == nil && !secret && n.guarded && f != nil && f.lost > 0 {
 		// A hive with passwords that lacks its beginning looks like none.
 		err = errors.Join(errors.New("what it is cannot be told, as "+f.says(1)+"; extract it by its exact path"), r.Close())
@@ -233,7 +223,7 @@ func (x *extraction) place(n *node) error {
 	}
 	defer r.Close()
 	told := func(path string) {
-		if f != nil && f.lost > 0 {
+		if f.damaged() {
 			x.damaged++
 			x.a.message("note", printable(path)+": damaged: "+f.says(4))
 		}
@@ -254,14 +244,18 @@ func (x *extraction) place(n *node) error {
 	return nil
 }
 
-// content opens n. Where its path was not named, secret says that it is a
-// hive of password material, whatever it is called.
-func (n *node) content() (r io.ReadCloser, secret bool, err error) {
+// content opens n; f tells what is damaged of it, nil when it comes from a
+// store. Where its path was not named, secret says that it is a hive of password
+// material, whatever it is called.
+func (n *node) content() (r io.ReadCloser, f *filled, secret bool, err error) {
 	if n.secret {
-		return nil, true, nil
+		return nil, nil, true, nil
 	}
-	if r, err = n.open(); err != nil || !n.guarded {
-		return r, false, err
+	if r, err = n.open(); err != nil {
+		return nil, nil, false, err
+	}
+	if f, _ = r.(*filled); !n.guarded {
+		return r, f, false, nil
 	}
 	head := make([]byte, 4)
 	k, err := io.ReadFull(r, head)
@@ -272,9 +266,12 @@ func (n *node) content() (r io.ReadCloser, secret bool, err error) {
 		k, secret = len(head), err == nil && capture.SecretHive(head)
 	}
 	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF || secret {
-		return nil, secret, errors.Join(err, r.Close())
+		return nil, nil, secret, errors.Join(err, r.Close())
 	}
-	return &streamReader{Reader: io.MultiReader(bytes.NewReader(head[:k]), r), c: r}, false, nil
+	return struct {
+		io.Reader
+		io.Closer
+	}{io.MultiReader(bytes.NewReader(head[:k]), r), r}, f, false, nil
 }
 
 func (x *extraction) hardLinks() error {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -21,6 +22,10 @@ type filled struct {
 	more   int64         // ranges behind those
 	end    int64         // of the last one
 	err    error         // of the first of them
+	// wrong is set when all was read and is not what it was: nobody knows where.
+	wrong error
+	// strict ends with the error of what cannot be read, in place of zeros.
+	strict bool
 }
 
 // maxSaidRanges bounds the ranges of a file that are named one by one.
@@ -48,10 +53,14 @@ func (f *filled) Read(p []byte) (int, error) {
 		n, err := f.s.ReadAt(part, f.off)
 		f.off += int64(n)
 		if n == len(part) {
+			// An error that comes with all bytes is about what they are.
+			if err != nil && err != io.EOF {
+				f.wrong = cmp.Or(f.wrong, err)
+			}
 			return n, nil
 		}
 		var re *volumes.ReadError
-		if !errors.As(err, &re) || errors.Is(err, volumes.ErrGone) || re.Off > f.off || re.Off+re.Len <= f.off {
+		if f.strict || !errors.As(err, &re) || errors.Is(err, volumes.ErrGone) || re.Off > f.off || re.Off+re.Len <= f.off {
 			if err == nil || err == io.EOF {
 				err = io.ErrUnexpectedEOF
 			}
@@ -97,8 +106,15 @@ func (f *filled) lose(err error) {
 	f.end = f.off + f.fill
 }
 
-// says tells what is lost, with the first n ranges of it.
+// damaged says whether what was read so far is not what it was. Contents that
+// do not come from a source, of which f is nil, are not.
+func (f *filled) damaged() bool { return f != nil && (f.lost > 0 || f.wrong != nil) }
+
+// says tells what is damaged, with the first n ranges of what is lost.
 func (f *filled) says(n int) string {
+	if f.lost == 0 {
+		return "all of it was read, but not all of it is right: " + f.wrong.Error()
+	}
 	list := make([]string, 0, min(n, len(f.ranges))+1)
 	for _, r := range f.ranges[:min(n, len(f.ranges))] {
 		list = append(list, fmt.Sprintf("%d at %d", r.Len, r.Off))
@@ -106,5 +122,9 @@ func (f *filled) says(n int) string {
 	if more := int64(len(f.ranges)-len(list)) + f.more; more > 0 {
 		list = append(list, fmt.Sprintf("and %d places more", more))
 	}
-	return fmt.Sprintf("%d bytes cannot be read and are zeros: %s (%v)", f.lost, strings.Join(list, ", "), f.err)
+	text := fmt.Sprintf("%d bytes cannot be read and are zeros: %s (%v)", f.lost, strings.Join(list, ", "), f.err)
+	if f.wrong != nil {
+		text += fmt.Sprintf("; not all of the rest is right: %v", f.wrong)
+	}
+	return text
 }

@@ -56,12 +56,10 @@ type node struct {
 	// EFS says who can decrypt an encrypted content.
 	EFS *store.EFS `json:"efs,omitempty"`
 
-	// open opens the content; nil when there is none.
+	// open opens the content; nil when there is none. That of a source is a
+	// *filled.
 	open func() (io.ReadCloser, error)
-	// fill opens the content of a source for reading it to its end, whatever
-	// cannot be read of it.
-	fill func() (*filled, error)
-	// raw opens the raw form of an encrypted content; nil for others.
+	// raw opens the raw form of an encrypted content, like open; nil for others.
 	raw func() (io.ReadCloser, error)
 	// secret marks files that are only given out under their exact path;
 	// guarded those whose content has to be looked at to know.
@@ -461,7 +459,8 @@ func (w *sourceWalk) encrypted(n *node, e volumes.Entry, stream string) {
 		if err != nil {
 			return nil, err
 		}
-		return io.NopCloser(io.NewSectionReader(s, 0, s.Size())), nil
+		// Its places are not those of the file, which read errors tell.
+		return &filled{s: s, strict: true}, nil
 	}
 }
 
@@ -513,7 +512,6 @@ func (w *sourceWalk) node(e volumes.Entry, path string) *node {
 		w.encrypted(n, e, "")
 	default:
 		n.open = func() (io.ReadCloser, error) { return w.open(e, "") }
-		n.fill = func() (*filled, error) { return w.fill(e, "") }
 		if !n.exact {
 			_, folders := winpath.Split(winpath.Dir(path))
 			n.secret, n.guarded = plan.SecretFile(folders, w.fs.Name(e), w.fs, e, &info), true
@@ -565,7 +563,6 @@ func (w *sourceWalk) streamNode(e volumes.Entry, path string, s *volumes.StreamI
 	}
 	n.guarded = !n.exact
 	n.open = func() (io.ReadCloser, error) { return w.open(e, s.Name) }
-	n.fill = func() (*filled, error) { return w.fill(e, s.Name) }
 	return n
 }
 
@@ -587,28 +584,7 @@ func (w *sourceWalk) open(e volumes.Entry, stream string) (io.ReadCloser, error)
 	if err != nil {
 		return nil, err
 	}
-	c, _ := s.(io.Closer)
-	return &streamReader{Reader: io.NewSectionReader(s, 0, s.Size()), c: c}, nil
-}
-
-func (w *sourceWalk) fill(e volumes.Entry, stream string) (*filled, error) {
-	s, err := w.fs.Open(e, stream)
-	if err != nil {
-		return nil, err
-	}
 	return &filled{s: s}, nil
-}
-
-type streamReader struct {
-	io.Reader
-	c io.Closer
-}
-
-func (r *streamReader) Close() error {
-	if r.c != nil {
-		return r.c.Close()
-	}
-	return nil
 }
 
 // storeTree looks into a store.
