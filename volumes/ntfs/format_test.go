@@ -310,7 +310,7 @@ func TestLZNT1(t *testing.T) {
 		{"half a token", "\x02\xb0\x02a\x00", "", true},
 	} {
 		dst := fill(16<<10, 0xEE)
-		n, err := decodeLZNT1(dst, []byte(tt.src))
+		n, err := decodeLZNT1(dst, []byte(tt.src), 0)
 		if (err != nil) != tt.err || tt.err != errors.Is(err, errLZNT1) {
 			t.Errorf("%s: %v", tt.name, err)
 			continue
@@ -325,8 +325,44 @@ func TestLZNT1(t *testing.T) {
 		// A buffer that ends inside of a chunk gets its start.
 		for _, k := range []int{0, 1, 100, 4095, 4097} {
 			part := make([]byte, k)
-			if _, err := decodeLZNT1(part, []byte(tt.src)); err != nil || !bytes.Equal(part, want[:k]) {
+			if _, err := decodeLZNT1(part, []byte(tt.src), 0); err != nil || !bytes.Equal(part, want[:k]) {
 				t.Errorf("%s: the first %d bytes: %v", tt.name, k, err)
+			}
+		}
+	}
+}
+
+// TestLZNT1Early: what must come out of chunks does, or there is an error.
+func TestLZNT1Early(t *testing.T) {
+	a := string(aaaa('A'))
+	for _, tt := range []struct {
+		name, src string
+		whole     int // the largest need without an error
+		good      int // bytes that are good with one
+	}{
+		{"nothing", "", 0, 0},
+		{"zeros", strings.Repeat("\x00", 4096), 0, 0},
+		{"one byte", "\x03", 0, 0},
+		{"a chunk", a, 4096, 4096},
+		{"a chunk, then zeros", a + strings.Repeat("\x00", 4000), 4096, 4096},
+		{"two chunks", a + a, 8192, 8192},
+		{"all", a + a + a + a, 16384, 16384},
+		{"a chunk of zeros", string(aaaa(0)) + a, 8192, 8192},
+		{"short at the end", a + "\x03\x30abcd", 4100, 4096},
+		{"short in the middle", "\x03\x30abcd" + a, 4, 0},
+		{"packed and short", a + "\x04\xb0\x00abcd", 4100, 4096},
+	} {
+		for need := 0; need <= 16<<10; need++ {
+			if need > tt.whole+2 && need%1024 != 0 {
+				continue
+			}
+			dst := make([]byte, 16<<10)
+			n, err := decodeLZNT1(dst, []byte(tt.src), need)
+			switch {
+			case need <= tt.whole && (err != nil || n != len(dst)):
+				t.Fatalf("%s: need %d: %d bytes, %v", tt.name, need, n, err)
+			case need > tt.whole && (!errors.Is(err, errLZNT1) || n != tt.good):
+				t.Fatalf("%s: need %d: %d bytes, %v; want an error after %d", tt.name, need, n, err, tt.good)
 			}
 		}
 	}

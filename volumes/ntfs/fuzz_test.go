@@ -114,20 +114,29 @@ func FuzzRunList(f *testing.F) {
 }
 
 func FuzzLZNT1(f *testing.F) {
-	f.Add(aaaa('A'), 4096)
-	f.Add(append(aaaa('A'), aaaa('B')...), 65536)
-	f.Add([]byte("\x03\x30abcd\x03\x30efgh"), 8192)
-	f.Add([]byte("\x38\xb0\x88\x46\x23\x20\x00\x20\x47\x20\x41\x00\x10\xa2\x47\x01\xa0\x45\x20\x44\x00\x08\x45\x01\x50\x79\x00\xc0\x45\x20\x05\x24\x13\x88\x05\xb4\x02\x4a\x44\xef\x03\x58\x02\x8c\x09\x16\x01\x48\x45\x00\xbe\x00\x9e\x00\x04\x01\x18\x90\x00"), 4096)
-	f.Fuzz(func(t *testing.T, src []byte, n int) {
+	f.Add(aaaa('A'), 4096, 4096)
+	f.Add(append(aaaa('A'), aaaa('B')...), 65536, 8192)
+	f.Add([]byte("\x03\x30abcd\x03\x30efgh"), 8192, 0)
+	f.Add([]byte("\x03\x30abcd\x03\x30efgh"), 8192, 5)
+	f.Add(make([]byte, 100), 8192, 1)
+	f.Add([]byte("\x38\xb0\x88\x46\x23\x20\x00\x20\x47\x20\x41\x00\x10\xa2\x47\x01\xa0\x45\x20\x44\x00\x08\x45\x01\x50\x79\x00\xc0\x45\x20\x05\x24\x13\x88\x05\xb4\x02\x4a\x44\xef\x03\x58\x02\x8c\x09\x16\x01\x48\x45\x00\xbe\x00\x9e\x00\x04\x01\x18\x90\x00"), 4096, 142)
+	f.Fuzz(func(t *testing.T, src []byte, n, need int) {
 		n = min(max(n, 0), 1<<17)
+		need = min(max(need, 0), n)
 		a, b := bytes.Repeat([]byte{1}, n), bytes.Repeat([]byte{2}, n)
-		k, err := decodeLZNT1(a, src)
-		k2, err2 := decodeLZNT1(b, src)
+		k, err := decodeLZNT1(a, src, need)
+		k2, err2 := decodeLZNT1(b, src, need)
 		if k != k2 || (err == nil) != (err2 == nil) || !bytes.Equal(a[:k], b[:k]) {
 			t.Fatal("what it gives depends on what was there before")
 		}
 		if err == nil && k != n {
 			t.Fatalf("%d bytes of %d", k, n)
+		}
+		if err != nil {
+			return
+		}
+		if _, err := decodeLZNT1(b, src, need/2); err != nil || !bytes.Equal(a, b) {
+			t.Fatalf("it is whole with %d bytes, but not with %d: %v", need, need/2, err)
 		}
 	})
 }

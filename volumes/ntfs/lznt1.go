@@ -18,7 +18,12 @@ var errLZNT1 = errors.New("LZNT1")
 
 // decodeLZNT1 fills dst from src. Chunks that are shorter than they could be,
 // and what no chunk gives, are zeros. After an error dst[:n] is good.
-func decodeLZNT1(dst, src []byte) (n int, err error) {
+//
+// dst[:need] must come out of chunks: it is an error when one ends before that.
+// Zeros are no reason for it. A unit of zeros is a hole, and those among other
+// data are a chunk of six bytes; neither Windows nor ntfs-3g ends a unit before
+// the initialised size of its stream.
+func decodeLZNT1(dst, src []byte, need int) (n int, err error) {
 	in := 0
 	for n < len(dst) {
 		if in+2 > len(src) {
@@ -40,9 +45,15 @@ func decodeLZNT1(dst, src []byte) (n int, err error) {
 		} else if k, err = lzntDecodeChunk(out, src[in:in+size]); err != nil {
 			return n, fmt.Errorf("%w, in the chunk at %#x", err, in-2)
 		}
+		if k < len(out) && n+k < need {
+			return n, fmt.Errorf("%w: the chunk at %#x gives %d bytes, at least %d are missing", errLZNT1, in-2, k, min(len(out), need-n)-k)
+		}
 		clear(out[k:])
 		n += len(out)
 		in += size
+	}
+	if n < need {
+		return n, fmt.Errorf("%w: the unit ends after %d of %d bytes", errLZNT1, n, need)
 	}
 	clear(dst[n:])
 	return len(dst), nil

@@ -464,7 +464,8 @@ func (s *compressed) readUnits(p []byte, off int64) (int, error) {
 		case unitRaw:
 			clear(out[copy(out, src):])
 		case unitPacked:
-			if _, err := decodeLZNT1(out, src); err != nil {
+			need := min(int64(len(out)), s.raw.init-at)
+			if _, err := decodeLZNT1(out, src, int(need)); err != nil {
 				return bad(-1, err)
 			}
 		}
