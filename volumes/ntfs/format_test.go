@@ -271,7 +271,10 @@ func TestList(t *testing.T) {
 		n    int
 		err  string
 	}{
-		"zeros behind":   {func(b []byte) []byte { return append(b, make([]byte, 40)...) }, 3, ""},
+		"a few zeros":    {func(b []byte) []byte { return append(b, make([]byte, 16)...) }, 3, ""},
+		"zeros behind":   {func(b []byte) []byte { return append(b, make([]byte, 40)...) }, 3, "entry of 0 bytes"},
+		"all zeros":      {func(b []byte) []byte { clear(b); return b }, 0, "entry of 0 bytes"},
+		"end mark":       {func(b []byte) []byte { copy(b[32:], "\xFF\xFF\xFF\xFF"); b[36] = 0; return b }, 1, "entry of 0 bytes"},
 		"entry length 0": {func(b []byte) []byte { b[36] = 0; return b }, 1, "entry of 0 bytes"},
 		"entry too long": {func(b []byte) []byte { b[69] = 1; return b }, 2, "are left"},
 		"name outside":   {func(b []byte) []byte { b[38] = 4; return b }, 1, "name"},

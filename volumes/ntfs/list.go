@@ -49,9 +49,6 @@ func parseList(b []byte) ([]listEntry, error) {
 		}
 		e := b[off:]
 		n := int(binary.LittleEndian.Uint16(e[4:]))
-		if typ := binary.LittleEndian.Uint32(e); typ == 0 && n == 0 || typ == typeEnd {
-			return list, nil
-		}
 		if n < 26 || n > room {
 			return list, bad("an entry of %d bytes, %d are left", n, room)
 		}

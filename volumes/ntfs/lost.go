@@ -38,8 +38,8 @@ type losses struct {
 	nums []uint32 // in order
 	more int      // that are not in nums
 	why  []lostRange
-	// ext counts those of nums that continued a file which is there; partial
-	// are these files, by number, then sets both apart.
+	// ext are those of nums that continued a file which is there. The files
+	// in partial, by number, may have names that only indexes know.
 	ext     map[uint32]bool
 	partial []uint32
 	// cut are the parts of $MFT that are not on the medium, in order: nobody
@@ -107,8 +107,14 @@ func (fs *FS) extension(base, num uint32) {
 		l.ext = map[uint32]bool{}
 	}
 	l.ext[num] = true
-	if k := len(l.partial) - 1; k < 0 || l.partial[k] != base {
-		l.partial = append(l.partial, base)
+	fs.mayLackNames(base)
+}
+
+// mayLackNames notes that some of the names of a file may be lost.
+func (fs *FS) mayLackNames(num uint32) {
+	l := &fs.lost
+	if k := len(l.partial) - 1; k < 0 || l.partial[k] != num {
+		l.partial = append(l.partial, num)
 	}
 }
 

@@ -63,8 +63,9 @@ type scanner struct {
 
 // extension is a record that continues another.
 type extension struct {
-	num  uint32
-	base reference
+	num    uint32
+	base   reference
+	listed bool // an attribute list names it
 }
 
 // late is a value that is read after the pass.
@@ -201,8 +202,20 @@ func (sc *scanner) record(num uint32, raw []byte) {
 	case stateDamaged:
 		sc.fs.problem(recordName(num), err.Error())
 	}
-	if h.base != 0 && h.base.record() != uint64(num) {
-		sc.ext = append(sc.ext, extension{num, h.base})
+	sc.attrs = sc.attrs[:0]
+	var what error
+	extends := h.base != 0 && h.base.record() != uint64(num)
+	if extends {
+		// $STANDARD_INFORMATION never leaves the first record of a file.
+		sc.attrs, what = parseAttrs(sc.attrs, raw, h, num)
+		if extends = !slices.ContainsFunc(sc.attrs, func(a attr) bool { return a.typ == typeStandardInformation }); !extends && what == nil {
+			what = fmt.Errorf("the record says that it continues record %d, and is one of its own", h.base.record())
+		}
+	} else {
+		sc.attrs, what = parseAttrs(sc.attrs, raw, h, num)
+	}
+	if extends {
+		sc.ext = append(sc.ext, extension{num: num, base: h.base})
 		if err != nil && len(sc.torn) < maxDamage {
 			if sc.torn == nil {
 				sc.torn = map[uint32]string{}
@@ -213,8 +226,6 @@ func (sc *scanner) record(num uint32, raw []byte) {
 		return
 	}
 
-	var what error
-	sc.attrs, what = parseAttrs(sc.attrs[:0], raw, h, num)
 	f := file{num: num, seq: h.seq, place: noPlace}
 	if h.flags&recordDirectory != 0 {
 		f.flags |= flagDir
@@ -324,6 +335,7 @@ func (sc *scanner) merge() {
 		}
 		sc.fill(i, attrs)
 	}
+	sc.unlisted()
 	for _, l := range sc.late {
 		n, what := l.size, "the extended attributes"
 		if l.typ == typeReparsePoint {
@@ -364,6 +376,9 @@ func (sc *scanner) gather(num uint32) ([]attr, []string, error) {
 	var problems []string
 	attrs, _ := parseAttrs(nil, rec, h, num) // its damage was told when the pass came by
 	list, err := sc.fs.listOf(attrs)
+	if err == nil && !slices.ContainsFunc(list, func(e listEntry) bool { return e.ref.record() == uint64(num) }) {
+		err = &FormatError{"attribute list", -1, "it does not name the record that it is in"}
+	}
 	if err != nil {
 		problems = append(problems, err.Error())
 	}
@@ -373,37 +388,46 @@ func (sc *scanner) gather(num uint32) ([]attr, []string, error) {
 	}
 	self := makeRef(num, h.seq)
 	var nums []uint32
+	whole := err == nil
 	for _, e := range list {
-		if e.ref.record() == uint64(num) {
+		n := e.ref.record()
+		if n == uint64(num) {
 			continue
 		}
-		if e.ref.record() > math.MaxUint32 {
-			problems = append(problems, fmt.Sprintf("the attribute list names record %d", e.ref.record()))
+		if n > math.MaxUint32 {
+			problems = append(problems, fmt.Sprintf("the attribute list names record %d", n))
+			whole = false
 			continue
 		}
-		nums = append(nums, uint32(e.ref.record()))
-	}
-	if err != nil {
-		// The rest of the list is not known; take what points back.
-		if sc.byBase == nil {
-			sc.byBase = slices.Clone(sc.ext)
-			slices.SortFunc(sc.byBase, func(a, b extension) int { return cmp.Compare(a.base, b.base) })
-		}
-		i, _ := slices.BinarySearchFunc(sc.byBase, self, func(x extension, r reference) int { return cmp.Compare(x.base, r) })
-		for ; i < len(sc.byBase) && sc.byBase[i].base == self; i++ {
-			nums = append(nums, sc.byBase[i].num)
-		}
+		nums = append(nums, uint32(n))
 	}
 	slices.Sort(nums)
-	for _, n := range slices.Compact(nums) {
-		k, ok := slices.BinarySearchFunc(sc.ext, n, func(x extension, n uint32) int { return cmp.Compare(x.num, n) })
-		if !ok || sc.ext[k].base != self {
+	nums = slices.Compact(nums)
+	nums = slices.DeleteFunc(nums, func(n uint32) bool {
+		k, ok := sc.findExt(n)
+		if ok {
+			sc.ext[k].listed = true
+			ok = sc.ext[k].base == self
+		}
+		if !ok {
 			if sc.fs.isLostRecord(n) {
 				sc.fs.extension(num, n)
+			} else {
+				whole = false
 			}
 			problems = append(problems, fmt.Sprintf("the attributes in record %d are gone: it is not in use, or belongs to another file", n))
-			continue
 		}
+		return !ok
+	})
+	if !whole {
+		// The list is not to be trusted; take what points back, and look for
+		// names in the indexes.
+		sc.fs.mayLackNames(num)
+		nums = append(nums, sc.pointBack(self)...)
+		slices.Sort(nums)
+		nums = slices.Compact(nums)
+	}
+	for _, n := range nums {
 		if what := sc.torn[n]; what != "" {
 			problems = append(problems, fmt.Sprintf("the attributes in record %d: %s", n, what))
 		}
@@ -415,7 +439,89 @@ func (sc *scanner) gather(num uint32) ([]attr, []string, error) {
 			problems = append(problems, err.Error())
 		}
 	}
+	if len(problems) == 0 {
+		if e := unmet(list, attrs); e != nil {
+			sc.fs.mayLackNames(num)
+			problems = append(problems, fmt.Sprintf("the attribute list names an attribute %#x in record %d, which does not have it", e.typ, e.ref.record()))
+		}
+	}
 	return attrs, problems, nil
+}
+
+// unmet is an entry of list whose attribute is not in attrs, nil for none.
+func unmet(list []listEntry, attrs []attr) *listEntry {
+	type key struct {
+		rec   uint64
+		typ   uint32
+		first int64
+	}
+	have := make(map[key]int, len(attrs))
+	for k := range attrs {
+		a := &attrs[k]
+		have[key{uint64(a.rec), a.typ, a.first}]++
+	}
+	for k := range list {
+		e := &list[k]
+		x := key{e.ref.record(), e.typ, e.first}
+		if have[x]--; have[x] < 0 {
+			return e
+		}
+	}
+	return nil
+}
+
+// findExt finds the record n in ext.
+func (sc *scanner) findExt(n uint32) (int, bool) {
+	return slices.BinarySearchFunc(sc.ext, n, func(x extension, n uint32) int { return cmp.Compare(x.num, n) })
+}
+
+// pointBack returns the records that say that they continue self.
+func (sc *scanner) pointBack(self reference) (nums []uint32) {
+	if sc.byBase == nil {
+		sc.byBase = slices.Clone(sc.ext)
+		slices.SortStableFunc(sc.byBase, func(a, b extension) int { return cmp.Compare(a.base, b.base) })
+	}
+	i, _ := slices.BinarySearchFunc(sc.byBase, self, func(x extension, r reference) int { return cmp.Compare(x.base, r) })
+	for ; i < len(sc.byBase) && sc.byBase[i].base == self; i++ {
+		nums = append(nums, sc.byBase[i].num)
+		if k, ok := sc.findExt(sc.byBase[i].num); ok {
+			sc.ext[k].listed = true
+		}
+	}
+	return nums
+}
+
+// unlisted hurts the files that are continued by records which no attribute
+// list names: what these hold is missing.
+func (sc *scanner) unlisted() {
+	for _, x := range sc.ext {
+		if x.listed {
+			continue
+		}
+		i, ok := sc.fileOf(x.base)
+		if !ok {
+			continue
+		}
+		sc.damage(i, fmt.Sprintf("record %d says that it continues this file, whose attribute list does not name it: what it holds is left out", x.num))
+		sc.fs.mayLackNames(sc.x.files.at(i).num)
+	}
+}
+
+// fileOf finds a file before the index is whole.
+func (sc *scanner) fileOf(ref reference) (uint32, bool) {
+	a, b := uint32(0), sc.x.files.n
+	for a < b {
+		if m := a + (b-a)/2; uint64(sc.x.files.at(m).num) < ref.record() {
+			a = m + 1
+		} else {
+			b = m
+		}
+	}
+	if a == sc.x.files.n {
+		return 0, false
+	}
+	f := sc.x.files.at(a)
+	return a, makeRef(f.num, f.seq) == ref
 }
 
 // listOf reads the attribute list among attrs.
