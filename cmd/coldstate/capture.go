@@ -102,25 +102,16 @@ func (c *captureCmd) run(a *app, start time.Time) error {
 	for _, w := range warnings {
 		a.message("warning", w.String())
 	}
-	src, err := a.openSource(c.Source, c.sourceFlags)
+	src, err := a.openUsers(c.Source, c.sourceFlags, &c.userFlags, func(w *inhabited) {
+		w.tellHealth(a)
+		tellSystem(a, w.sys, w.users, w.problems)
+		c.elsewhere = w.tellOlds(a, w.users)
+	})
 	if err != nil {
 		return err
 	}
 	defer src.Close()
-	sys, err := src.system()
-	if err != nil {
-		return err
-	}
-	users, problems, err := profile.Users(sys)
-	if err != nil {
-		return err
-	}
-	src.tellHealth(a)
-	tellSystem(a, sys, users, problems)
-	c.elsewhere = src.tellOlds(a, users)
-	if err := c.checkUsers(a, users); err != nil {
-		return err
-	}
+	sys, users := src.sys, src.users
 	pr := a.newProgress(c.Progress)
 	p, err := plan.Build(a.ctx, sys, src.set, users, chosen.docs, plan.Options{
 		Selected:    c.selected,

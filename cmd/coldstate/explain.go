@@ -13,7 +13,6 @@ import (
 	"github.com/coldstate/coldstate/internal/winpath"
 	"github.com/coldstate/coldstate/internal/wstr"
 	"github.com/coldstate/coldstate/plan"
-	"github.com/coldstate/coldstate/profile"
 	"github.com/coldstate/coldstate/store"
 )
 
@@ -59,23 +58,12 @@ func (c *explainCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	src, err := a.openSource(sources(source), c.sourceFlags)
+	src, err := a.openUsers(sources(source), c.sourceFlags, &c.userFlags, nil)
 	if err != nil {
 		return err
 	}
 	defer src.Close()
-	sys, err := src.system()
-	if err != nil {
-		return err
-	}
-	users, _, err := profile.Users(sys)
-	if err != nil {
-		return err
-	}
-	if err := c.checkUsers(a, users); err != nil {
-		return err
-	}
-	p, err := plan.Build(a.ctx, sys, src.set, users, chosen.docs, plan.Options{Selected: c.selected, Rules: chosen.options, Config: chosen.config, Only: paths})
+	p, err := plan.Build(a.ctx, src.sys, src.set, src.users, chosen.docs, plan.Options{Selected: c.selected, Rules: chosen.options, Config: chosen.config, Only: paths})
 	if err != nil {
 		return buildError(err)
 	}

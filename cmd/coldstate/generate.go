@@ -8,7 +8,6 @@ import (
 
 	"github.com/coldstate/coldstate/migxml"
 	"github.com/coldstate/coldstate/plan"
-	"github.com/coldstate/coldstate/profile"
 	"github.com/coldstate/coldstate/rules"
 )
 
@@ -113,23 +112,12 @@ func (c *rulesGenconfigCmd) places() []string {
 
 // detected lists the components that are detected on the source.
 func (c *rulesGenconfigCmd) detected(a *app, docs []*migxml.Document) (*migxml.Config, error) {
-	src, err := a.openSource(c.Source, c.sourceFlags)
+	w, err := a.openUsers(c.Source, c.sourceFlags, &c.userFlags, nil)
 	if err != nil {
 		return nil, err
 	}
-	defer src.Close()
-	sys, err := src.system()
-	if err != nil {
-		return nil, err
-	}
-	users, _, err := profile.Users(sys)
-	if err != nil {
-		return nil, err
-	}
-	if err := c.checkUsers(a, users); err != nil {
-		return nil, err
-	}
-	return plan.Components(sys, users, docs, c.selected)
+	defer w.Close()
+	return plan.Components(w.sys, w.users, docs, c.selected)
 }
 
 // countComponents counts what is in the groups of a section.
@@ -171,25 +159,14 @@ func (c *rulesGenmigxmlCmd) Run(a *app) error {
 	if err := c.check(dirs); err != nil {
 		return err
 	}
-	src, err := a.openSource(c.Source, c.sourceFlags)
+	w, err := a.openUsers(c.Source, c.sourceFlags, &c.userFlags, nil)
 	if err != nil {
 		return err
 	}
-	defer src.Close()
-	sys, err := src.system()
-	if err != nil {
-		return err
-	}
-	users, _, err := profile.Users(sys)
-	if err != nil {
-		return err
-	}
-	if err := c.checkUsers(a, users); err != nil {
-		return err
-	}
-	data, warnings, err := plan.DocRules(a.ctx, sys, src.set, users, c.selected)
-	for _, w := range warnings {
-		a.message("warning", w)
+	defer w.Close()
+	data, warnings, err := plan.DocRules(a.ctx, w.sys, w.set, w.users, c.selected)
+	for _, text := range warnings {
+		a.message("warning", text)
 	}
 	if err != nil {
 		return err

@@ -10,7 +10,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/coldstate/coldstate/plan"
-	"github.com/coldstate/coldstate/profile"
 )
 
 type planCmd struct {
@@ -40,26 +39,16 @@ func (c *planCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	src, err := a.openSource(c.Source, c.sourceFlags)
+	w, err := a.openUsers(c.Source, c.sourceFlags, &c.userFlags, func(w *inhabited) {
+		for _, p := range append(slices.Clone(w.sys.Problems), w.problems...) {
+			a.message("note", p.String())
+		}
+	})
 	if err != nil {
 		return err
 	}
-	defer src.Close()
-	sys, err := src.system()
-	if err != nil {
-		return err
-	}
-	users, problems, err := profile.Users(sys)
-	if err != nil {
-		return err
-	}
-	for _, p := range append(slices.Clone(sys.Problems), problems...) {
-		a.message("note", p.String())
-	}
-	if err := c.checkUsers(a, users); err != nil {
-		return err
-	}
-	m := plan.Members(sys, a.accounts(sys), users, cfg, c.selected)
+	defer w.Close()
+	m := plan.Members(w.sys, a.accounts(w.sys), w.users, cfg, c.selected)
 	for _, w := range m.Warnings {
 		a.message("warning", w)
 	}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/coldstate/coldstate/offline"
 	"github.com/coldstate/coldstate/plan"
 	"github.com/coldstate/coldstate/profile"
 )
@@ -49,4 +50,37 @@ func (f *userFlags) checkUsers(a *app, users []*profile.User) error {
 		}
 	}
 	return nil
+}
+
+// inhabited is the Windows of a source, with all its users.
+type inhabited struct {
+	*source
+	sys      *offline.System
+	users    []*profile.User
+	problems []profile.Problem // of users in general
+}
+
+// openUsers opens sources and reads the users of their Windows, of whom f
+// chooses. tell, when not nil, is called before that is judged.
+func (a *app) openUsers(names []string, sf sourceFlags, f *userFlags, tell func(*inhabited)) (_ *inhabited, err error) {
+	src, err := a.openSource(names, sf)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			src.Close()
+		}
+	}()
+	w := &inhabited{source: src}
+	if w.sys, err = src.system(); err != nil {
+		return nil, err
+	}
+	if w.users, w.problems, err = profile.Users(w.sys); err != nil {
+		return nil, err
+	}
+	if tell != nil {
+		tell(w)
+	}
+	return w, f.checkUsers(a, w.users)
 }
