@@ -2,11 +2,13 @@ package offline
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
 	"github.com/coldstate/coldstate/hive"
 	"github.com/coldstate/coldstate/internal/winpath"
+	"github.com/coldstate/coldstate/internal/wstr"
 	"github.com/coldstate/coldstate/volumes"
 	"github.com/coldstate/coldstate/volumes/winfs"
 )
@@ -153,6 +155,22 @@ func (s *System) oldFolders() bool {
 		return err == nil && info.IsDir() && !winfs.IsNameSurrogate(info.Reparse)
 	}
 	return is(oldProfiles) && !is(newProfiles)
+}
+
+// letterSaid is the letter that a person gives to the drive of the
+// installation, and who says so; 0 for none.
+func (s *System) letterSaid(opt Options, base string) (byte, string) {
+	for _, p := range opt.Places {
+		if vol, names := winpath.Split(p.Path); p.Volume == s.Volume && len(names) == 0 && wstr.EqualFold(p.Base, base) {
+			return winpath.Letter(vol), p.How
+		}
+	}
+	for _, letter := range slices.Sorted(maps.Keys(opt.Map)) {
+		if opt.Map[letter] == s.Volume.Number && base == "" {
+			return letter, "--map"
+		}
+	}
+	return 0, ""
 }
 
 // maxHints bounds the users that are asked for the letter of their drive.

@@ -109,7 +109,7 @@ func checkPlaces(set *volumes.Set, opt Options) error {
 // partition exists. What a person says overrides both, but the system volume
 // keeps its own letter, with which every path in the registry begins.
 func (s *System) findDrives(opt Options) {
-	system := s.placeSystem()
+	system := s.placeSystem(opt)
 	s.Drives = []Drive{system}
 	s.mountedDevices()
 	if opt.Replace {
@@ -214,8 +214,9 @@ func (s *System) LetterOf(d volumes.HostDrive) byte {
 	return 0
 }
 
-// placeSystem tells the drive of the system volume and sets Dir.
-func (s *System) placeSystem() Drive {
+// placeSystem tells the drive of the system volume and sets Dir. What a person
+// says counts where nothing else tells it.
+func (s *System) placeSystem(opt Options) Drive {
 	d := Drive{Volume: s.Volume, How: "SystemRoot"}
 	var installed []string // the Windows folder below its drive, as it was installed
 	if k, err := s.Software.Root().Key(currentVersion); err == nil {
@@ -231,13 +232,15 @@ func (s *System) placeSystem() Drive {
 		d.Letter, d.How = s.mountedAs(s.Volume), "MountedDevices"
 	}
 	_, root := winpath.Split(s.Root)
-	if d.Letter == 0 && s.evident {
-		d.Letter, d.How = s.letterHint(strings.Join(root[:max(0, len(root)-1)], `\`))
+	if base := strings.Join(root[:max(0, len(root)-1)], `\`); d.Letter == 0 && s.Degraded() {
+		if d.Letter, d.How = s.letterSaid(opt, base); d.Letter == 0 {
+			d.Letter, d.How = s.letterHint(base)
+		}
 	}
 	if d.Letter == 0 {
 		d.Letter, d.How = 'C', "assumed"
 	}
-	if d.How == "assumed" && !s.evident {
+	if d.How == "assumed" && s.SystemError == nil {
 		s.problem(`HKLM\SOFTWARE\`+currentVersion, "SystemRoot names no drive letter; C: is assumed for the drive of this Windows")
 	}
 	// Copied into another folder, the installation still believes it is where

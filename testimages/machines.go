@@ -126,7 +126,7 @@ func machines() map[string]func() *MachineDisks {
 		"swapped":     swapped,
 		"mounted":     mounted,
 		"mounted-mbr": mountedMBR,
-		"windows-old": windowsOld,
+		"windows-old": func() *MachineDisks { return windowsOld(nil) },
 		"german":      german,
 		"users":       brokenProfiles,
 		"apps":        appsMachine,
@@ -140,6 +140,9 @@ func machines() map[string]func() *MachineDisks {
 			return withData(map[string]func([]byte) []byte{"SOFTWARE": zeros, "SYSTEM": empty})
 		},
 		"no-registry-xp": noRegistryXP,
+		"no-registry-old": func() *MachineDisks {
+			return windowsOld(map[string]func([]byte) []byte{"SOFTWARE": missing, "SYSTEM": zeros})
+		},
 
 		"dirty":      func() *MachineDisks { return dirty(Windows10, false) },
 		"dirty-win7": func() *MachineDisks { return dirty(Windows7, true) },
@@ -326,13 +329,13 @@ func mountedMBR() *MachineDisks {
 	}}), Installation{Windows: w, Volume: 1, Root: "Windows", Letters: map[string]int{"C:": 1}, Mounts: map[string]int{`C:\Data`: 2, `C:\Archive`: 3}})
 }
 
-// windowsOld: Windows 11 over three others. Windows.old is of an upgrade
+// windowsOld: Windows 11, of which hives may be dead, over three others. Windows.old is of an upgrade
 // that took anna's folder along and left a skeleton of bob's; the other two are
 // whole, of clean installations.
-func windowsOld() *MachineDisks {
+func windowsOld(dead map[string]func([]byte) []byte) *MachineDisks {
 	devices := map[string][]byte{"C:": GPTDevice(guid(3))}
 	const domain = "S-1-5-21-1111111111-222222222-333333333-1104"
-	live := &Windows{Edition: Windows11, Computer: "NEW-PC", Devices: devices, Users: []Person{person("anna", groupAdmins), {SID: domain, Name: "carla", Files: []*ntfsgen.Node{text(`Documents\letter of carla.txt`)}}},
+	live := &Windows{Edition: Windows11, Computer: "NEW-PC", Devices: devices, Dead: dead, Users: []Person{person("anna", groupAdmins), {SID: domain, Name: "carla", Files: []*ntfsgen.Node{text(`Documents\letter of carla.txt`)}}},
 		Registry: func(hive string, root *hivegen.Key) {
 			if hive == "SYSTEM" {
 				root.At("Setup").Add(hivegen.D("UninstallWindow", 10), hivegen.D("UninstallActive", 1))

@@ -18,7 +18,7 @@ func TestMachineNames(t *testing.T) {
 	names := testimages.MachineNames()
 	for _, name := range []string{"two-windows", "swapped", "mounted", "mounted-mbr", "x86", "arm64", "xp", "vista", "win7", "win81", "win10", "win11", "server2022",
 		"windows-old", "users", "dirty", "dirty-win7", "dirty-xp", "german", "apps", "apps-xp",
-		"healthy", "no-software", "no-system", "no-registry", "no-registry-xp"} {
+		"healthy", "no-software", "no-system", "no-registry", "no-registry-xp", "no-registry-old"} {
 		if !slices.Contains(names, name) {
 			t.Errorf("there is no machine %s", name)
 		}

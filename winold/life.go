@@ -28,7 +28,7 @@ func (o *Old) lifetime() {
 		if o.Live == nil {
 			o.LiveName = o.parent
 		}
-		setup, err := live.SystemHive.Root().Key("Setup")
+		setup, err := live.HKLM(`SYSTEM\Setup`)
 		if err != nil {
 			o.problem(`HKLM\SYSTEM\Setup`, "of %s cannot be read (%v): what is said of the time that is left is a guess", o.LiveName, err)
 		}
@@ -77,6 +77,8 @@ func (o *Old) lifetime() {
 // where that is from.
 func keeps(live *offline.System) (days int, why string) {
 	switch {
+	case live.Build == 0:
+		return 0, "how long it is kept is not known, as the version of " + live.Name + " is not"
 	case live.Build >= build1607:
 		return 10, "Windows 10 (since 1607) and 11 keep it for 10 days"
 	case live.Build >= build10:

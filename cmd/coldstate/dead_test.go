@@ -192,3 +192,58 @@ func TestDeadQuestions(t *testing.T) {
 		}
 	}
 }
+
+// TestDeadLetters: what lies on drives whose letters are not known is missing,
+// and says so, until somebody says which volumes they are.
+func TestDeadLetters(t *testing.T) {
+	paths, err := testimages.Machine("swapped").WriteTo(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The disks as folders, and SYSTEM gone.
+	t.Chdir(t.TempDir())
+	for _, drive := range []string{"C", "D", "E"} {
+		// The second disk has no Windows to give it letters.
+		args := []string{"extract", paths[0], drive + `:\`, "--to", drive}
+		if drive == "E" {
+			args = []string{"extract", paths[1], `1:\`, "--to", drive}
+		}
+		if status, _, stderr := tool(t, args...); status != statusOK && status != statusIncomplete {
+			t.Fatalf("status %d: %s", status, stderr)
+		}
+	}
+	find := func(name string) string {
+		t.Helper()
+		found := ""
+		if err := filepath.WalkDir(".", func(path string, d os.DirEntry, err error) error {
+			if err == nil && d.Name() == name {
+				found = path
+			}
+			return err
+		}); err != nil || found == "" {
+			t.Fatalf("%s: %v", name, err)
+		}
+		return found
+	}
+	windows := filepath.Dir(filepath.Dir(find("System32")))
+	data, more := filepath.Dir(find("Documents of anna")), filepath.Dir(find("Profiles"))
+	if err := os.Remove(filepath.Join(windows, "Windows", "System32", "config", "SYSTEM")); err != nil {
+		t.Fatal(err)
+	}
+	status, _, stderr := tool(t, "capture", windows, data, more, "--to", "first")
+	for _, want := range []string{`D:\: volume-missing: `, `E:\: volume-missing: `, `--map`} {
+		if status != statusIncomplete || !strings.Contains(stderr, want) {
+			t.Errorf("status %d, no %q in %s", status, want, stderr)
+		}
+	}
+	status, _, stderr = tool(t, "capture", windows, "--map", "D="+data, "--map", "E="+more, "--to", "second")
+	if status != statusIncomplete || strings.Contains(stderr, "volume-missing") {
+		t.Errorf("status %d: %s", status, stderr)
+	}
+	got := captured(t, "second", "")
+	for _, path := range []string{`D:\Documents of anna\on drive D.txt`, `E:\Profiles\bob\Documents\letter of bob.txt`} {
+		if !strings.HasPrefix(got[path+": of "], "captured") {
+			t.Errorf("%s: %q", path, got[path+": of "])
+		}
+	}
+}

@@ -98,6 +98,10 @@ func TestOfflineXML(t *testing.T) {
 		t.Fatal(err)
 	}
 	two := disks[0]
+	if disks, err = testimages.Machine("no-software").WriteTo(t.TempDir()); err != nil {
+		t.Fatal(err)
+	}
+	dead := disks[0]
 	t.Chdir(root)
 
 	for _, tt := range []struct {
@@ -121,6 +125,10 @@ func TestOfflineXML(t *testing.T) {
 		{name: "a disk with two", winDirs: []string{two}, want: "TEN-PC AMD64, ELEVEN-PC AMD64"},
 		{name: "an unlisted one beside it", winDirs: []string{at("double/Windows")}, want: "DOUBLE AMD64", stderr: []string{"warning: ", "there is another Windows, which is not taken: " + at("double/Windows2") + ", Windows 7 Professional"}},
 		{name: "a listed one beside it", winDirs: []string{at("double/Windows"), at("double/Windows2")}, want: "DOUBLE AMD64", not: "warning"},
+
+		{name: "one without SOFTWARE", winDirs: []string{at("empty"), dead}, want: "DATA-PC AMD64", stderr: []string{"there is no Windows in the folder"}},
+		{name: "one without SOFTWARE before a whole one", winDirs: []string{dead, at("first")}, want: "FIRST AMD64", stderr: []string{"warning: ", "offline.xml:3:1: " + dead + ": SYSTEM or SOFTWARE cannot be used: another path is taken"}},
+		{name: "one without SOFTWARE counts", winDirs: []string{at("first"), dead}, rest: "<failOnMultipleWinDir>1</failOnMultipleWinDir>", status: 4, stderr: []string{"there are 2 installations"}},
 
 		{name: "none", winDirs: []string{at("gone/Windows"), at("empty"), at("data/folder/d.txt")}, status: 4,
 			stderr: []string{"error: ", "offline.xml: none of the paths in <winDir> is a Windows", "offline.xml:3:1: " + at("gone/Windows") + ": ", "offline.xml:4:1: " + at("empty") + ": there is no Windows in the folder",
