@@ -72,6 +72,7 @@ func (fs *FS) load() {
 	fs.sortNamed()
 	fs.markPacked()
 	fs.build()
+	fs.findContentless()
 	fs.checkMirror()
 	fs.x.finish()
 }
@@ -197,8 +198,11 @@ func (fs *FS) Info(e winfs.Entry) (winfs.Info, error) {
 	if f.flags&flagMadeUp != 0 && f.num != rootRecord {
 		info.File = 1<<48 - 1 // a record number that no volume has
 	}
-	if f.flags&flagData != 0 {
+	switch {
+	case f.flags&flagData != 0:
 		info.Size, info.Start = f.size, fs.start(f.mode, f.place)
+	case f.flags&flagDir == 0:
+		info.Size = f.size
 	}
 	if f.flags&flagPacked != 0 {
 		info.Attr &^= winfs.AttrReparse | winfs.AttrSparse
@@ -287,7 +291,8 @@ func (fs *FS) Streams(e winfs.Entry) ([]winfs.StreamInfo, error) {
 // (deduplication, WIMBoot) gives an error that wraps
 // winfs.ErrUnsupported, of a cloud file that is not wholly on this disk one
 // that wraps ErrNotLocal: there are only zeros to be read. Of a file whose MFT
-// record is lost it is a *winfs.LostError.
+// record is lost it is a *winfs.LostError. A file that ought to have an unnamed
+// stream and has none is not empty, but damaged.
 func (fs *FS) Open(e winfs.Entry, stream string) (winfs.Stream, error) {
 	i, f, err := fs.file(e)
 	if err != nil {
@@ -321,6 +326,9 @@ func (fs *FS) Open(e winfs.Entry, stream string) (winfs.Stream, error) {
 		return nil, fmt.Errorf("%s: a folder has no unnamed stream: %w", recordName(f.num), winfs.ErrNotFound)
 	}
 	if f.flags&flagData == 0 {
+		if !fs.mayLackContent(uint32(e), i, f) {
+			return nil, errContentless(f)
+		}
 		return resident(nil), nil
 	}
 	if f.flags&flagPacked != 0 {

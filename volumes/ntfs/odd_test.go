@@ -32,8 +32,8 @@ func oddVolume() *volume {
 		nonres{typ: 0x50, size: 48, init: 48}.with(v.place(testOwnSD), 1))
 	// An id that $SDS does not hold, with a descriptor beside it; and one with
 	// both, where the id counts.
-	v.rec(26, 1, fileFlag, stdInfo(0x20, 0x999), fileName(rootRef, 3, "no such id"), res(0x50, "", testOwnSD))
-	v.rec(27, 1, fileFlag, stdInfo(0x20, 0x100), fileName(rootRef, 3, "both"), res(0x50, "", testOwnSD))
+	v.rec(26, 1, fileFlag, stdInfo(0x20, 0x999), fileName(rootRef, 3, "no such id"), res(0x50, "", testOwnSD), res(0x80, "", nil))
+	v.rec(27, 1, fileFlag, stdInfo(0x20, 0x100), fileName(rootRef, 3, "both"), res(0x50, "", testOwnSD), res(0x80, "", nil))
 	// Everything in an extension record.
 	v.recs[29] = makeRecord(testRecord, 29, 1, fileFlag, ref(28, 3), fileName(rootRef, 3, "spread"),
 		res(0x50, "", testOwnSD), res(0x80, "", []byte("content")), res(0x80, "s", []byte("stream")), reparse(0xA000001D, []byte("data")))
@@ -75,10 +75,10 @@ func oddVolume() *volume {
 	v.rec(44, 1, fileFlag, stdInfo(0x820, 0), fileName(rootRef, 3, "no unit"), nonres{typ: 0x80, flags: 1, size: 2048, init: 2048}.with(200, 2))
 	v.rec(45, 1, fileFlag, stdInfo(0x820, 0), fileName(rootRef, 3, "method 2"), nonres{typ: 0x80, flags: 2, unit: 4, size: 2048, init: 2048}.with(200, 2))
 	v.rec(46, 1, fileFlag, stdInfo(0x820, 0), fileName(rootRef, 3, "huge unit"), nonres{typ: 0x80, flags: 1, unit: 200, size: 2048, init: 2048}.with(200, 2))
-	// Only a short name; no times; a name of nothing; no data.
+	// Only a short name; no times; a name of nothing.
 	v.rec(47, 1, fileFlag, stdInfo(0x20, 0), fileName(rootRef, 2, "SHORT~1.TXT"), res(0x80, "", nil))
-	v.rec(48, 1, fileFlag, fileName(rootRef, 3, "no times"))
-	v.rec(49, 1, fileFlag, stdInfo(0x20, 0), fileName(rootRef, 3, ""), fileName(rootRef, 3, "named"))
+	v.rec(48, 1, fileFlag, fileName(rootRef, 3, "no times"), res(0x80, "", nil))
+	v.rec(49, 1, fileFlag, stdInfo(0x20, 0), fileName(rootRef, 3, ""), fileName(rootRef, 3, "named"), res(0x80, "", nil))
 	// Garbage: the bitmap knows which of them matters.
 	v.recs[60] = fill(testRecord, 1)
 	v.recs[62] = fill(testRecord, 1)

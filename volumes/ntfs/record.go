@@ -194,6 +194,14 @@ func parseAttrs(dst []attr, rec []byte, h header, num uint32) ([]attr, error) {
 		}
 		typ := binary.LittleEndian.Uint32(b[off:])
 		if typ == typeEnd {
+			// Behind the mark and the word after it nothing is used. What edits
+			// a record may leave the count too large, but not the attributes
+			// that the mark then hides.
+			for _, c := range b[min(off+8, len(b)):] {
+				if c != 0 {
+					return dst, &FormatError{recordName(num), int64(off), "the end mark of the attributes stands before the end of them"}
+				}
+			}
 			return dst, nil
 		}
 		room := len(b) - off

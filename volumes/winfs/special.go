@@ -37,6 +37,16 @@ func Special(reparse []byte) (what, target string) {
 	return "", ""
 }
 
+// IsSpecialTag says whether files with that reparse tag have no content to read:
+// those of Special.
+func IsSpecialTag(tag uint32) bool {
+	switch tag {
+	case TagAppExec, TagAFUnix, TagLXFIFO, TagLXChar, TagLXBlock, TagNFS:
+		return true
+	}
+	return false
+}
+
 // appTarget is the program of a Store alias: after the version 3 come strings
 // that end in NUL, of which it is the third.
 func appTarget(b []byte) string {

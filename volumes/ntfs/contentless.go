@@ -1,0 +1,87 @@
+package ntfs
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/coldstate/coldstate/volumes/winfs"
+)
+
+// Every file has an unnamed stream, be it an empty one, but for
+//   - metadata files: those of the first records, and what is in $Extend, which
+//     has named streams or indexes of its own
+//   - files whose reparse data are all there is to them: links, and the special
+//     files of Linux, NFS and the Store
+//
+// The record of any other file has lost it: that file is not empty.
+
+// mayLackContent says whether the entry e, which is of the file i, is one that
+// has no unnamed stream by right.
+func (fs *FS) mayLackContent(e uint32, i uint32, f *file) bool {
+	if f.num < firstUser || f.flags&(flagDir|flagMadeUp) != 0 {
+		return true
+	}
+	if tag := fs.tagOf(i, f); tag != 0 {
+		return winfs.IsNameSurrogate(tag) || winfs.IsSpecialTag(tag)
+	}
+	for range maxDepth {
+		i = fs.x.links.at(e).parent
+		if i == noParent {
+			break
+		}
+		p := fs.x.files.at(i)
+		switch p.num {
+		case extendRecord:
+			return true
+		case rootRecord:
+			return false
+		}
+		e = p.place
+	}
+	return slices.Contains(fs.tree.extend, fs.x.links.at(e).file)
+}
+
+// findContentless damages the files that lack an unnamed stream.
+func (fs *FS) findContentless() {
+	x := &fs.x
+	for e := range x.links.n {
+		i := x.links.at(e).file
+		f := x.files.at(i)
+		if f.flags&(flagDir|flagData) != 0 || f.size != 0 || fs.lost.has(i) || fs.mayLackContent(e, i, f) {
+			continue
+		}
+		if _, ok := x.damage[i]; !ok {
+			fs.problem(recordName(f.num), noContent)
+		}
+		x.hurt(i, noContent)
+		f.size = fs.nameSize(f)
+	}
+}
+
+const noContent = "its content is gone: there is no unnamed $DATA"
+
+// nameSize is the size that the names of a file give. It may be old, but it is
+// all there is.
+func (fs *FS) nameSize(f *file) (size int64) {
+	attrs, _ := fs.attrsOf(f, nil, typeFileName)
+	for k := range attrs {
+		if v := attrs[k].value; len(v) >= 66 {
+			size = max(size, int64(min(binary.LittleEndian.Uint64(v[48:]), math.MaxInt64)))
+		}
+	}
+	if f.attr&winfs.AttrSparse == 0 {
+		size = min(size, fs.geo.bytes)
+	}
+	return min(size, maxStream)
+}
+
+// errContentless is the error of reading such a file.
+func errContentless(f *file) error {
+	what := noContent
+	if f.size > 0 {
+		what = fmt.Sprintf("%s; its name says %d bytes", what, f.size)
+	}
+	return &FormatError{recordName(f.num), -1, what}
+}
