@@ -100,6 +100,9 @@ func (r *reader) encrypted(p piece, stream string, info *winfs.Info) error {
 		return r.add(p)
 	}
 	s, about, doubt, err := Raw(r.Volumes[p.item.Volume].FS, p.item.Entry, stream)
+	if r.vanished(err) {
+		return r.gone
+	}
 	if err != nil {
 		switch o.Reason = err.Error(); {
 		case err == errNoEncrypter:

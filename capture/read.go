@@ -46,7 +46,8 @@ type piece struct {
 	first *store.Object
 	// stream is the content, while it still has to be read.
 	stream winfs.Stream
-	// later says that its content could not be read while others can.
+	// later says that its content was not read: others can be first, or the disk
+	// was taken away.
 	later bool
 	// cause is the first error of reading it, nil for none.
 	cause error
@@ -100,7 +101,17 @@ type linkKey struct {
 	file   winfs.FileID
 }
 
+// all reads the whole plan. When a disk was taken away, what was read before is
+// on its way, and the error is r.gone.
 func (r *reader) all() error {
+	err := r.items()
+	if r.gone == nil {
+		return err
+	}
+	return cmp.Or(r.flush(), r.gone)
+}
+
+func (r *reader) items() error {
 	r.links = map[linkKey]*store.Object{}
 	r.putOff = map[*store.Object]bool{}
 	for _, i := range r.order {
@@ -173,13 +184,10 @@ func (r *reader) flush() error {
 	r.skim(true)
 	r.fill()
 	r.skim(false)
-	if r.gone != nil {
-		return r.gone
-	}
 	r.b.pieces = slices.DeleteFunc(r.b.pieces, r.putsOff)
 	b := r.b
 	r.b = nil
-	return r.send(b)
+	return cmp.Or(r.send(b), r.gone)
 }
 
 // putsOff says whether p has to wait, and notes it: its content does, or is that
@@ -222,6 +230,9 @@ func (r *reader) link(p piece) error {
 func (r *reader) item(it *plan.Item) error {
 	o, info, err := r.object(it)
 	p := piece{o: o, item: it}
+	if r.vanished(err) {
+		return r.gone
+	}
 	if err != nil {
 		o.Outcome, o.Reason = store.Unreadable, err.Error()
 		p.cause = err
@@ -288,6 +299,9 @@ func (r *reader) item(it *plan.Item) error {
 		return r.add(p)
 	case plan.Stream:
 		ss, err := fs.Streams(it.Entry)
+		if r.vanished(err) {
+			return r.gone
+		}
 		if err != nil || int(it.Stream) >= len(ss) {
 			o.Outcome, o.Reason = store.Unreadable, fmt.Sprintf("its streams changed while the capture ran (%v)", err)
 			return r.add(p)
@@ -450,11 +464,7 @@ func (r *reader) readMerged(medium io.ReaderAt) {
 		m = m[n:]
 		if n == 1 {
 			_, err := medium.ReadAt(group[0].dst, group[0].pos)
-			if err == nil {
-				continue
-			}
-			if isLater(err) {
-				r.b.pieces[group[0].piece].later = true
+			if err == nil || r.waits(&r.b.pieces[group[0].piece], err) {
 				continue
 			}
 		} else {
@@ -476,10 +486,7 @@ func (r *reader) readMerged(medium io.ReaderAt) {
 				continue
 			}
 			bad := readBad(io.NewSectionReader(medium, e.pos, int64(len(e.dst))), e.dst, 0, int64(len(e.dst)))
-			if r.vanished(bad.err) {
-				return
-			}
-			if p.later = isLater(bad.err); !p.later {
+			if !r.waits(p, bad.err) {
 				r.damage(p, e.off, bad)
 			}
 		}
@@ -492,7 +499,7 @@ func (r *reader) readAlone(p *piece) {
 	if err == nil || errors.Is(err, io.EOF) && n == len(p.content) {
 		return
 	}
-	if p.later = isLater(err); p.later {
+	if r.waits(p, err) {
 		return
 	}
 	if shrunk(err) {
@@ -505,7 +512,7 @@ func (r *reader) readAlone(p *piece) {
 		return
 	}
 	bad := readBad(p.stream, p.content, 0, int64(len(p.content)))
-	if r.vanished(bad.err) {
+	if r.waits(p, bad.err) {
 		return
 	}
 	_, places := errors.AsType[*winfs.ReadError](err)
@@ -516,13 +523,21 @@ func (r *reader) readAlone(p *piece) {
 	r.damage(p, 0, bad)
 }
 
-// vanished notes that the disk was taken away: nothing more can be read from
-// it, and what is left of the plan is not damaged.
+// waits says whether a content was not read for a reason that is none of its
+// own, and notes it.
+func (r *reader) waits(p *piece, err error) bool {
+	p.later = r.vanished(err) || isLater(err)
+	return p.later
+}
+
+// vanished says whether err tells that a disk was taken away, and notes it:
+// what is left of the plan is not damaged.
 func (r *reader) vanished(err error) bool {
-	if errors.Is(err, volumes.ErrGone) {
-		r.gone = err
+	if !errors.Is(err, volumes.ErrGone) {
+		return false
 	}
-	return r.gone != nil
+	r.gone = err
+	return true
 }
 
 // shrunk says whether a read ended because the file of a host folder became
