@@ -1,6 +1,9 @@
 package image
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"math/bits"
+)
 
 // Cut says that a file of an image ends too early: a copy or clone that was
 // not finished.
@@ -102,9 +105,53 @@ func (v *vdi) need(size int64) (*file, int64) {
 	return v.f, need
 }
 
-// need looks at the reference counts: the last cluster that counts is there,
-// at least its begin.
-func (q *qcow) need(int64) (*file, int64) {
+// need looks at the tables, and at the reference counts. The last cluster of
+// the file must hold what the disk has of it, and no more.
+func (q *qcow) need(size int64) (*file, int64) {
+	cluster, perTable := int64(1)<<q.bits, int64(1)<<q.l2Bits()
+	entry := cluster / perTable
+	need := q.counted()
+	type table struct{ at, first int64 }
+	var tables []table
+	q.f.scan(q.l1, (size+cluster*perTable-1)/(cluster*perTable), 8, func(i int64, b []byte) {
+		if at := int64(binary.BigEndian.Uint64(b) & qcowOffset); at != 0 {
+			tables = append(tables, table{at, i * cluster * perTable})
+		}
+	})
+	for k, step := 0, int64(len(tables))*cluster/cutBudget+1; k < len(tables); k++ {
+		t := tables[k]
+		used := min(perTable, (size-t.first+cluster-1)/cluster)
+		if need = max(need, t.at+used*entry); int64(k)%step != 0 && k != len(tables)-1 {
+			continue
+		}
+		q.f.scan(t.at, used, entry, func(i int64, b []byte) {
+			need = max(need, q.end(b, size-t.first-i*cluster))
+		})
+	}
+	return q.f, need
+}
+
+// end is where the bytes of the file end that an entry of a table needs for the
+// first rest bytes of the disk from there on; 0 for none.
+func (q *qcow) end(entry []byte, rest int64) int64 {
+	e := binary.BigEndian.Uint64(entry)
+	host, n := int64(e&qcowOffset), int64(1)<<q.bits
+	switch {
+	case e&qcowCompressed != 0:
+		// They end somewhere in the last of the sectors.
+		from, sectors := q.place(e)
+		return from&^511 + (sectors-1)*512 + 1
+	case host == 0, !q.subclusters && q.v3 && e&qcowZero != 0:
+		return 0
+	case q.subclusters:
+		n = int64(bits.Len32(binary.BigEndian.Uint32(entry[12:]))) << (q.bits - 5)
+	}
+	return host + min(n, rest)
+}
+
+// counted is where the last cluster ends that has a reference, when it begins
+// behind the end of the file; 0 when it does not.
+func (q *qcow) counted() int64 {
 	var last, block int64
 	q.f.scan(q.refTable, q.refEntries, 8, func(i int64, b []byte) {
 		if off := int64(binary.BigEndian.Uint64(b) & qcowOffset); off != 0 {
@@ -112,15 +159,15 @@ func (q *qcow) need(int64) (*file, int64) {
 		}
 	})
 	if block == 0 {
-		return nil, 0
+		return 0
 	}
 	cluster := int64(1) << q.bits
 	if block >= q.f.size {
-		return q.f, block + cluster
+		return block + cluster
 	}
 	b := make([]byte, min(cluster, q.f.size-block))
 	if q.f.readFull(b, block) != nil {
-		return nil, 0
+		return 0
 	}
 	for i := int64(len(b)) - 1; i >= 0; i-- {
 		if b[i] == 0 {
@@ -129,32 +176,52 @@ func (q *qcow) need(int64) (*file, int64) {
 		// A byte holds eight counts of a bit, or is a part of one.
 		at := (last*(cluster*8>>q.refOrder) + i*8>>q.refOrder) * cluster
 		if at < q.f.size {
-			return nil, 0
+			return 0
 		}
-		return q.f, at + cluster
+		return at + cluster
 	}
-	return nil, 0
+	return 0
 }
 
 func (s *sparse) need(int64) (*file, int64) {
-	var tables []int64
-	var need int64
+	type table struct{ at, first int64 }
+	var tables []table
+	var need, last int64 // last is the grain that begins last
 	per := s.grain * s.perTable
-	s.f.scan(s.directory, (s.size+per-1)/per, 4, func(_ int64, b []byte) {
+	s.f.scan(s.directory, (s.size+per-1)/per, 4, func(i int64, b []byte) {
 		if t := int64(binary.LittleEndian.Uint32(b)) * 512; t != 0 {
-			tables = append(tables, t)
+			tables = append(tables, table{t, i * per})
 		}
 	})
 	step := int64(len(tables))*s.perTable*4/cutBudget + 1
 	for k, t := range tables {
-		if need = max(need, t+1); int64(k)%step != 0 && k != len(tables)-1 {
+		used := min(s.perTable, (s.size-t.first+s.grain-1)/s.grain)
+		if need = max(need, t.at+used*4); int64(k)%step != 0 && k != len(tables)-1 {
 			continue
 		}
-		s.f.scan(t, s.perTable, 4, func(_ int64, b []byte) {
-			if e := binary.LittleEndian.Uint32(b); e > 1 {
-				need = max(need, int64(e)*512+1) // its end may lack
+		s.f.scan(t.at, used, 4, func(i int64, b []byte) {
+			e := binary.LittleEndian.Uint32(b)
+			if e == 0 || e == 1 && s.flags&vmdkZeroGrains != 0 {
+				return
 			}
+			at := int64(e) * 512
+			if s.flags&vmdkPacked != 0 {
+				last = max(last, at)
+				return
+			}
+			need = max(need, at+min(s.grain, s.size-t.first-i*s.grain))
 		})
+	}
+	if last == 0 {
+		return s.f, need
+	}
+	need = max(need, last+1) // its length may not be told
+	if s.flags&vmdkMarkers != 0 {
+		var marker [12]byte
+		need = max(need, last+int64(len(marker))+1)
+		if s.f.readFull(marker[:], last) == nil {
+			need = max(need, last+int64(len(marker))+min(int64(binary.LittleEndian.Uint32(marker[8:])), 2*s.grain))
+		}
 	}
 	return s.f, need
 }

@@ -132,6 +132,8 @@ func openEWF(o *opener, f *file) (*disk, error) {
 			return nil, f.damaged("E01", -1, "%s is cut short: it has %d bytes and needs %d at least; the table that says where the parts of the disk are stands behind them, so that nothing can be read", e.cut.Path, e.cut.Size, e.cut.Need)
 		}
 		d.problem("the bytes from %d on cannot be read: %v", e.known*e.chunk, e.why)
+	} else if e.why != nil {
+		d.problem("its end is damaged or not there, behind the last bytes of the disk: %v", e.why)
 	}
 	if e.unread = merged(e.unread); len(e.unread) > 0 {
 		var n int64
@@ -244,6 +246,9 @@ func (o *opener) ewfSegment(f *file, n int, d *disk, e *ewf) (done bool, err err
 			}
 		}
 		if err != nil {
+			if e.cut == nil && size > uint64(f.size-off) && size < maxSize {
+				e.cut = &Cut{f.name, f.size, off + int64(size)}
+			}
 			e.why = err
 			return false, nil
 		}
@@ -462,7 +467,7 @@ func (e *ewf) locate(off int64) (run, error) {
 func (e *ewf) unpack(dst []byte, r run) error {
 	return withPacked(r, func(src []byte) error {
 		if r.tag == 1 {
-			return inflateZlib(dst, src)
+			return inflateZlib(dst, src, int(e.chunk)) // the last one may be whole
 		}
 		n := len(src) - 4
 		if adler32.Checksum(src[:n]) != binary.LittleEndian.Uint32(src[n:]) {

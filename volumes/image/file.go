@@ -278,19 +278,6 @@ func (f *file) bitRun(off, i, max int64, msbFirst bool) (set bool, n int64, err 
 	return set, max, nil
 }
 
-// in is the run of n bytes from the one at number in of a block that begins at
-// off. The last block of a file may lack its end, which then is zero: so do
-// the programs that write such files read them.
-func (f *file) in(off, in, n int64) run {
-	switch rest := f.size - off - in; {
-	case off < f.size && rest <= 0:
-		return run{kind: zeros, n: n}
-	case off < f.size && rest < n:
-		n = rest
-	}
-	return run{kind: stored, n: n, file: f, at: off + in}
-}
-
 // guid is the text of a GUID that is stored as Windows does.
 func guid(b []byte) string {
 	return fmt.Sprintf("%08x-%04x-%04x-%x-%x", binary.LittleEndian.Uint32(b), binary.LittleEndian.Uint16(b[4:]), binary.LittleEndian.Uint16(b[6:]), b[8:10], b[10:16])

@@ -252,7 +252,7 @@ func (q *qcow) locate(off int64) (run, error) {
 	case host&(cluster-1) != 0:
 		return run{}, q.f.damaged("QCOW2", at, "a cluster at %#x, which is not the start of one", host)
 	}
-	return q.f.in(host, in, n), nil
+	return run{kind: stored, n: n, file: q.f, at: host + in}, nil
 }
 
 // subcluster finds the bytes of one of the 32 parts of a cluster: each is
@@ -274,7 +274,7 @@ func (q *qcow) subcluster(host, in, at int64, status uint64) (run, error) {
 		if host == 0 || host&(1<<q.bits-1) != 0 {
 			return run{}, q.f.damaged("QCOW2", at, "a cluster at %#x, which is not the start of one", host)
 		}
-		return q.f.in(host, in, n), nil
+		return run{kind: stored, n: n, file: q.f, at: host + in}, nil
 	}
 	return run{}, q.f.damaged("QCOW2", at+8, "a subcluster that is stored and zero at once")
 }
@@ -282,9 +282,7 @@ func (q *qcow) subcluster(host, in, at int64, status uint64) (run, error) {
 // compressed is the run of a compressed cluster: its data begin anywhere, and
 // end somewhere in the last of a number of sectors.
 func (q *qcow) compressed(off int64, e uint64, at int64) (run, error) {
-	x := 62 - (q.bits - 8)
-	from := int64(e & (1<<x - 1))
-	sectors := int64(e>>x&(1<<(q.bits-8)-1)) + 1
+	from, sectors := q.place(e)
 	n := min(sectors*512-from&511, q.f.size-from)
 	if n <= 0 {
 		return run{}, q.f.damaged("QCOW2", at, "a compressed cluster at %#x, past the end of the file, which may be cut short", from)
@@ -292,6 +290,13 @@ func (q *qcow) compressed(off int64, e uint64, at int64) (run, error) {
 	cluster := int64(1) << q.bits
 	in := off & (cluster - 1)
 	return run{kind: packed, n: cluster - in, file: q.f, at: from, unit: off - in, size: int(cluster), len: int(n), by: q}, nil
+}
+
+// place is where the data of a compressed cluster begin, and how many sectors
+// they touch.
+func (q *qcow) place(e uint64) (from, sectors int64) {
+	x := 62 - (q.bits - 8)
+	return int64(e & (1<<x - 1)), int64(e>>x&(1<<(q.bits-8)-1)) + 1
 }
 
 func (q *qcow) unpack(dst []byte, r run) error {

@@ -126,8 +126,12 @@ func (o *opener) join(f *file) (*file, error) {
 		whole.parts = append(whole.parts, HostFile{at(n), fi})
 		j.parts, j.ends = append(j.parts, h), append(j.ends, whole.size)
 	}
-	if len(j.parts) == 1 {
+	switch {
+	case len(j.parts) == 1:
 		return f, nil
+	case len(j.parts) == 2 && full%512 != 0 && whole.size%512 != 0:
+		// Of three, the second one tells how long the first must be.
+		return nil, f.damaged("split raw", -1, "the first of its two pieces has %d bytes, and both have %d: neither are whole sectors, so that one of them was cut short; when it is the second, `cat %s* > disk.img` gives what there is", full, whole.size, base)
 	}
 	return whole, nil
 }

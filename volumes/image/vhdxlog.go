@@ -69,6 +69,7 @@ func replayVHDX(f *file, d *disk, header []byte) error {
 	}
 	if flushed > uint64(f.size) && flushed <= 2*maxSize {
 		d.cutShort(f, int64(flushed))
+		over.flushed = int64(flushed)
 	}
 	f.ReaderAt, f.size = over, over.size
 	d.problem("%s was not closed cleanly; %s of its log replayed in memory, and what the machine had in its memory then is lost", f.name, counted(entries))
@@ -235,11 +236,13 @@ func (l *vhdxLog) apply(e *logEntry, over *overlay) error {
 
 // overlay is a file with changes over it.
 type overlay struct {
-	r     io.ReaderAt
-	size  int64
-	pages map[int64]*[logSector]byte // by offset; they are newer than zeros
-	zeros []Range
-	steps int
+	r    io.ReaderAt
+	size int64
+	// flushed is the size that the file had, when it is cut shorter; 0 else.
+	flushed int64
+	pages   map[int64]*[logSector]byte // by offset; they are newer than zeros
+	zeros   []Range
+	steps   int
 	// The offsets of the pages, in order.
 	sorted []int64
 }
@@ -272,6 +275,17 @@ func (o *overlay) finish() {
 	slices.Sort(o.sorted)
 }
 
+// firstLost is the first byte of a range behind the end of the file that was
+// in the file once and that no change gives; the range's end when there is none.
+func (o *overlay) firstLost(from, to int64) int64 {
+	for at := from; at < min(to, o.flushed); at = at&^(logSector-1) + logSector {
+		if o.pages[at&^(logSector-1)] == nil && !slices.ContainsFunc(o.zeros, func(z Range) bool { return at >= z.Off && at < z.Off+z.Len }) {
+			return at
+		}
+	}
+	return to
+}
+
 func (o *overlay) ReadAt(p []byte, off int64) (int, error) {
 	if off >= o.size {
 		return 0, io.EOF
@@ -285,8 +299,11 @@ func (o *overlay) ReadAt(p []byte, off int64) (int, error) {
 		if err != nil && err != io.EOF {
 			return n, err
 		}
-		// The log makes the file longer than it is.
+		// The log makes the file longer than it is, from where it ended then.
 		clear(p[n:])
+		if lost := o.firstLost(off+int64(n), off+int64(len(p))); lost < off+int64(len(p)) {
+			p, end = p[:lost-off], errCut
+		}
 	}
 	over := func(from int64, b []byte) {
 		to := from + int64(len(b))

@@ -391,7 +391,7 @@ func (s *sparse) locate(off int64) (run, error) {
 	case e == 1 && s.flags&vmdkZeroGrains != 0:
 		return run{kind: zeros, n: n}, nil
 	case s.flags&vmdkPacked == 0:
-		return s.f.in(at, in, n), nil
+		return run{kind: stored, n: n, file: s.f, at: at + in}, nil
 	}
 	size := min(s.grain, s.size-(off-in))
 	r := run{kind: packed, n: n, file: s.f, at: at, unit: off - in, size: int(size), by: s, tag: (off - in) / 512}
@@ -418,5 +418,5 @@ func (s *sparse) locate(off int64) (run, error) {
 }
 
 func (s *sparse) unpack(dst []byte, r run) error {
-	return withPacked(r, func(src []byte) error { return inflateZlib(dst, src) })
+	return withPacked(r, func(src []byte) error { return inflateZlib(dst, src, int(s.grain)) })
 }
