@@ -132,11 +132,13 @@ func Run(ctx context.Context, p *plan.Plan, w *store.Writer, opt Options) (*Resu
 			r.progress.AllBytes += int64(p.Keys[i].Value.Size())
 		}
 	}
+	r.refusing = true
 	for i := range p.Refused {
 		if err := r.refused(&p.Refused[i]); err != nil {
 			return r.res, err
 		}
 	}
+	r.refusing = false
 	if err := r.registry(ctx); err != nil {
 		return r.res, err
 	}
@@ -232,6 +234,8 @@ type run struct {
 	// partial are the bytes of the large content at hand that progress has
 	// counted already.
 	partial int64
+	// refusing says that the object at hand has its outcome from the plan.
+	refusing bool
 	// causes are those of files that may have further names.
 	causes map[*store.Object]error
 }
@@ -307,6 +311,7 @@ func (r *run) count(o *store.Object) error {
 		return nil
 	}
 	f := failure(o, r.cause)
+	f.Trouble.Tree = r.refusing && isTree(o)
 	r.res.AllFailures++
 	if len(r.res.Failures) < maxFailures {
 		r.res.Failures = append(r.res.Failures, f)

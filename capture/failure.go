@@ -26,8 +26,14 @@ const (
 // already; ok is false for one that does not make a run incomplete.
 func RefusedFailure(r *plan.Refused) (f Failure, ok bool) {
 	o := refusedObject(r)
-	return failure(o, nil), Fails(o.Outcome)
+	f = failure(o, nil)
+	f.Trouble.Tree = isTree(o)
+	return f, Fails(o.Outcome)
 }
+
+// isTree says whether an object that a plan gave its outcome stands for what
+// is below it as well: nobody could look what is there.
+func isTree(o *store.Object) bool { return o.Kind == store.Folder || o.Kind == store.Key }
 
 func failure(o *store.Object, cause error) Failure {
 	f := Failure{Path: displayPath(o), Outcome: o.Outcome, Reason: o.Reason, Ranges: o.Ranges}

@@ -30,7 +30,7 @@ func TestFailureCodes(t *testing.T) {
 		}
 	}
 	f, ok := RefusedFailure(&plan.Refused{Path: `HKCU\X`, User: "S-1", Kind: plan.Key, Outcome: plan.Unreadable, Reason: "r"})
-	if !ok || f.Trouble != (plan.Trouble{Kind: plan.Key, Path: `HKCU\X`, User: "S-1", Code: 1015}) {
+	if !ok || f.Trouble != (plan.Trouble{Kind: plan.Key, Path: `HKCU\X`, User: "S-1", Code: 1015, Tree: true}) {
 		t.Errorf("%+v, %t", f, ok)
 	}
 	if _, ok := RefusedFailure(&plan.Refused{Path: `C:\pagefile.sys`, Outcome: plan.Policy}); ok {

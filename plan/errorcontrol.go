@@ -68,11 +68,16 @@ type Trouble struct {
 	// Value is the name of the value when Kind is Value, User the ID of the
 	// user whose HKCU it is.
 	Value, User string
+	// Tree says that Path stands for all that may be below it, too: a volume
+	// that is missing, a folder or registry file that cannot be read.
+	Tree bool
 	// Code is the number of the Windows error that stands for what happened.
 	Code uint32
 }
 
-// Rule is the first rule that fits t, nil when there is none.
+// Rule is the first rule that fits t, nil when there is none. A tree of which
+// nobody knows what is in it fits a fatal rule that may be about something in
+// it, and a nonFatal one that is about everything in it.
 func (e *ErrorControl) Rule(t Trouble) *migxml.ErrorRule {
 	if e == nil {
 		return nil
@@ -97,7 +102,13 @@ func (r *errorRules) match(i int, t Trouble) bool {
 	whole := func() bool { return r.fits.Fits(i, t.User, t.Path, "", false) }
 	switch t.Kind {
 	case Folder, Key:
-		return whole()
+		switch {
+		case !t.Tree:
+			return whole()
+		case r.rules[i].Fatal:
+			return r.fits.Reaches(i, t.User, t.Path)
+		}
+		return r.fits.Covers(i, t.User, t.Path)
 	case Value:
 		return r.fits.Fits(i, t.User, t.Path, t.Value, true)
 	case Link: // to a file or to a folder

@@ -53,6 +53,50 @@ func TestErrorControl(t *testing.T) {
 			t.Errorf("%+v: the rule of line %d, want %d", tt.t, line, tt.line)
 		}
 	}
+	// What stands for all below it: a fatal rule that may be about something of
+	// it, a nonFatal one that is about all of it.
+	cfg, _, err = migxml.ParseConfig("c.xml", []byte(`<Configuration><Policies><ErrorControl><fileError>
+<nonFatal>C:\Users\anna\* [*.tmp]</nonFatal>
+<nonFatal>E:\Old\* [*]</nonFatal>
+<fatal>E:\Data\* [*]</fatal>
+<fatal>C:\Users\anna\* [*.docx]</fatal>
+<nonFatal>* [*]</nonFatal>
+</fileError><registryError>
+<fatal errorCode="1015">HKCU\* [Wallpaper]</fatal>
+<fatal>HKCR\.txt []</fatal>
+</registryError></ErrorControl></Policies></Configuration>`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e, _, err = plan.CompileErrors(cfg, []rules.Context{{Name: "System"}, {Name: "S-1", User: true}}); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		t    plan.Trouble
+		line int
+	}{
+		{plan.Trouble{Kind: plan.Folder, Path: `E:\`, Tree: true}, 4},
+		{plan.Trouble{Kind: plan.Folder, Path: `E:\`}, 6},
+		{plan.Trouble{Kind: plan.Folder, Path: `E:\Data\x`, Tree: true}, 4},
+		{plan.Trouble{Kind: plan.Folder, Path: `E:\Old`, Tree: true}, 3},
+		{plan.Trouble{Kind: plan.Folder, Path: `E:\Database`, Tree: true}, 6},
+		{plan.Trouble{Kind: plan.Folder, Path: `C:\Users\anna\Documents\mount`, Tree: true}, 5},
+		{plan.Trouble{Kind: plan.Folder, Path: `C:\Users\anna\Documents\mount`}, 6},
+		{plan.Trouble{Kind: plan.Folder, Path: `D:\`, Tree: true}, 6},
+		{plan.Trouble{Kind: plan.Key, Path: `HKCU`, User: "S-1", Code: 1015, Tree: true}, 8},
+		{plan.Trouble{Kind: plan.Key, Path: `HKCU`, User: "S-2", Code: 1015, Tree: true}, 0},
+		{plan.Trouble{Kind: plan.Key, Path: `HKCU`, User: "S-1", Code: 1015}, 0},
+		{plan.Trouble{Kind: plan.Key, Path: `HKLM\SOFTWARE`, Code: 1015, Tree: true}, 9},
+		{plan.Trouble{Kind: plan.Key, Path: `HKLM\SYSTEM`, Code: 1015, Tree: true}, 0},
+	} {
+		line := 0
+		if r := e.Rule(tt.t); r != nil {
+			line = r.Line
+		}
+		if line != tt.line {
+			t.Errorf("%+v: the rule of line %d, want %d", tt.t, line, tt.line)
+		}
+	}
 	none, _, err := plan.CompileErrors(&migxml.Config{}, nil)
 	if err != nil || none.Rule(plan.Trouble{Path: `C:\x`}) != nil {
 		t.Errorf("without an ErrorControl: %v, %v", none, err)

@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/coldstate/coldstate/internal/wstr"
@@ -71,16 +72,31 @@ func CompileList(kind Kind, pats []migxml.Pattern, ctxs []Context) (*List, []mig
 // with hasLeaf the file or value leaf in it. HKCU is that of the context ctx.
 // Keys have the names of the objects of a Set.
 func (l *List) Fits(i int, ctx, node, leaf string, hasLeaf bool) bool {
-	upperNode := []byte(wstr.Upper(strings.TrimRight(node, `\`)) + `\`)
 	upperLeaf := []byte(wstr.Upper(leaf))
-	for j := range l.pats[i] {
-		p := &l.pats[i][j]
-		switch {
-		case p.own != "" && p.own != ctx:
-		case !matchGlob(p.node, upperNode):
-		case hasLeaf && p.matchLeaf(upperLeaf), !hasLeaf && p.kind <= leafAll:
-			return true
-		}
-	}
-	return false
+	return l.some(i, ctx, node, func(p *compiled, upperNode string) bool {
+		return matchGlob(p.node, []byte(upperNode)) && (hasLeaf && p.matchLeaf(upperLeaf) || !hasLeaf && p.kind <= leafAll)
+	})
+}
+
+// Reaches says whether pattern i can match something at or below the folder or
+// key node.
+func (l *List) Reaches(i int, ctx, node string) bool {
+	return l.some(i, ctx, node, func(p *compiled, upperNode string) bool { return len(behind(p.node, upperNode)) > 0 })
+}
+
+// Covers says whether pattern i matches the folder or key node and everything
+// that can be in it and below.
+func (l *List) Covers(i int, ctx, node string) bool {
+	return l.some(i, ctx, node, func(p *compiled, upperNode string) bool {
+		return p.kind == leafAll && strings.HasSuffix(p.node, "*") && matchGlob(p.node, []byte(upperNode))
+	})
+}
+
+// some says whether pattern i is one for which fits holds, in some context.
+// HKCU is that of ctx.
+func (l *List) some(i int, ctx, node string, fits func(p *compiled, upperNode string) bool) bool {
+	upperNode := wstr.Upper(strings.TrimRight(node, `\`)) + `\`
+	return slices.ContainsFunc(l.pats[i], func(p listed) bool {
+		return (p.own == "" || p.own == ctx) && fits(&p.compiled, upperNode)
+	})
 }

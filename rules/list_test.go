@@ -63,6 +63,50 @@ func TestList(t *testing.T) {
 	}
 }
 
+// TestListOfTrees: what a pattern says about all that is below a folder or key.
+func TestListOfTrees(t *testing.T) {
+	ctxs := []Context{{Name: "System"}, {Name: "S-1", User: true, Env: envMap{"APPDATA": `C:\Users\a\AppData`}}}
+	for _, tt := range []struct {
+		kind            Kind
+		pattern         string
+		ctx, node       string
+		reaches, covers bool
+	}{
+		{File, `* [*]`, "", `E:\`, true, true},
+		{File, `* [*.doc]`, "", `E:\`, true, false},
+		{File, `E:\* [*]`, "", `E:`, true, true},
+		{File, `E:\*`, "", `E:`, true, false},
+		{File, `E:\Data\* [*]`, "", `E:\`, true, false},
+		{File, `E:\Data\* [*]`, "", `E:\data`, true, true},
+		{File, `E:\Data\* [*]`, "", `E:\Data\a\b`, true, true},
+		{File, `E:\Data\* [*]`, "", `E:\Dat`, false, false},
+		{File, `E:\Data\* [*]`, "", `E:\Database`, false, false},
+		{File, `E:\Data\ [*]`, "", `E:\Data`, true, false},
+		{File, `E:\Data\ [*]`, "", `E:\Data\a`, false, false},
+		{File, `E:\*\a\* [*]`, "", `E:\b`, true, false},
+		{File, `E:\*\a\* [*]`, "", `E:\b\a`, true, true},
+		{File, `%APPDATA%\* [*]`, "", `C:\Users`, true, false},
+		{File, `%APPDATA%\* [*]`, "", `C:\Users\a\AppData\x`, true, true},
+		{Registry, `HKCU\Software\* [*]`, "S-1", `HKCU`, true, false},
+		{Registry, `HKCU\Software\* [*]`, "S-2", `HKCU`, false, false},
+		{Registry, `HKCU\* [*]`, "S-1", `HKCU\Software`, true, true},
+		{Registry, `HKU\S-1\* [*]`, "S-1", `HKCU`, true, true},
+		{Registry, `HKCR\* [*]`, "", `HKLM\SOFTWARE`, true, false},
+		{Registry, `HKCR\* [*]`, "", `HKLM\SYSTEM`, false, false},
+	} {
+		l, _, err := CompileList(tt.kind, []migxml.Pattern{{Text: tt.pattern}}, ctxs)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := l.Reaches(0, tt.ctx, tt.node); got != tt.reaches {
+			t.Errorf("%s reaches %s of %q: %t, want %t", tt.pattern, tt.node, tt.ctx, got, tt.reaches)
+		}
+		if got := l.Covers(0, tt.ctx, tt.node); got != tt.covers {
+			t.Errorf("%s covers %s of %q: %t, want %t", tt.pattern, tt.node, tt.ctx, got, tt.covers)
+		}
+	}
+}
+
 // FuzzList: a pattern of a list fits what the same pattern takes as the only
 // rule.
 func FuzzList(f *testing.F) {
@@ -100,6 +144,16 @@ func FuzzList(f *testing.F) {
 		}
 		if got, want := l.Fits(0, "", node, "", false), w.Self().Take; got != want {
 			t.Errorf("%q fits the folder %q: %t, want %t", text, node, got, want)
+		}
+		fits, covers := l.Fits(0, "", node, "", false), false
+		for above := node; above != ""; above = strings.TrimSuffix(above[:strings.LastIndexByte(above, '\\')+1], `\`) {
+			if (fits || l.Fits(0, "", node, leaf, true)) && !l.Reaches(0, "", above) {
+				t.Errorf("%q does not reach into %q, and fits %q [%s]", text, above, node, leaf)
+			}
+			covers = covers || l.Covers(0, "", above)
+		}
+		if covers && !(fits && l.Fits(0, "", node, leaf, true) && l.Fits(0, "", node+`\x`, leaf, true)) {
+			t.Errorf("%q covers a folder above %q and does not fit all of it", text, node)
 		}
 		if leaf == "" {
 			return
