@@ -31,6 +31,8 @@ const (
 	minIndexes = 64 << 20
 )
 
+var errNever = errors.New("it is in use, and behind the initialised size of $MFT")
+
 var errZeros = errors.New("it is all zeros, though it is in use")
 
 // losses are the records that are in use and lost.
@@ -42,11 +44,15 @@ type losses struct {
 	// in partial, by number, may have names that only indexes know.
 	ext     map[uint32]bool
 	partial []uint32
-	// cut are the parts of $MFT that are not on the medium, in order: nobody
-	// can say which records there are in use but the indexes, and the bitmap
+	// cut are the parts of $MFT that are not on the medium, or nobody knows
+	// where, in order: nobody can say which records there are in use but the indexes, and the bitmap
 	// if it can be read, whose records are in nums as well.
 	cut   []recordSpan
 	known uint32 // records that the bitmap knows of
+	// said is the size of $MFT, with records that were never written;
+	// byMirror says that it was found by its record's copy in $MFTMirr.
+	said     int64
+	byMirror bool
 	// Files from first to end were made of the indexes of folders, in order
 	// of their records; meta of them are NTFS's own, and extra are free by the
 	// bitmap, which is older.
@@ -147,7 +153,9 @@ func (fs *FS) lostError(i uint32) *winfs.LostError {
 	f := fs.x.files.at(i)
 	e := &winfs.LostError{Record: f.num, Sequence: f.seq, Dir: f.flags&flagDir != 0, Pos: fs.recordPos(f.num), Err: errors.New("see the problems of the volume")}
 	if fs.lost.isCut(f.num) {
-		e.Err = ErrCut
+		if e.Err = ErrCut; e.Pos < 0 {
+			e.Err = errLost
+		}
 		return e
 	}
 	k, ok := slices.BinarySearchFunc(fs.lost.why, f.num, func(r lostRange, num uint32) int { return cmp.Compare(r.first, num) })
@@ -461,6 +469,9 @@ func (fs *FS) checkMirror() {
 		pos := fs.recordPos(num)
 		if pos < 0 {
 			return
+		}
+		if num == 0 && fs.lost.byMirror {
+			continue // it was told
 		}
 		if _, err := fs.dev.readAt(rec, pos); err != nil {
 			continue

@@ -125,7 +125,7 @@ func (sc *scanner) scan() {
 	sc.fs.sortLost()
 }
 
-// cutOff loses the records that are not on the medium.
+// cutOff loses the records that are not on the medium, or hidden.
 func (sc *scanner) cutOff() {
 	size := sc.fs.geo.record
 	at := int64(0)
@@ -143,10 +143,25 @@ func (sc *scanner) cutOff() {
 		}
 		for ; at+size <= r.off && sc.bitmapHas(at/size); at += size {
 			if num := uint32(at / size); sc.inBitmap(num) {
-				sc.lose(num, ErrCut)
+				why := ErrCut
+				if sc.fs.recordPos(num) < 0 {
+					why = errLost
+				}
+				sc.lose(num, why)
 			}
 		}
 		at = r.end
+	}
+	// Behind the initialised size, no record should be in use.
+	never := false
+	for num := sc.fs.mft.size / size; num < sc.fs.lost.said/size && num < math.MaxUint32 && sc.bitmapHas(num); num++ {
+		if sc.inBitmap(uint32(num)) {
+			sc.lose(uint32(num), errNever)
+			never = true
+		}
+	}
+	if never {
+		sc.fs.problem(recordName(0), fmt.Sprintf("$MFT has records in use behind its initialised size of %d bytes", sc.fs.mft.size))
 	}
 }
 
@@ -311,7 +326,7 @@ func (sc *scanner) readBitmap() {
 		return
 	}
 	sc.haveBitmap = true
-	want := sc.fs.mft.size/sc.fs.geo.record/8 + 1
+	want := max(sc.fs.mft.size, sc.fs.lost.said)/sc.fs.geo.record/8 + 1
 	if s := sc.fs.mftBitmap; s != nil {
 		b := make([]byte, min(want, s.Size(), math.MaxUint32/8+1))
 		if n, _ := s.ReadAt(b, 0); n == len(b) {

@@ -1,6 +1,7 @@
 package ntfs
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
@@ -57,14 +58,111 @@ func (fs *FS) boot() error {
 	return first
 }
 
-// bootstrap finds the clusters of $MFT. Its own record can name further
-// records that hold more of its extents; each lies in the part known so far.
+// bootstrap finds the clusters of $MFT, by its record or the copy of that in
+// $MFTMirr. Where they differ, the one counts that leads to more records.
 func (fs *FS) bootstrap() error {
-	g := &fs.geo
-	attrs, h, err := fs.firstRecord()
+	list, err := fs.firstRecords()
 	if err != nil {
 		return err
 	}
+	type found struct {
+		mft, bitmap *plain
+		ranges      []byteRange
+		problems    []winfs.Problem
+		err         error
+	}
+	var best found
+	before := fs.problems
+	for k := range list {
+		r := &list[k]
+		fs.problems = slices.Clone(before)
+		x := found{err: fs.follow(r)}
+		if x.err == nil && len(list) > 1 {
+			fs.weigh(r)
+		}
+		if k > 0 {
+			if x.err != nil || best.err == nil && !r.better(&list[0]) {
+				continue
+			}
+			what := list[0].worse(r)
+			if best.err != nil {
+				what = best.err.Error()
+			}
+			fs.problem(recordName(0), what+"; its copy in $MFTMirr is used")
+		}
+		x.mft, x.bitmap, x.ranges, x.problems = fs.mft, fs.mftBitmap, fs.mftRanges, fs.problems
+		best = x
+		fs.lost.said, fs.lost.byMirror = r.said, r.mirror
+	}
+	fs.mft, fs.mftBitmap, fs.mftRanges, fs.problems = best.mft, best.bitmap, best.ranges, best.problems
+	return best.err
+}
+
+// mftRecord is the record of $MFT, or its copy.
+type mftRecord struct {
+	attrs  []attr
+	h      header
+	mirror bool
+	// What follow finds: the size of $MFT with what was never written, whether
+	// the first cluster is where the boot sector has it, how many of the first
+	// records of its runs are others, and how many bytes of $MFT are there.
+	said    int64
+	inPlace bool
+	wrong   int
+	reach   int64
+}
+
+func (r *mftRecord) better(than *mftRecord) bool {
+	switch {
+	case r.inPlace != than.inPlace:
+		return r.inPlace
+	case r.wrong != than.wrong:
+		return r.wrong < than.wrong
+	}
+	return r.reach > than.reach
+}
+
+// worse says in what r is not as good.
+func (r *mftRecord) worse(better *mftRecord) string {
+	switch {
+	case r.inPlace != better.inPlace:
+		return "$MFT does not begin where it says"
+	case r.wrong != better.wrong:
+		return fmt.Sprintf("%d of the runs of $MFT do not hold its records", r.wrong)
+	}
+	return fmt.Sprintf("it leads to %d bytes of $MFT, which has %d", r.reach, better.reach)
+}
+
+// maxRunsChecked bounds the runs of $MFT that are looked at.
+const maxRunsChecked = 256
+
+// weigh finds how good r is, of which $MFT was found.
+func (fs *FS) weigh(r *mftRecord) {
+	r.inPlace = fs.mft.pieces[0].pos == fs.geo.mft*fs.geo.cluster
+	rec := make([]byte, fs.geo.record)
+	for k, p := range fs.mft.pieces {
+		if k == maxRunsChecked {
+			break
+		}
+		num := (p.off + fs.geo.record - 1) / fs.geo.record
+		if _, err := fs.mft.ReadAt(rec, num*fs.geo.record); err != nil {
+			continue
+		}
+		if h, st, _ := openRecord(rec); st == stateBad || h.hasNum && int64(h.num) != num {
+			r.wrong++
+		}
+	}
+	for _, x := range fs.mftRanges {
+		r.reach += x.end - x.off
+	}
+}
+
+// follow finds the clusters of $MFT by r. That can name further records that
+// hold more of the extents; each lies in the part known so far.
+func (fs *FS) follow(r *mftRecord) error {
+	g := &fs.geo
+	attrs, h := r.attrs, r.h
+	fs.mft, fs.mftBitmap, fs.mftRanges = nil, nil, nil
 	var data, bitmap []attr
 	take := func(attrs []attr) {
 		for _, a := range attrs {
@@ -87,6 +185,7 @@ func (fs *FS) bootstrap() error {
 		size := data[0].size
 		runs, size, err := g.layout(nil, data, min(size, g.bytes))
 		fs.mft = fs.plainOf(runs, size, size)
+		r.said = size
 		if init := data[0].init; init > 0 {
 			// Records behind it were never written.
 			fs.mft.size = min(size, init)
@@ -164,9 +263,10 @@ func (fs *FS) bootstrap() error {
 // maxMFTRecords bounds the records that hold the run list of $MFT.
 const maxMFTRecords = 4096
 
-// firstRecord reads the record of $MFT, or its copy in $MFTMirr; when both are
-// damaged, the first that still shows where $MFT is.
-func (fs *FS) firstRecord() ([]attr, header, error) {
+// firstRecords reads the record of $MFT, and its copy in $MFTMirr when that is
+// another one and as sound; when both are damaged, those that still show where
+// $MFT is.
+func (fs *FS) firstRecords() (list []mftRecord, err error) {
 	g := &fs.geo
 	var first error
 	for _, worst := range []state{stateGood, stateDamaged} {
@@ -175,22 +275,32 @@ func (fs *FS) firstRecord() ([]attr, header, error) {
 				continue
 			}
 			attrs, h, err := fs.recordOfMFT(lcn, worst)
-			if err == nil {
-				if first != nil {
-					what := "; its copy in $MFTMirr is used"
-					if lcn == g.mft {
-						what = "; it is used, its copy in $MFTMirr is no better"
-					}
-					fs.problem(recordName(0), first.Error()+what)
+			switch {
+			case err != nil:
+				if first == nil {
+					first = err
 				}
-				return attrs, h, nil
-			}
-			if first == nil {
-				first = err
+			case len(list) == 0 || !slices.EqualFunc(attrs, list[0].attrs, sameAttr):
+				list = append(list, mftRecord{attrs: attrs, h: h, mirror: lcn != g.mft})
 			}
 		}
+		switch {
+		case len(list) == 0:
+			continue
+		case list[0].mirror:
+			fs.problem(recordName(0), first.Error()+"; its copy in $MFTMirr is used")
+		case worst > stateGood:
+			fs.problem(recordName(0), first.Error()+"; it is used, its copy in $MFTMirr is no better")
+		}
+		return list, nil
 	}
-	return nil, header{}, &FormatError{recordName(0), -1, "$MFT cannot be found: " + first.Error()}
+	return nil, &FormatError{recordName(0), -1, "$MFT cannot be found: " + first.Error()}
+}
+
+// sameAttr says whether two attributes lead to the same.
+func sameAttr(a, b attr) bool {
+	return a.typ == b.typ && a.flags == b.flags && a.nonResident == b.nonResident && bytes.Equal(a.name, b.name) && bytes.Equal(a.value, b.value) &&
+		a.first == b.first && a.last == b.last && bytes.Equal(a.runs, b.runs) && a.size == b.size && a.init == b.init
 }
 
 // recordOfMFT reads the record of $MFT at a cluster.
@@ -205,6 +315,8 @@ func (fs *FS) recordOfMFT(lcn int64, worst state) ([]attr, header, error) {
 		return nil, h, errors.New("it is not in use")
 	case st > worst:
 		return nil, h, err
+	case worst < stateDamaged && h.hasNum && h.num != 0:
+		return nil, h, fmt.Errorf("it says that it is number %d", h.num)
 	}
 	attrs, err := parseAttrs(nil, rec, h, 0)
 	if err != nil && worst < stateDamaged {
@@ -235,7 +347,7 @@ func (fs *FS) readable() {
 			fs.mftRanges = append(fs.mftRanges, byteRange{off, end})
 		}
 	}
-	var gone int64
+	var gone, hidden int64
 	fs.mftRanges = nil
 	for i, p := range fs.mft.pieces {
 		end := min(fs.mft.end(i), fs.mft.size)
@@ -250,7 +362,11 @@ func (fs *FS) readable() {
 			add(p.off, p.off+n)
 			budget -= n
 		}
-		gone += end - p.off - n
+		if p.pos < 0 {
+			hidden += end - p.off
+		} else {
+			gone += end - p.off - n
+		}
 	}
 	whole := fs.mftRanges[:0]
 	for _, r := range fs.mftRanges {
@@ -261,6 +377,9 @@ func (fs *FS) readable() {
 		}
 	}
 	fs.mftRanges = whole
+	if hidden > 0 {
+		fs.problem(recordName(0), fmt.Sprintf("damage hides where %d of the %d bytes of $MFT are: the files in them are missing", hidden, fs.mft.size))
+	}
 	if gone > 0 {
 		fs.problem(recordName(0), fmt.Sprintf("%d of the %d bytes of $MFT are not on this medium (it has %d bytes): the files in them are missing", gone, fs.mft.size, fs.dev.size))
 	}

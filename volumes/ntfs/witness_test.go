@@ -68,6 +68,13 @@ func value(a []byte) []byte {
 // "gone", "lost", or what its damage says.
 func outcomes(t *testing.T, v *ntfsgen.Volume, fs *FS) map[string]string {
 	t.Helper()
+	return outcomesBut(t, v, fs, false)
+}
+
+// outcomesBut is outcomes; nowhere says that the places of what is lost are
+// not known.
+func outcomesBut(t *testing.T, v *ntfsgen.Volume, fs *FS, nowhere bool) map[string]string {
+	t.Helper()
 	out := map[string]string{}
 	for _, f := range v.Files() {
 		for _, path := range f.Paths {
@@ -83,6 +90,12 @@ func outcomes(t *testing.T, v *ntfsgen.Volume, fs *FS) map[string]string {
 			switch {
 			case info.Lost != nil:
 				out[path] = "lost"
+				if nowhere {
+					if info.Lost.Pos != -1 || info.Damage == "" {
+						t.Errorf("%q: %+v", path, info.Lost)
+					}
+					continue
+				}
 				if err := checkLost(fs, e, f, v.RecordOffset(f.Record)); err != nil {
 					t.Errorf("%q: %v", path, err)
 				}
@@ -130,39 +143,39 @@ func TestListDamaged(t *testing.T) {
 		ntfsgen.File("pieces.bin", ntfsgen.Noise("pieces", 3_000_000).Split(700)),
 		ntfsgen.File("plain.txt", "plain"),
 	)
-	// list changes the attribute list of a file, wherever it lies.
-	list := func(path string, change func(b []byte)) *ntfsgen.Volume {
-		out := v
-		rec := rewrite(t, v, v.File(path).Record, func(rec []byte) {
+	// list changes the attribute list of a file, wherever it lies; change may
+	// make it shorter.
+	list := func(path string, change func(b []byte) []byte) *ntfsgen.Volume {
+		var patch []byte
+		var at int64
+		w := rewrite(t, v, v.File(path).Record, func(rec []byte) {
 			a := attribute(t, rec, typeAttributeList, 0)
 			if a[8] == 0 {
-				change(value(a))
+				binary.LittleEndian.PutUint32(a[16:], uint32(len(change(value(a)))))
 				return
 			}
 			// Its clusters are one run.
-			at := a[binary.LittleEndian.Uint16(a[32:]):]
-			n, m := int(at[0]&15), int(at[0]>>4)
-			lcn := int64(0)
+			r := a[binary.LittleEndian.Uint16(a[32:]):]
+			n, m := int(r[0]&15), int(r[0]>>4)
 			for k := range m {
-				lcn |= int64(at[1+n+k]) << (8 * k)
+				at |= int64(r[1+n+k]) << (8 * k) * 4096
 			}
-			b := make([]byte, binary.LittleEndian.Uint64(a[48:]))
-			if _, err := v.ReadAt(b, lcn*4096); err != nil {
+			patch = make([]byte, binary.LittleEndian.Uint64(a[48:]))
+			if _, err := v.ReadAt(patch, at); err != nil {
 				t.Fatal(err)
 			}
-			change(b)
-			out = v.Patch(lcn*4096, b)
+			n = len(change(patch))
+			binary.LittleEndian.PutUint64(a[48:], uint64(n))
+			binary.LittleEndian.PutUint64(a[56:], uint64(n))
 		})
-		if out == v {
-			out = rec
-		}
-		return out
+		return w.Patch(at, patch)
 	}
-	fill := func(c byte, from func(n int) int) func(b []byte) {
-		return func(b []byte) {
+	fill := func(c byte, from func(n int) int) func(b []byte) []byte {
+		return func(b []byte) []byte {
 			for k := from(len(b)); k < len(b); k++ {
 				b[k] = c
 			}
+			return b
 		}
 	}
 	all := func(int) int { return 0 }
@@ -189,40 +202,40 @@ func TestListDamaged(t *testing.T) {
 			test{f.path + " ones", list(f.path, fill(0xFF, all)), p, "attribute list"},
 			test{f.path + " half zeros", list(f.path, fill(0, half)), p, "attribute list"},
 			test{f.path + " half ones", list(f.path, fill(0xFF, half)), p, "attribute list"},
-			test{f.path + " not its own", list(f.path, func(b []byte) { // it starts with $STANDARD_INFORMATION
+			test{f.path + " not its own", list(f.path, func(b []byte) []byte { // it starts with $STANDARD_INFORMATION
 				own := slices.Clone(b[16:24])
 				for off := 0; off+26 <= len(b); off += int(binary.LittleEndian.Uint16(b[off+4:])) {
 					if bytes.Equal(b[off+16:off+24], own) {
 						copy(b[off+16:], binary.LittleEndian.AppendUint64(nil, v.File(f.path).Further[0]|1<<48))
 					}
 				}
+				return b
 			}), p, "does not name the record that it is in"},
-			test{f.path + " another record", list(f.path, func(b []byte) {
+			test{f.path + " another record", list(f.path, func(b []byte) []byte {
 				last := lastEntry(b)
 				copy(b[last+16:], binary.LittleEndian.AppendUint64(nil, v.File("plain.txt").Record|1<<48))
+				return b
 			}), p, "belongs to another file"},
-			test{f.path + " an attribute that is not there", list(f.path, func(b []byte) {
+			test{f.path + " an attribute that is not there", list(f.path, func(b []byte) []byte {
 				last := lastEntry(b)
 				copy(b[last:], binary.LittleEndian.AppendUint32(nil, typeEA))
+				return b
 			}), p, "does not have it"},
 		)
 	}
 	// An entry less, in a list that is shorter.
-	short := rewrite(t, v, v.File("names.txt").Record, func(rec []byte) {
-		a := attribute(t, rec, typeAttributeList, 0)
-		b := value(a)
-		last := lastEntry(b)
-		gone := slices.Clone(b[last+16 : last+24])
+	short := list("names.txt", func(b []byte) []byte {
+		gone := v.File("names.txt").Further[0]
 		n := 0
 		for off := 0; off < len(b); {
 			k := int(binary.LittleEndian.Uint16(b[off+4:]))
-			if !bytes.Equal(b[off+16:off+24], gone) {
+			if binary.LittleEndian.Uint64(b[off+16:])&(1<<48-1) != gone {
 				copy(b[n:], b[off:off+k])
 				n += k
 			}
 			off += k
 		}
-		binary.LittleEndian.PutUint32(a[16:], uint32(n))
+		return b[:n]
 	})
 	tests = append(tests, test{"names.txt a record less", short, names, "whose attribute list does not name it"})
 	for _, tt := range tests {
@@ -258,4 +271,85 @@ func lastEntry(b []byte) (last int) {
 		last = off
 	}
 	return last
+}
+
+// TestFirstRecord: of the record of $MFT and its copy the one counts that leads
+// to all of it; where both lack something, what is missing is known.
+func TestFirstRecord(t *testing.T) {
+	v := ntfsgen.Build(ntfsgen.Options{MFTRuns: 4}, lostTree()...)
+	data := func(rec []byte) []byte { return attribute(t, rec, typeData, 0) }
+	runs := func(rec []byte) []byte {
+		a := data(rec)
+		return a[binary.LittleEndian.Uint16(a[32:]):]
+	}
+	// nth is the header of the nth run.
+	nth := func(b []byte, n int) []byte {
+		for ; n > 0; n-- {
+			b = b[1+int(b[0]&15)+int(b[0]>>4):]
+		}
+		return b
+	}
+	for _, tt := range []struct {
+		name   string
+		change func(rec []byte)
+		alone  bool // it cannot be found in the other copy what is missing
+	}{
+		{"initialised size", func(rec []byte) { binary.LittleEndian.PutUint64(data(rec)[56:], 60<<10) }, false},
+		{"size", func(rec []byte) {
+			binary.LittleEndian.PutUint64(data(rec)[48:], 60<<10)
+			binary.LittleEndian.PutUint64(data(rec)[56:], 60<<10)
+		}, true},
+		{"last run shorter", func(rec []byte) { nth(runs(rec), 3)[1] = 1 }, false},
+		{"last run gone", func(rec []byte) { nth(runs(rec), 3)[0] = 0 }, false},
+		{"run list gone", func(rec []byte) { runs(rec)[0] = 0 }, true},
+		{"first run shorter", func(rec []byte) { runs(rec)[1] -= 4 }, true},
+		{"first run moved", func(rec []byte) { r := runs(rec); r[1+int(r[0]&15)] += 3 }, true},
+		{"second run moved", func(rec []byte) { r := nth(runs(rec), 1); r[1+int(r[0]&15)] ^= 16 }, true},
+		{"another record", func(rec []byte) { rec[44] = 77 }, true},
+		{"no $DATA", func(rec []byte) { data(rec)[0] = 0x70 }, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := rewrite(t, v, 0, tt.change)
+			fs, err := Open(w, v.Size(), Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			expect(t, outcomes(t, v, fs), nil)
+			if h := fs.Health(); h.Damaged == 0 || !strings.Contains(h.Damage, "its copy in $MFTMirr is used") || h.Mirror != "" || h.Lost+h.Named+h.Orphans != 0 {
+				t.Errorf("%+v", h)
+			}
+			// An old copy does not count.
+			old := rewriteAt(t, v, v.MirrorOffset(), tt.change)
+			if fs, err = Open(old, v.Size(), Options{}); err != nil {
+				t.Fatal(err)
+			}
+			expect(t, outcomes(t, v, fs), nil)
+			if h := fs.Health(); h.Damaged != 1 || !strings.Contains(h.Mirror, "$MFTMirr differs from $MFT in record 0") || h.Lost+h.Named+h.Orphans != 0 {
+				t.Errorf("an old copy: %+v", h)
+			}
+			if tt.alone {
+				return
+			}
+			both := rewriteAt(t, w, v.MirrorOffset(), tt.change)
+			if fs, err = Open(both, v.Size(), Options{}); err != nil {
+				t.Fatal(err)
+			}
+			lost, gone := 0, 0
+			for path, how := range outcomesBut(t, v, fs, true) {
+				switch how {
+				case "", "its folder is gone":
+				case "lost":
+					lost++
+				case "gone":
+					gone++
+				default:
+					t.Errorf("%q: %s", path, how)
+				}
+			}
+			// Folders that are lost take the names of their files along.
+			if h := fs.Health(); lost == 0 || h.Lost < gone || gone > 0 && h.Lost == 0 || h.LostText() == "" && gone > 0 {
+				t.Errorf("%d lost, %d gone: %+v", lost, gone, h)
+			}
+		})
+	}
 }
