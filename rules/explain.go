@@ -32,7 +32,8 @@ type Match struct {
 // specific first within each component. The object is the folder or key node,
 // or with hasLeaf the file or value leaf in it; HKCU is that of the user whose
 // context is named. o may be nil when nothing is known of it. It looks at all
-// rules and is not fast.
+// rules and is not fast. What is not taken though an include fits is so by a
+// rule, also where a Walk names none.
 func (s *Set) Explain(kind Kind, ctx, node, leaf string, hasLeaf bool, o Object) (Decision, []Match) {
 	if s == nil {
 		return nothing, nil
@@ -75,6 +76,8 @@ func (s *Set) Explain(kind Kind, ctx, node, leaf string, hasLeaf bool, o Object)
 	best := map[int32]int{}  // scope -> first match of it
 	part := map[int32]int{}  // the same of includes that let a restore write less than all
 	never := -1              // match of an unconditionalExclude
+	passing := false         // whether an include comes first in its scope
+	beaten := -1             // first match of an exclude that an include lost to
 	var filtered []*compiled // by match; nil for those whose filter lets o through
 	for i := range t.pats {
 		p := &t.pats[i]
@@ -94,17 +97,22 @@ func (s *Set) Explain(kind Kind, ctx, node, leaf string, hasLeaf bool, o Object)
 				never = len(out)
 			}
 		case !ok && p.action == migxml.Include && p.least != leastAll:
+			passing = true
 			if _, ok := part[p.scope]; !ok {
 				part[p.scope] = len(out)
 			}
 		case !ok:
 			best[p.scope] = len(out)
+			passing = passing || p.action == migxml.Include
 			if first, ok := part[p.scope]; ok && p.action == migxml.Exclude {
 				m.By, m.Why = out[first].Rule, "another rule of its component is more specific"
 			}
 		default:
 			m.By = out[first].Rule
 			m.Why = "another rule of its component is more specific"
+			if p.action == migxml.Include && filtered[first].action == migxml.Exclude && (beaten < 0 || first < beaten) {
+				beaten = first
+			}
 			if q := filtered[first]; q != nil && q.spec.compare(p.spec) == 0 {
 				m.Why = "a rule of its component is as specific, and it came first"
 				if q.action == migxml.Exclude && p.action == migxml.Include {
@@ -113,6 +121,17 @@ func (s *Set) Explain(kind Kind, ctx, node, leaf string, hasLeaf bool, o Object)
 			}
 		}
 		out, filtered = append(out, m), append(filtered, p)
+	}
+	if d.Rule < 0 {
+		// A place that the walk does not enter, as all of it is excluded: the
+		// rules say by which.
+		by := beaten
+		if passing {
+			by = never
+		}
+		if by >= 0 {
+			d.Rule, d.Context = out[by].Rule, out[by].Context
+		}
 	}
 	won := leastAll
 	for i, m := range out {
