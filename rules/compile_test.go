@@ -50,6 +50,7 @@ type machineProbe struct {
 	source
 	bits64     bool
 	controlSet int
+	ids        []string // of those below HKU
 	version    string
 	texts      map[string]string // by location
 	marks      map[string]string // by path: "h", "hs", "link"

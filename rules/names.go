@@ -12,14 +12,21 @@ import (
 // set that is in use is CurrentControlSet. Rules may use any of them. Objects
 // have one, so that nothing is taken twice, and so that what stands against a
 // key stands against it under every name: HKCU for the users that have a
-// context, HKU\.DEFAULT for the system, HKLM for all else, CurrentControlSet in
-// it. Patterns are brought to these names when they are compiled.
+// context, HKU\ID for the others, HKU\.DEFAULT for the system, HKLM for all
+// else, CurrentControlSet in it. Patterns are brought to these names when they
+// are compiled.
 
 // ControlSets is implemented by a Probe that knows which control set the
 // source uses.
 type ControlSets interface {
 	// ControlSet is N of HKLM\SYSTEM\ControlSet00N, 0 when it is not known.
 	ControlSet() int
+}
+
+// Users is implemented by a Probe that knows who has keys below HKU.
+type Users interface {
+	// UserIDs are their IDs, as objects have them: HKU\ID.
+	UserIDs() []string
 }
 
 // otherName is another name of keys, with "\" at its end; from is in upper case.
@@ -44,8 +51,12 @@ func (c *compiler) otherNames() []otherName {
 		{`HKU\S-1-5-18\`, `HKU\.DEFAULT\`, ""},
 	}
 	set := 0
+	var ids []string
 	for i := range c.ctxs {
 		x := &c.ctxs[i]
+		if u, ok := x.Probe.(Users); ok && ids == nil {
+			ids = u.UserIDs()
+		}
 		if s, ok := x.Probe.(ControlSets); ok && set == 0 {
 			if set = s.ControlSet(); set > 0 {
 				out = append(out, otherName{`HKLM\SYSTEM\` + controlSet(set) + `\`, `HKLM\SYSTEM\CurrentControlSet\`, ""})
@@ -55,6 +66,14 @@ func (c *compiler) otherNames() []otherName {
 			hku := `HKU\` + wstr.Upper(x.Name)
 			out = append(out, otherName{hku + `\`, `HKCU\`, x.Name}, otherName{hku + `_CLASSES\`, classesOfUser, x.Name})
 		}
+	}
+	// Those whose rules do not run keep their keys below HKU, but not their
+	// classes beside them.
+	for _, id := range ids {
+		if slices.ContainsFunc(c.ctxs, func(x Context) bool { return x.User && wstr.EqualFold(x.Name, id) }) {
+			continue
+		}
+		out = append(out, otherName{`HKU\` + wstr.Upper(id) + `_CLASSES\`, `HKU\` + id + `\Software\Classes\`, ""})
 	}
 	c.others = out
 	return out
@@ -129,7 +148,8 @@ func (v *evaluation) seats(p pattern) []seat {
 const classesOfUser = `HKCU\Software\Classes\`
 
 // objectNames are the names that objects have for p, where rules may write
-// another; one below HKU stays as it is, as HKCU does not say whose it is.
+// another; one of a user with a context stays below HKU, as HKCU does not say
+// whose it is.
 func (v *evaluation) objectNames(p placed) []location {
 	if p.kind != Registry {
 		return []location{p.location}

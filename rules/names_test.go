@@ -10,11 +10,13 @@ import (
 	"github.com/coldstate/coldstate/migxml"
 )
 
-func (p *machineProbe) ControlSet() int { return p.controlSet }
+func (p *machineProbe) ControlSet() int   { return p.controlSet }
+func (p *machineProbe) UserIDs() []string { return p.ids }
 
 // TestNames: a rule reaches a key by each of its names.
 func TestNames(t *testing.T) {
-	probe := &machineProbe{controlSet: 2}
+	const other = "S-1-5-21-9.temp" // has no context
+	probe := &machineProbe{controlSet: 2, ids: []string{ann.Name, other, bob.Name}}
 	ctxs := full(probe)
 	reg := func(tag, p string) string {
 		return `<` + tag + `><objectSet><pattern type="Registry">` + esc(p) + `</pattern></objectSet></` + tag + `>`
@@ -52,6 +54,13 @@ func TestNames(t *testing.T) {
 			[]string{a + ` HKCU\Software\Zed [x]`, b + ` HKCU\Software\Zed [x]`, sys + ` HKU\.DEFAULT\Software\Zed [x]`, sys + ` HKU\S-1-5-21-9\Software\Zed [x]`, a + ` HKCU\Deep\Software\Zed [x]`}, []string{a + ` HKCU\Software\Zed [y]`}},
 		{"all of HKU", one("System", include(`HKU\* [*]`)), []string{a + ` HKCU`, a + ` HKCU\Software [x]`, sys + ` HKU\.DEFAULT`}, []string{sys + ` HKLM\SOFTWARE`}},
 		{"the classes of a user in HKU", one("System", include(hku+`_Classes\.txt [*]`)), []string{a + ` HKCU\Software\Classes\.txt [x]`}, []string{b + ` HKCU\Software\Classes\.txt [x]`}},
+		{"the classes of one without a context", one("System", include(`HKU\`+other+`_Classes\.txt [*]`)),
+			[]string{sys + ` HKU\` + other + `\Software\Classes\.txt [x]`}, []string{sys + ` HKU\` + other + `_Classes\.txt [x]`, a + ` HKCU\Software\Classes\.txt [x]`}},
+		{"they stand against them", one("System", include(`HKU\`+other+`\Software\* [*]`)+never(`HKU\`+other+`_Classes\* [*]`)),
+			[]string{sys + ` HKU\` + other + `\Software\a [x]`}, []string{sys + ` HKU\` + other + `\Software\Classes`, sys + ` HKU\` + other + `\Software\Classes\.txt [x]`}},
+		{"the classes of all", one("System", include(`HKU\*\Software\* [*]`)+never(`HKU\*_Classes\* [*]`)),
+			[]string{sys + ` HKU\` + other + `\Software\a [x]`, a + ` HKCU\Software\a [x]`, sys + ` HKU\.DEFAULT\Software\Classes [x]`},
+			[]string{sys + ` HKU\` + other + `\Software\Classes\.txt [x]`, a + ` HKCU\Software\Classes\.txt [x]`}},
 		{"the system in HKU", one("System", include(`HKU\S-1-5-18\Software [*]`)), []string{sys + ` HKU\.DEFAULT\Software [x]`}, nil},
 		{"HKU stands against HKCU", one("User", include(`HKCU\* [*]`)) + one("System", never(hku+`\Software [x]`)),
 			[]string{b + ` HKCU\Software [x]`, a + ` HKCU\Software [y]`}, []string{a + ` HKCU\Software [x]`}},
@@ -159,6 +168,14 @@ func TestNamesOfLists(t *testing.T) {
 		if !l.Fits(i, c.ctx, c.node, "v", true) {
 			t.Errorf("%s is not %s of %s", pats[i].Text, c.node, c.ctx)
 		}
+	}
+	l, _, err = CompileList(Registry, []migxml.Pattern{{Text: `HKU\S-1_Classes\.txt [*]`}}, full(&machineProbe{ids: []string{"S-1"}}))
+	if err != nil || !l.Fits(0, "System", `HKU\S-1\Software\Classes\.txt`, "v", true) {
+		t.Error("the classes of one without a context", err)
+	}
+	l, _, err = CompileList(Registry, pats, full(&machineProbe{controlSet: 2}))
+	if err != nil {
+		t.Fatal(err)
 	}
 	if l.Fits(1, bob.Name, `HKCU\Zed`, "v", true) {
 		t.Error("the key of another user")
