@@ -438,8 +438,8 @@ func (p *Plan) openKey(path string, u *profile.User) (hive.Key, error) {
 			return h.Root().Key(below)
 		}
 		for _, u := range p.Users {
-			if wstr.EqualFold(u.ID, name) && name != "" {
-				return u.HKCU(below)
+			if belowHKU(u) && wstr.EqualFold(u.ID, name) {
+				return hkuKey(u, below, p.System.Hive)
 			}
 		}
 		return hive.Key{}, fmt.Errorf("%s: %w", path, hive.ErrNotFound)

@@ -10,11 +10,23 @@ import (
 )
 
 // A plan has a key under one of its names, that which package rules knows:
-// HKLM\SOFTWARE\Classes for HKCR, HKCU for the users whose rules run,
-// HKU\.DEFAULT for the system, CurrentControlSet for the control set in use.
+// HKLM\SOFTWARE\Classes for HKCR, HKCU for the users whose rules run, HKU\ID for
+// the others, HKU\.DEFAULT for the system, CurrentControlSet for the control set
+// in use.
 
 // ControlSet is that which the source uses: rules.ControlSets.
 func (p *probe) ControlSet() int { return p.sys.ControlSet }
+
+// UserIDs are those who have keys below HKU: rules.Users.
+func (p *probe) UserIDs() []string {
+	ids := []string{}
+	for _, u := range p.users {
+		if belowHKU(u) {
+			ids = append(ids, u.ID)
+		}
+	}
+	return ids
+}
 
 const currentControlSet = `HKLM\SYSTEM\CurrentControlSet`
 

@@ -54,6 +54,7 @@ func TestKeysOnce(t *testing.T) {
 func TestExplainNames(t *testing.T) {
 	sys, set, users := sample(t)
 	const anna = "S-1-5-21-3623811015-3361044348-30300820-1001"
+	const bob = "S-1-5-21-3623811015-3361044348-30300820-1002"
 	only := func(u *profile.User) bool { return u.ID == anna }
 	none := func(u *profile.User) bool { return false }
 	for _, c := range []struct {
@@ -66,7 +67,12 @@ func TestExplainNames(t *testing.T) {
 		{`HKU\*\Control Panel\Desktop [Wallpaper]`, `HKCU\Control Panel\Desktop [Wallpaper]`, only, "taken  " + anna},
 		{`HKU\*\Control Panel\Desktop [Wallpaper]`, `HKU\` + anna + `\Control Panel\Desktop [Wallpaper]`, only, `taken HKCU\Control Panel\Desktop ` + anna},
 		{`HKU\*\Control Panel\Desktop [Wallpaper]`, `HKU\` + anna + `\Control Panel\Desktop [Wallpaper]`, none, `taken  `},
-		{`HKU\*\Control Panel\Desktop [Wallpaper]`, `HKU\S-1-5-19\Control Panel\Desktop [Wallpaper]`, only, `not-taken  `},
+		{`HKU\*\Control Panel\Desktop [Wallpaper]`, `HKU\S-1-5-19\Control Panel\Desktop [Wallpaper]`, only, `would-be-taken  `},
+		{`HKU\S-1-5-19`, `HKU\S-1-5-19`, only, `taken  `},
+		{`HKU\` + bob + `\Control Panel\* [*]`, `HKU\` + bob + `\Control Panel\Desktop [Wallpaper]`, only, `taken  `},
+		{`HKU\` + bob + `\Control Panel\* [*]`, `HKU\` + bob + `.temp\Control Panel\Desktop [Wallpaper]`, only, `not-taken  `},
+		{`HKU\` + bob + `.TEMP\Control Panel\* [*]`, `HKU\` + bob + `.temp\Control Panel\Desktop [Wallpaper]`, only, `taken  `},
+		{`HKU\` + bob + `_Classes\* [*]`, `HKU\` + bob + `_Classes`, only, `taken HKU\` + bob + `\Software\Classes `},
 		{`HKU\` + anna + `\Control Panel\Desktop [Wallpaper]`, `HKCU\Control Panel\Desktop [Wallpaper]`, only, "taken  " + anna},
 		{`HKCU\Control Panel\Desktop\* [*]`, `HKU\` + anna + `\Control Panel\Desktop [Wallpaper]`, only, `taken HKCU\Control Panel\Desktop ` + anna},
 		{`HKCU\Control Panel\Desktop\* [*]`, `HKU\` + anna + `\Control Panel\Desktop [Wallpaper]`, none, `not-taken  `},
@@ -119,6 +125,44 @@ func TestDocumentKeyNames(t *testing.T) {
 		names, user := d.KeyNames(c.path)
 		if got := strings.Join(names, " "); got != c.want || user != c.user {
 			t.Errorf("%s: %s of %q", c.path, got, user)
+		}
+	}
+}
+
+// TestKeysOfOthers: rules reach the keys of those who are not chosen, and stand
+// against them, by the names that a plan has for them.
+func TestKeysOfOthers(t *testing.T) {
+	sys, set, users := sample(t)
+	const bob = "S-1-5-21-3623811015-3361044348-30300820-1002" // with a temporary profile beside the real one
+	for _, c := range []struct {
+		include, exclude string
+		taken, left      string // beginnings of paths
+	}{
+		{`HKU\` + bob + `\* [*]`, `HKU\` + bob + `_Classes\* [*]`, `HKU\` + bob + `\Software\`, `HKU\` + bob + `\Software\Classes\`},
+		{`HKU\` + bob + `\* [*]`, `HKU\*_Classes\* [*]`, `HKU\` + bob + `\Software\`, `HKU\` + bob + `\Software\Classes\`},
+		{`HKU\` + bob + `_Classes\* [*]`, "", `HKU\` + bob + `\Software\Classes\`, `HKU\` + bob + `\Control Panel`},
+		{`HKU\` + bob + `\* [*]`, "", `HKU\` + bob + `\`, `HKU\` + bob + `.temp`},
+		{`HKU\` + bob + `.temp\* [*]`, "", `HKU\` + bob + `.temp\`, `HKU\` + bob + `\`},
+		{`HKU\*\Control Panel\* [Wallpaper]`, `HKU\` + bob + `.temp\* [*]`, `HKU\` + bob + `\Control Panel`, `HKU\` + bob + `.temp`},
+		{`HKU\*\Control Panel\* [Wallpaper]`, `HKU\` + bob + `\* [*]`, `HKU\` + bob + `.temp\Control Panel`, `HKU\` + bob + `\`},
+	} {
+		opt := plan.Options{Selected: func(u *profile.User) bool { return u.Name == "anna" }}
+		if c.exclude != "" {
+			opt.Rules.Exclude = []string{c.exclude}
+		}
+		p, err := plan.Build(context.Background(), sys, set, users, rulesOf(t, "Registry "+c.include), opt)
+		if err != nil {
+			t.Fatal(err)
+		}
+		taken := false
+		for _, k := range p.Keys {
+			taken = taken || strings.HasPrefix(k.Path.Path, c.taken)
+			if strings.HasPrefix(k.Path.Path+`\`, c.left) {
+				t.Errorf("%s without %s: %s is taken", c.include, c.exclude, k.Path.Path)
+			}
+		}
+		if !taken {
+			t.Errorf("%s without %s: nothing of %s is taken", c.include, c.exclude, c.taken)
 		}
 	}
 }

@@ -260,7 +260,7 @@ func (p *probe) hiveNames(path string) []string {
 	case "HKU", "HKEY_USERS":
 		names := []string{".DEFAULT", "S-1-5-18"}
 		for _, u := range p.users {
-			if u.SID != "" && u.Person() {
+			if belowHKU(u) {
 				names = append(names, u.ID, u.ID+classes)
 			}
 		}
@@ -269,16 +269,24 @@ func (p *probe) hiveNames(path string) []string {
 	return nil
 }
 
-// fileKey opens a key of a hive in System32\config.
-func (p *probe) fileKey(name, path string) (hive.Key, error) {
-	name = p.sys.Config(name)
-	h, known := p.hives[name]
+// hive opens a registry file once.
+func (p *probe) hive(path string) (*hive.Hive, error) {
+	h, known := p.hives[path]
 	if !known {
-		h, _ = p.sys.Hive(name)
-		p.hives[name] = h
+		h, _ = p.sys.Hive(path)
+		p.hives[path] = h
 	}
 	if h == nil {
-		return hive.Key{}, fmt.Errorf("%s: %w", name, hive.ErrNotFound)
+		return nil, fmt.Errorf("%s: %w", path, volumes.ErrNotFound)
+	}
+	return h, nil
+}
+
+// fileKey opens a key of a hive in System32\config.
+func (p *probe) fileKey(name, path string) (hive.Key, error) {
+	h, err := p.hive(p.sys.Config(name))
+	if err != nil {
+		return hive.Key{}, err
 	}
 	if path == "" {
 		return h.Root(), nil
@@ -309,12 +317,12 @@ func (p *probe) key(path string) (hive.Key, bool) {
 			name, below = name[:n], strings.TrimRight(`Software\Classes\`+below, `\`)
 		}
 		i := slices.IndexFunc(p.users, func(u *profile.User) bool {
-			return u.SID != "" && u.Person() && (wstr.EqualFold(u.ID, name) || wstr.EqualFold(u.SID, name))
+			return belowHKU(u) && wstr.EqualFold(u.ID, name)
 		})
 		if i < 0 {
 			return k, false
 		}
-		k, err = p.users[i].HKCU(below)
+		k, err = hkuKey(p.users[i], below, p.hive)
 	case "HKCR", "HKEY_CLASSES_ROOT":
 		k, err = p.sys.HKLM(winpath.Join(`SOFTWARE\Classes`, rest))
 	case "HKCU", "HKEY_CURRENT_USER":

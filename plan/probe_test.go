@@ -73,7 +73,7 @@ func TestProbeRegistry(t *testing.T) {
 		{`HKCR\.zed []`, []string{`HKCR\.zed []`}, nil},
 		{`HKU\.DEFAULT\Software\Zed [Zed]`, []string{`HKU\.DEFAULT\Software\Zed [Zed]`}, nil},
 		{`HKU\S-1-5-18\Software\Zed`, []string{`HKU\S-1-5-18\Software\Zed`}, nil},
-		{`HKU\S-1-5-19`, nil, nil}, // a service
+		{`HKU\S-1-5-19`, []string{`HKU\S-1-5-19`}, nil}, // a service
 		{`HKU\{anna}\Software\Own\Sub [Of]`, []string{`HKU\{anna}\Software\Own\Sub [Of]`}, nil},
 		{`HKEY_USERS\{bert}\Software\Own`, []string{`HKEY_USERS\{bert}\Software\Own`}, nil},
 		{`HKU\{anna}`, []string{`HKU\{anna}`}, nil},

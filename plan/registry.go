@@ -97,13 +97,19 @@ func (b *builder) otherHives() error {
 	}
 	// The users whose rules run have their keys below HKCU.
 	for _, u := range b.Users {
-		if u.SID == "" || !u.Person() || slices.ContainsFunc(b.Contexts, func(c Context) bool { return c.User == u }) {
+		if !belowHKU(u) || slices.ContainsFunc(b.Contexts, func(c Context) bool { return c.User == u }) {
 			continue
 		}
-		if cw := w.Enter(u.SID); cw != nil {
-			if err := b.userKeys(u, cw, &KeyPath{Root: "HKU", Path: `HKU\` + u.ID}); err != nil {
-				return err
-			}
+		cw := w.Enter(u.ID)
+		if cw == nil {
+			continue
+		}
+		read := b.userKeys
+		if !u.Person() {
+			read = b.serviceKeys
+		}
+		if err := read(u, cw, &KeyPath{Root: "HKU", Path: `HKU\` + u.ID}); err != nil {
+			return err
 		}
 	}
 	return nil
