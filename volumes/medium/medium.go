@@ -266,12 +266,12 @@ func step(on bool) int32 {
 func (m *Reader) skims() bool { return m.skim.Load() > 0 && m.insist.Load() == 0 }
 
 // later is the error of a request that failed while Skim is on, which is noted.
-// When many fail in a row, the medium may be gone.
+// When many fail in a row, or one says so, the medium may be gone.
 func (m *Reader) later(off, end int64, err error) error {
 	if errors.Is(err, ErrGone) {
 		return err
 	}
-	if m.row.Add(1) >= maxRow {
+	if m.row.Add(1) >= maxRow || gone(err) {
 		m.row.Store(0)
 		if err := m.probe(); err != nil {
 			return err

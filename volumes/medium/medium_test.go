@@ -5,8 +5,10 @@ import (
 	"errors"
 	"io"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -557,5 +559,188 @@ func TestSkimGone(t *testing.T) {
 		if n := d.reads - reads; errors.Is(err, ErrGone) != (gone != nil) || n > 35 || gone != nil && n > maxRow+2 {
 			t.Errorf("gone %v: %v after %d reads", gone, err, n)
 		}
+	}
+}
+
+// errNoDevice is what this host says of a device that was taken away.
+var errNoDevice = map[bool]error{true: syscall.Errno(55), false: syscall.ENXIO}[runtime.GOOS == "windows"] // ERROR_DEV_NOT_EXIST
+
+// A device that says that it is gone is asked once more whether it is, whatever
+// was read before and however patient one still is.
+func TestGoneSaid(t *testing.T) {
+	for _, patience := range []time.Duration{time.Hour, time.Nanosecond} {
+		d := newDisk(8<<20, 512, 9000)
+		m := New(d, 8<<20, Options{Patience: patience})
+		p := make([]byte, 1<<20)
+		if _, err := m.ReadAt(p, 0); err != nil {
+			t.Fatal(err)
+		}
+		reads, r := d.reads, m.r
+		m.r = readerFunc(func(p []byte, off int64) (int, error) {
+			n, err := r.ReadAt(p, off)
+			if d.reads == reads+1+5 { // the request and some parts
+				d.gone = errNoDevice
+			}
+			return n, err
+		})
+		if n, err := m.ReadAt(p, 4<<20); !errors.Is(err, ErrGone) || len(m.Bad()) > 0 {
+			t.Errorf("%d bytes, %v; bad are %v", n, err, m.Bad())
+		}
+		if n := d.reads - reads; n > 1+5+1+2 {
+			t.Errorf("%d reads", n)
+		}
+	}
+	// The same while somebody skims.
+	d := newDisk(8<<20, 512)
+	m := New(d, 8<<20, Options{})
+	p := make([]byte, 1<<20)
+	if _, err := m.ReadAt(p, 0); err != nil {
+		t.Fatal(err)
+	}
+	m.Skim(true)
+	d.gone = errNoDevice
+	if _, err := m.ReadAt(p, 4<<20); !errors.Is(err, ErrGone) || d.reads != 1+1+2 {
+		t.Errorf("%v after %d reads", err, d.reads)
+	}
+	// One that says so of a single place is there.
+	d = newDisk(8<<20, 512)
+	odd := readerFunc(func(p []byte, off int64) (int, error) {
+		if off <= 5<<20 && 5<<20 < off+int64(len(p)) {
+			return 0, errNoDevice
+		}
+		return d.ReadAt(p, off)
+	})
+	m = New(odd, 8<<20, Options{})
+	if got := readAll(t, m, 1<<20); !bytes.Equal(got[:5<<20], d.data[:5<<20]) || !slices.Equal(m.Bad(), []Range{{5 << 20, 512}}) {
+		t.Errorf("bad are %v", m.Bad())
+	}
+}
+
+// What a read gives before it fails is good in whole sectors only.
+func TestPartOfSector(t *testing.T) {
+	d := newDisk(1<<20, 512)
+	const at = 900 * 512
+	odd := readerFunc(func(p []byte, off int64) (int, error) {
+		if off > at+511 || off+int64(len(p)) <= at {
+			return d.ReadAt(p, off)
+		}
+		n := int(max(at+100-off, 0)) // some of the bad sector as well
+		copy(p[:min(n, len(p))], d.data[off:])
+		return min(n, len(p)), errSector
+	})
+	m := New(odd, 1<<20, Options{})
+	want := bytes.Clone(d.data)
+	clear(want[at : at+512])
+	if got := readAll(t, m, 1<<20); !bytes.Equal(got, want) || !slices.Equal(m.Bad(), []Range{{at, 512}}) {
+		t.Errorf("bad are %v", m.Bad())
+	}
+
+	// A request that begins within a sector has not read that.
+	d = newDisk(1<<20, 512, 100)
+	d.short = true
+	m = New(d, 1<<20, Options{})
+	p := make([]byte, 64<<10)
+	if n, err := m.ReadAt(p, 300); n != 100*512-300 || err == nil {
+		t.Fatalf("%d, %v", n, err)
+	}
+	if n, err := m.ReadAt(p[:512], 0); n != 512 || err != nil || !bytes.Equal(p[:512], d.data[:512]) {
+		t.Errorf("the first sector: %d, %v, or it has another content", n, err)
+	}
+}
+
+// What was read of a large request before it failed is not read again.
+func TestReadBefore(t *testing.T) {
+	for _, off := range []int64{0, 1000} {
+		d := newDisk(12<<20, 512, 6<<20/512)
+		d.short = true
+		m := New(d, 12<<20, Options{})
+		p := make([]byte, 8<<20)
+		if n, err := m.ReadAt(p, off); int64(n) != 6<<20-off || err == nil {
+			t.Fatalf("%d, %v", n, err)
+		}
+		want, _ := d.want()
+		if !bytes.Equal(p, want[off:off+8<<20]) || !slices.Equal(m.Bad(), []Range{{6 << 20, 512}}) {
+			t.Errorf("bad are %v, or the content differs", m.Bad())
+		}
+		for _, at := range d.order[1:] {
+			if at < 4<<20 {
+				t.Errorf("read again at %d", at)
+			}
+		}
+	}
+}
+
+// Requests that were put off are narrowed at once when it is their turn, and not
+// put off again when all of them could be read then.
+func TestTurn(t *testing.T) {
+	touched := func(skim bool) int {
+		d := newDisk(1<<20, 512, 1000)
+		m := New(d, 1<<20, Options{})
+		if skim {
+			m.Skim(true)
+			m.ReadAt(make([]byte, 1<<20), 0)
+			m.Skim(false)
+		}
+		m.ReadAt(make([]byte, 1<<20), 0)
+		return d.touched[1000]
+	}
+	if a, b := touched(false), touched(true); a != b {
+		t.Errorf("a bad sector is asked for %d times, and %d times when it was put off", a, b)
+	}
+
+	d := newDisk(1<<20, 512)
+	d.bad[1000] = 1
+	m := New(d, 1<<20, Options{})
+	p := make([]byte, 1<<20)
+	m.Skim(true)
+	if _, err := m.ReadAt(p, 0); !errors.Is(err, ErrLater) {
+		t.Fatal(err)
+	}
+	m.Skim(false)
+	if _, err := m.ReadAt(p, 0); err != nil {
+		t.Fatal(err)
+	}
+	m.slots = [kept]slot{}
+	m.Skim(true)
+	if n, err := m.ReadAt(p, 0); n != len(p) || err != nil || !bytes.Equal(p, d.data) {
+		t.Errorf("%d, %v", n, err)
+	}
+}
+
+// The list of what was put off has an end.
+func TestPutOffBound(t *testing.T) {
+	d := newDisk(1<<20, 512, 1000, 1500)
+	m := New(d, 1<<20, Options{})
+	m.putOff = make([]badRange, maxPutOff-1)
+	m.Skim(true)
+	for _, s := range []int64{1000, 1500} {
+		if _, err := m.ReadAt(make([]byte, 512), s*512); !errors.Is(err, ErrLater) {
+			t.Error(err)
+		}
+	}
+	if n := len(m.putOff); n != maxPutOff {
+		t.Errorf("%d requests are noted", n)
+	}
+}
+
+// A sector without an answer in time is asked for no second time.
+func TestTimeoutOnce(t *testing.T) {
+	d := newDisk(64<<10, 512)
+	var alone atomic.Int32
+	slow := readerFunc(func(p []byte, off int64) (int, error) {
+		if off <= 51_200 && 51_200 < off+int64(len(p)) {
+			if len(p) == 512 {
+				alone.Add(1)
+			}
+			time.Sleep(200 * time.Millisecond)
+		}
+		return d.ReadAt(p, off)
+	})
+	m := New(slow, 64<<10, Options{Timeout: 100 * time.Millisecond})
+	if _, err := m.ReadAt(make([]byte, 64<<10), 0); !errors.Is(err, ErrTimeout) {
+		t.Fatal(err)
+	}
+	if n := alone.Load(); n != 1 {
+		t.Errorf("the sector was asked for %d times alone", n)
 	}
 }

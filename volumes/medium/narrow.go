@@ -18,10 +18,6 @@ func (m *Reader) salvage(p []byte, off int64, n int, err error) error {
 	defer m.narrow.Unlock()
 	for len(p) > 0 {
 		k := min(len(p), MaxRead)
-		// The pieces meet at whole sectors.
-		if over := (off + int64(k)) & (m.opt.Sector - 1); k < len(p) && int64(k) > over {
-			k -= int(over)
-		}
 		switch {
 		case m.serve(p[:k], off):
 		case n >= k:
@@ -219,7 +215,8 @@ func (c *cut) one(p part) error {
 	}
 	c.fail(part{p.off + int64(n), p.end}, err)
 	if gone(err) {
-		return c.alive()
+		// What could be read before says nothing any more.
+		return c.m.probe()
 	}
 	return nil
 }
