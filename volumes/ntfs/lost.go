@@ -31,6 +31,8 @@ const (
 	minIndexes = 64 << 20
 )
 
+var errFree = errors.New("it is marked as free, though $MFT:$BITMAP and the index of its folder have it in use")
+
 var errNever = errors.New("it is in use, and behind the initialised size of $MFT")
 
 var errZeros = errors.New("it is all zeros, though it is in use")
@@ -49,6 +51,12 @@ type losses struct {
 	// if it can be read, whose records are in nums as well.
 	cut   []recordSpan
 	known uint32 // records that the bitmap knows of
+	// doubts are records that are free, and in use by the bitmap, by number:
+	// they are lost when an index names them with their sequence number. Their
+	// names are in the folders of parents, or in any.
+	doubts  []doubtful
+	parents map[uint32]bool
+	any     bool
 	// said is the size of $MFT, with records that were never written;
 	// byMirror says that it was found by its record's copy in $MFTMirr.
 	said     int64
@@ -58,6 +66,32 @@ type losses struct {
 	// bitmap, which is older.
 	first, end  uint32
 	meta, extra int
+}
+
+// doubtful is a record that may be in use.
+type doubtful struct {
+	num uint32
+	seq uint16
+}
+
+func (l *losses) doubt(num uint32, seq uint16, parents []uint32, anywhere bool) {
+	if len(l.doubts) == maxLost {
+		return
+	}
+	l.doubts = append(l.doubts, doubtful{num, seq})
+	l.any = l.any || anywhere
+	if l.parents == nil {
+		l.parents = map[uint32]bool{}
+	}
+	for _, p := range parents {
+		l.parents[p] = true
+	}
+}
+
+// isDoubt says whether a record is in doubt, with that sequence number.
+func (l *losses) isDoubt(num uint32, seq uint16) bool {
+	k, ok := slices.BinarySearchFunc(l.doubts, num, func(d doubtful, num uint32) int { return cmp.Compare(d.num, num) })
+	return ok && l.doubts[k].seq == seq
 }
 
 // recordSpan are the records from first up to end.
@@ -152,6 +186,10 @@ func (fs *FS) findLost(num uint32) (uint32, bool) {
 func (fs *FS) lostError(i uint32) *winfs.LostError {
 	f := fs.x.files.at(i)
 	e := &winfs.LostError{Record: f.num, Sequence: f.seq, Dir: f.flags&flagDir != 0, Pos: fs.recordPos(f.num), Err: errors.New("see the problems of the volume")}
+	if fs.lost.isDoubt(f.num, f.seq) {
+		e.Err = errFree
+		return e
+	}
 	if fs.lost.isCut(f.num) {
 		if e.Err = ErrCut; e.Pos < 0 {
 			e.Err = errLost
@@ -186,6 +224,11 @@ type found struct {
 type rebuilder struct {
 	fs   *FS
 	poor []uint32 // files, in order, that may lack names
+	// stray are names whose folder is not there, or is another, by file.
+	stray map[uint32][]uint32
+	// few says that nothing is looked for but records in doubt.
+	few  bool
+	told map[uint32]bool // folders whose sequence number is wrong
 	list []found
 	left int // names that are not kept
 	room int64
@@ -211,7 +254,9 @@ func (fs *FS) rebuild() {
 	slices.Sort(r.poor)
 	r.poor = slices.Compact(r.poor)
 	fs.lost.first, fs.lost.end = x.files.n, x.files.n
-	if len(fs.lost.nums) == len(fs.lost.ext) && len(fs.lost.cut) == 0 && len(r.poor) == 0 {
+	r.strays()
+	r.few = len(fs.lost.nums) == len(fs.lost.ext) && len(fs.lost.cut) == 0 && len(r.poor) == 0
+	if r.few && len(fs.lost.doubts) == 0 && len(r.stray) == 0 {
 		return
 	}
 	r.readFolders()
@@ -235,6 +280,78 @@ func (fs *FS) rebuild() {
 	}
 }
 
+// strays finds the names whose folder is not there. Folders that are lost may
+// be found yet.
+func (r *rebuilder) strays() {
+	fs, x := r.fs, &r.fs.x
+	n := 0
+	for e := range x.links.n {
+		l := x.links.at(e)
+		if l.parent == noParent || l.parent == extendRecord || x.files.at(l.file).num < firstUser {
+			continue
+		}
+		p, ok := x.find(uint64(l.parent))
+		switch {
+		case ok:
+			f := x.files.at(p)
+			if f.flags&flagDir != 0 && f.seq == l.seq && p != l.file {
+				continue
+			}
+		case l.parent == rootRecord || fs.isLostRecord(l.parent) || fs.lost.isCut(l.parent):
+			continue
+		}
+		if n++; n > maxFound {
+			return
+		}
+		if r.stray == nil {
+			r.stray = map[uint32][]uint32{}
+		}
+		r.stray[l.file] = append(r.stray[l.file], e)
+	}
+}
+
+// home puts a name that is astray into the folder whose index has it.
+func (r *rebuilder) home(i, folder uint32, e *indexEntry) {
+	x := &r.fs.x
+	f, d := x.files.at(i), x.files.at(folder)
+	if f.seq != e.ref.seq() || e.parent.record() != uint64(d.num) || i == folder {
+		return
+	}
+	r.name = appendName(r.name[:0], e.name)
+	list := r.stray[i]
+	k := slices.IndexFunc(list, func(at uint32) bool { return x.names.peek(x.links.at(at).name) == string(r.name) })
+	if k < 0 {
+		return
+	}
+	l := x.links.at(list[k])
+	if l.parent == d.num && l.seq == e.parent.seq() {
+		// The file and the index agree on another number.
+		if !r.told[folder] {
+			if r.told == nil {
+				r.told = map[uint32]bool{}
+			}
+			r.told[folder] = true
+			what := fmt.Sprintf("its sequence number is %d, what is in it has %d", d.seq, l.seq)
+			r.fs.problem(recordName(d.num), what)
+			x.hurt(folder, what)
+		}
+	} else {
+		const what = "its name says that it is in a folder which is not there; it is where the index of a folder has it"
+		r.fs.problem(recordName(f.num), what)
+		x.hurt(i, what)
+	}
+	l.parent, l.seq = d.num, d.seq
+	if r.stray[i] = slices.Delete(list, k, k+1); len(r.stray[i]) == 0 {
+		delete(r.stray, i)
+	}
+}
+
+// reads says whether the index of a folder is to be read.
+func (r *rebuilder) reads(f *file) bool {
+	l := &r.fs.lost
+	return !r.few || len(r.stray) > 0 || l.any || l.parents[f.num]
+}
+
 // readFolders reads the indexes of all folders: what lies in MFT records in
 // their order, the rest in the order of the medium.
 func (r *rebuilder) readFolders() {
@@ -256,7 +373,7 @@ func (r *rebuilder) readFolders() {
 	}
 	for i := range x.files.n {
 		f := x.files.at(i)
-		if f.flags&(flagDir|flagMadeUp) != flagDir || f.num < firstReserved && f.num != rootRecord && f.num != extendRecord {
+		if f.flags&(flagDir|flagMadeUp) != flagDir || f.num < firstReserved && f.num != rootRecord && f.num != extendRecord || !r.reads(f) {
 			continue
 		}
 		b, err := fs.indexOf(i, r.each(i))
@@ -275,6 +392,9 @@ func (r *rebuilder) readFolders() {
 
 // unread tells that names in a folder may be missing.
 func (r *rebuilder) unread(i uint32, what string) {
+	if r.few && !r.fs.lost.any && !r.fs.lost.parents[r.fs.x.files.at(i).num] {
+		return // it is only asked about files that are there
+	}
 	what += ": files in it whose MFT records are lost may be missing"
 	r.fs.problem(recordName(r.fs.x.files.at(i).num), what)
 	r.fs.x.hurt(i, what)
@@ -287,15 +407,22 @@ func (r *rebuilder) each(folder uint32) func(*indexEntry) {
 	self := makeRef(f.num, f.seq)
 	return func(e *indexEntry) {
 		n := e.ref.record()
-		if e.parent != self || n < firstUser || n > math.MaxUint32 {
+		if n < firstUser || n > math.MaxUint32 {
 			return
 		}
 		num := uint32(n)
-		if i, ok := x.find(n); ok {
+		i, ok := x.find(n)
+		if ok && r.stray[i] != nil {
+			r.home(i, folder, e)
+		}
+		if e.parent != self {
+			return
+		}
+		if ok {
 			if _, ok := slices.BinarySearch(r.poor, i); !ok || x.files.at(i).seq != e.ref.seq() {
 				return
 			}
-		} else if !fs.isLostRecord(num) && !fs.lost.isCut(num) || fs.lost.ext[num] {
+		} else if !fs.isLostRecord(num) && !fs.lost.isCut(num) && !fs.lost.isDoubt(num, e.ref.seq()) || fs.lost.ext[num] {
 			return
 		}
 		if len(r.list) >= maxFound {
@@ -388,6 +515,9 @@ func (r *rebuilder) file(names []found) {
 		if f.attr&winfs.AttrSparse != 0 {
 			f.size = min(n.size, maxStream)
 		}
+	}
+	if fs.lost.isDoubt(f.num, f.seq) {
+		fs.problem(recordName(f.num), errFree.Error())
 	}
 	i = x.files.n
 	if f.attr&winfs.AttrReparse != 0 {

@@ -7,7 +7,8 @@
 // folder holds is taken from the $FILE_NAME attributes of records in use,
 // whose parent references must carry the right sequence number; the directory
 // indexes on the disk ($I30) are not consulted, as they keep the names of
-// deleted and foreign files, unless MFT records are lost. Everything but contents is then answered from
+// deleted and foreign files, unless MFT records are lost or the folder that a
+// file names is not there. Everything but contents is then answered from
 // memory, with three exceptions that read a little: reparse data, security
 // descriptors, and contents that lie in MFT records.
 //

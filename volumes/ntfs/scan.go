@@ -207,6 +207,9 @@ func (sc *scanner) record(num uint32, raw []byte) {
 			sc.fs.problem(recordName(num), "is in use, and all zeros")
 			sc.lose(num, errZeros)
 		}
+		if binary.LittleEndian.Uint32(raw) != 0 {
+			sc.free(num, h, raw)
+		}
 		return
 	case stateBad:
 		if sc.allocated(num) {
@@ -254,6 +257,12 @@ func (sc *scanner) record(num uint32, raw []byte) {
 	if what != nil {
 		sc.damage(i, what.Error())
 	}
+	if f.flags&flagDir == 0 && slices.ContainsFunc(sc.attrs, func(a attr) bool { return a.typ == typeIndexRoot && bytes.Equal(a.name, i30) }) {
+		p := sc.x.files.at(i)
+		p.flags |= flagDir
+		p.attr |= winfs.AttrDirectory
+		sc.damage(i, "the record is not marked as that of a folder, and has the index of one")
+	}
 	if h.hasNum && h.num != num {
 		sc.damage(i, fmt.Sprintf("the record says that it is number %d", h.num))
 	}
@@ -263,6 +272,41 @@ func (sc *scanner) record(num uint32, raw []byte) {
 		return
 	}
 	sc.fill(i, sc.attrs)
+}
+
+// free looks at a record that is marked as free. When $MFT:$BITMAP says that it
+// is in use, that bit may be old, or the mark wrong: the index of its folder
+// knows.
+func (sc *scanner) free(num uint32, h header, raw []byte) {
+	if num < firstUser || !sc.inBitmap(num) {
+		return
+	}
+	if h.hasNum && h.num != num {
+		err := fmt.Errorf("it says that it is number %d", h.num)
+		sc.fs.problem(recordName(num), "is in use, and "+err.Error())
+		sc.lose(num, err)
+		return
+	}
+	if h.base != 0 {
+		return // the file that it continues has a list
+	}
+	h.used = int(min(binary.LittleEndian.Uint32(raw[24:]), uint32(len(raw))))
+	sc.attrs, _ = parseAttrs(sc.attrs[:0], raw, h, num)
+	list := false
+	var parents []uint32
+	for k := range sc.attrs {
+		switch a := &sc.attrs[k]; a.typ {
+		case typeFileName:
+			if parent, _, _, ok := parseName(a.value); ok {
+				parents = append(parents, parent)
+			}
+		case typeAttributeList:
+			list = true
+		}
+	}
+	if len(parents) > 0 || list {
+		sc.fs.lost.doubt(num, h.seq, parents, list)
+	}
 }
 
 // noPlace is the place of a file without an unnamed stream.

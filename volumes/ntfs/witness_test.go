@@ -72,7 +72,7 @@ func outcomes(t *testing.T, v *ntfsgen.Volume, fs *FS) map[string]string {
 }
 
 // outcomesBut is outcomes; nowhere says that the places of what is lost are
-// not known.
+// not those where it was.
 func outcomesBut(t *testing.T, v *ntfsgen.Volume, fs *FS, nowhere bool) map[string]string {
 	t.Helper()
 	out := map[string]string{}
@@ -91,7 +91,7 @@ func outcomesBut(t *testing.T, v *ntfsgen.Volume, fs *FS, nowhere bool) map[stri
 			case info.Lost != nil:
 				out[path] = "lost"
 				if nowhere {
-					if info.Lost.Pos != -1 || info.Damage == "" {
+					if info.Lost.Err == nil || info.Damage == "" {
 						t.Errorf("%q: %+v", path, info.Lost)
 					}
 					continue
@@ -351,5 +351,145 @@ func TestFirstRecord(t *testing.T) {
 				t.Errorf("%d lost, %d gone: %+v", lost, gone, h)
 			}
 		})
+	}
+}
+
+// TestInUse: a record that is marked as free is in use when both $MFT:$BITMAP
+// and an index say so; one that says that it continues another and has all of a
+// file is a file.
+func TestInUse(t *testing.T) {
+	v := ntfsgen.Build(ntfsgen.Options{}, append(lostTree(),
+		ntfsgen.Dir("deleted", ntfsgen.File("gone.txt", "gone", func(n *ntfsgen.Node) { n.Deleted = true }), ntfsgen.File("there.txt", "there")))...)
+	free := func(w *ntfsgen.Volume, path string) *ntfsgen.Volume {
+		return rewrite(t, w, v.File(path).Record, func(rec []byte) { rec[22] &^= recordInUse })
+	}
+	continues := func(path, base string) *ntfsgen.Volume {
+		return rewrite(t, v, v.File(path).Record, func(rec []byte) {
+			f := v.File(base)
+			binary.LittleEndian.PutUint64(rec[32:], f.Record|uint64(f.Sequence)<<48)
+		})
+	}
+	bit := func(w *ntfsgen.Volume, num uint64, on bool) *ntfsgen.Volume {
+		at := int64(-1)
+		rewrite(t, v, 0, func(rec []byte) {
+			a := attribute(t, rec, typeBitmap, 0)
+			r := a[binary.LittleEndian.Uint16(a[32:]):]
+			at = 0
+			for k := range int(r[0] >> 4) {
+				at |= int64(r[1+int(r[0]&15)+k]) << (8 * k) * 4096
+			}
+		})
+		b := make([]byte, 1)
+		if _, err := w.ReadAt(b, at+int64(num/8)); err != nil {
+			t.Fatal(err)
+		}
+		b[0] &^= 1 << (num % 8)
+		if on {
+			b[0] |= 1 << (num % 8)
+		}
+		return w.Patch(at+int64(num/8), b)
+	}
+	const one = "one of its own"
+	c := v.File(`deep\a\b\c.txt`).Record
+	for _, tt := range []struct {
+		name string
+		v    *ntfsgen.Volume
+		want map[string]string
+		told bool // a problem is, though nothing is lost
+	}{
+		{"a file", free(v, `deep\a\b\c.txt`), map[string]string{`deep\a\b\c.txt`: "lost"}, false},
+		{"one of many", free(v, `many\file with a name 77.txt`), map[string]string{`many\file with a name 77.txt`: "lost"}, false},
+		{"several names", free(v, `several.txt`), map[string]string{`several.txt`: "lost", `many\other name.txt`: "lost", `deep\a\third.txt`: "lost"}, false},
+		{"a folder", free(v, `deep\a`), map[string]string{`deep\a`: "lost"}, false},
+		{"two", free(free(v, `deep\a`), `root.txt`), map[string]string{`deep\a`: "lost", `root.txt`: "lost"}, false},
+		{"free in the bitmap as well", bit(free(v, `deep\a\b\c.txt`), c, false), map[string]string{`deep\a\b\c.txt`: "gone"}, false},
+		{"another sequence number", rewrite(t, free(v, `deep\a\b\c.txt`), c, func(rec []byte) { rec[16]++ }), map[string]string{`deep\a\b\c.txt`: "gone"}, false},
+		{"a deleted file and an old bit", bit(v, v.File(`deleted\gone.txt`).Record, true), nil, false},
+		{"continues a file", continues(`deep\a\b\c.txt`, "root.txt"), map[string]string{`deep\a\b\c.txt`: one}, true},
+		{"continues a file with a list", continues(`deep\a\b\c.txt`, "pieces.bin"), map[string]string{`deep\a\b\c.txt`: one}, true},
+		{"continues a folder", continues("big.bin", "deep"), map[string]string{"big.bin": one}, true},
+		{"a folder that continues a file", continues(`deep\a`, "root.txt"), map[string]string{`deep\a`: one}, true},
+		{"free, and of another place", rewrite(t, free(v, `root.txt`), v.File("root.txt").Record, func(rec []byte) { rec[44], rec[16] = 200, 9 }), map[string]string{"root.txt": "lost"}, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			fs, err := Open(tt.v, v.Size(), Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			expect(t, outcomes(t, v, fs), tt.want)
+			named := map[uint64]bool{}
+			for _, f := range v.Files() {
+				if tt.want[f.Paths[0]] == "lost" {
+					named[f.Record] = true
+				}
+			}
+			if h := fs.Health(); h.Lost != 0 || h.Named != len(named) || h.Orphans != 0 || (h.Damaged > 0) != (len(named) > 0 || tt.told) {
+				t.Errorf("%+v, want %d with names", h, len(named))
+			}
+			if _, err := fs.Lookup(`deleted\gone.txt`); err == nil {
+				t.Error("what is deleted is listed")
+			}
+		})
+	}
+}
+
+// TestAstray: what says that it is in a folder which is not there is in the one
+// whose index has it.
+func TestAstray(t *testing.T) {
+	v := ntfsgen.Build(ntfsgen.Options{}, lostTree()...)
+	parent := func(path string, ref uint64) *ntfsgen.Volume {
+		return rewrite(t, v, v.File(path).Record, func(rec []byte) {
+			copy(value(attribute(t, rec, typeFileName, 0)), binary.LittleEndian.AppendUint64(nil, ref))
+		})
+	}
+	self := func(path string) uint64 { f := v.File(path); return f.Record | uint64(f.Sequence)<<48 }
+	sequence := func(path string) *ntfsgen.Volume {
+		return rewrite(t, v, v.File(path).Record, func(rec []byte) { rec[16] += 5 })
+	}
+	unmarked := func(path string) *ntfsgen.Volume {
+		return rewrite(t, v, v.File(path).Record, func(rec []byte) { rec[22] &^= recordDirectory })
+	}
+	const astray, number = "where the index of a folder has it", "its sequence number is"
+	for _, tt := range []struct {
+		name string
+		v    *ntfsgen.Volume
+		want map[string]string
+	}{
+		{"a folder in itself", parent(`deep\a`, self(`deep\a`)), map[string]string{`deep\a`: astray}},
+		{"a folder in none", parent(`deep\a`, 0xFFFFF|1<<48), map[string]string{`deep\a`: astray}},
+		{"a folder in an old one", parent(`deep\a`, self("deep")^0x40<<48), map[string]string{`deep\a`: astray}},
+		{"a folder in a file", parent(`deep\a`, self("root.txt")), map[string]string{`deep\a`: astray}},
+		{"a folder of many in an old root", parent("many", 5|9<<48), map[string]string{"many": astray}},
+		{"a file in none", parent(`many\file with a name 77.txt`, 0xFFFFF|1<<48), map[string]string{`many\file with a name 77.txt`: astray}},
+		{"a folder that is none", unmarked(`deep\a`), map[string]string{`deep\a`: "has the index of one"}},
+		{"a large folder that is none", unmarked("many"), map[string]string{"many": "has the index of one"}},
+		{"the number of a folder", sequence(`deep\a`), map[string]string{`deep\a`: number}},
+		{"the number of a folder of many", sequence("many"), map[string]string{"many": number}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			fs, err := Open(tt.v, v.Size(), Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := outcomes(t, v, fs)
+			expect(t, got, tt.want)
+			if h := fs.Health(); h.Lost+h.Named+h.Orphans != 0 || h.Damaged != len(tt.want) {
+				t.Errorf("%+v", h)
+			}
+		})
+	}
+	// A name that no folder has stays an orphan, and costs no other.
+	w := rewrite(t, v, v.File("root.txt").Record, func(rec []byte) {
+		b := value(attribute(t, rec, typeFileName, 0))
+		copy(b, binary.LittleEndian.AppendUint64(nil, 0xFFFFF|1<<48))
+		b[66]++
+	})
+	fs, err := Open(w, v.Size(), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	expect(t, outcomes(t, v, fs), map[string]string{"root.txt": "gone"})
+	if h := fs.Health(); h.Orphans != 1 || h.Damaged != 1 {
+		t.Errorf("%+v", h)
 	}
 }
