@@ -41,8 +41,9 @@ func (e *PasswordError) Error() string {
 
 // ParseSecret reads what a person typed: 48 digits, in groups of six with
 // anything between them that is no digit or letter, are a recovery password;
-// all else is a password. The error, a *PasswordError, is about a recovery
-// password that cannot be one, and names the group but not the digits.
+// all else is a password, but for numbers of about that length. The error, a
+// *PasswordError, is about a recovery password that cannot be one, and names the
+// group but not the digits.
 func ParseSecret(text string) (Secret, error) {
 	if groups, ok := digitGroups(text); ok {
 		return recoverySecret(groups)
@@ -71,17 +72,25 @@ func digitGroups(text string) ([]string, bool) {
 		}
 	}
 	groups := strings.FieldsFunc(text, func(r rune) bool { return !isDigit(r) })
-	if len(groups) == 1 && digits == 48 {
-		groups = nil
-		for i := 0; i < 48; i += 6 {
-			groups = append(groups, text[i:i+6])
-		}
+	// Seven or nine groups are a slip of the finger, and so are some digits more
+	// or less where nothing parts the groups; a date is a password.
+	if len(groups) < 6 {
+		return []string{strings.Join(groups, "")}, digits >= 42 && digits <= 54
 	}
-	// Seven or nine groups are a slip of the finger, a date is a password.
-	return groups, len(groups) >= 6 && digits >= 36
+	return groups, digits >= 36
 }
 
 func recoverySecret(groups []string) (Secret, error) {
+	if len(groups) == 1 {
+		all := groups[0]
+		if len(all) != 48 {
+			return Secret{}, &PasswordError{What: fmt.Sprintf("has %d digits; it has 48", len(all))}
+		}
+		groups = nil
+		for i := 0; i < 48; i += 6 {
+			groups = append(groups, all[i:i+6])
+		}
+	}
 	if len(groups) != 8 {
 		return Secret{}, &PasswordError{What: fmt.Sprintf("has %d groups; it has eight of six digits each", len(groups))}
 	}

@@ -15,7 +15,7 @@ func TestParseSecret(t *testing.T) {
 	if err != nil || want.Kind() != RecoveryPassword {
 		t.Fatal(want, err)
 	}
-	for _, text := range []string{strings.ReplaceAll(good, "-", " "), strings.ReplaceAll(good, "-", ""), "  " + good + "\t", strings.ReplaceAll(good, "-", "\u2013")} {
+	for _, text := range []string{strings.ReplaceAll(good, "-", " "), strings.ReplaceAll(good, "-", ""), "042647302313 590458071500 554323116567 412181516978", "  " + good + "\t", strings.ReplaceAll(good, "-", "\u2013")} {
 		if s, err := ParseSecret(text); err != nil || string(s.key) != string(want.key) {
 			t.Errorf("%q: %v", text, err)
 		}
@@ -36,7 +36,16 @@ func TestParseSecret(t *testing.T) {
 			t.Errorf("%v shows digits", err)
 		}
 	}
-	for _, text := range []string{"anaconda", "", "2024-01-31", "123456", "042647-302313", "pässwörd", good + "x"} {
+	// Digits that nothing parts: how many there are is said, and no digit.
+	digits := strings.ReplaceAll(good, "-", "")
+	for text, n := range map[string]int{digits[:46]: 46, digits[1:]: 47, digits + "1": 49, digits + "111111": 54, digits[:42]: 42, digits[:24] + " " + digits[26:]: 46} {
+		s, err := ParseSecret(text)
+		var pe *PasswordError
+		if want := fmt.Sprintf("the recovery password has %d digits; it has 48", n); !errors.As(err, &pe) || err.Error() != want || pe.Group != 0 {
+			t.Errorf("%d digits: %v, %v", n, s, err)
+		}
+	}
+	for _, text := range []string{digits[:36], digits[:41], digits + digits[:7], "anaconda", "", "2024-01-31", "123456", "042647-302313", "pässwörd", good + "x"} {
 		if s, err := ParseSecret(text); err != nil || s.Kind() != Password {
 			t.Errorf("%q: %v, %v", text, s, err)
 		}
