@@ -147,9 +147,13 @@ func (c *captureCmd) run(a *app, start time.Time) error {
 	if err != nil {
 		return err
 	}
+	before := &capture.Result{}
 	for i := range p.Refused {
 		if f, fails := capture.RefusedFailure(&p.Refused[i]); fails {
+			before.Failures = append(before.Failures, f)
+			before.AllFailures++
 			if err := judge(f); err != nil {
+				c.tellEnd(a, p, before, err, start)
 				a.result("failed: " + err.Error() + "; nothing was written")
 				return fail(statusFailed, err, stopHint)
 			}
@@ -455,14 +459,15 @@ func (c *captureCmd) store(a *app, p *plan.Plan, pr *progress, judge func(captur
 	}
 	pr.done()
 	if err != nil {
-		return c.ended(a, w, p, res, err)
+		return c.ended(a, w, p, res, err, start)
 	}
 	return c.report(a, p, res, start)
 }
 
 // ended tells what a capture that did not come to its end has left.
-func (c *captureCmd) ended(a *app, w *store.Writer, p *plan.Plan, res *capture.Result, err error) error {
+func (c *captureCmd) ended(a *app, w *store.Writer, p *plan.Plan, res *capture.Result, err error, start time.Time) error {
 	serr := w.Suspend()
+	c.tellEnd(a, p, res, err, start)
 	left := "what was captured so far can be read with ls and extract"
 	switch {
 	case serr != nil:
@@ -491,9 +496,57 @@ func (c *captureCmd) ended(a *app, w *store.Writer, p *plan.Plan, res *capture.R
 	return fail(statusFailed, err, hint)
 }
 
-// report prints what became of every object.
-func (c *captureCmd) report(a *app, p *plan.Plan, res *capture.Result, start time.Time) error {
-	took := time.Since(start).Round(100 * time.Millisecond)
+// tellEnd tells what was not captured until a capture ended for err, res nil
+// when it had not begun. The object at which it stopped is named by err.
+func (c *captureCmd) tellEnd(a *app, p *plan.Plan, res *capture.Result, err error, start time.Time) {
+	if res == nil {
+		res = &capture.Result{}
+	}
+	told := *res
+	var stop *stopError
+	if errors.As(err, &stop) && told.AllFailures > 0 {
+		told.AllFailures--
+		told.Failures = told.Failures[:min(int64(len(told.Failures)), told.AllFailures)]
+	}
+	tellFailures(a, &told)
+	if !c.JSON || c.DryRun {
+		return
+	}
+	doc := c.document(p, res, time.Since(start))
+	doc["complete"] = false
+	doc["ended"] = err.Error()
+	if stop != nil {
+		m := failureJSON(&stop.f)
+		m["windows_error"] = stop.f.Trouble.Code
+		m["by"] = stop.by()
+		doc["stop"] = m
+	}
+	json.NewEncoder(a.stdout).Encode(doc) // err is what matters
+}
+
+// document is the result of a capture in JSON.
+func (c *captureCmd) document(p *plan.Plan, res *capture.Result, took time.Duration) map[string]any {
+	counts := res.Counts
+	if counts == nil {
+		counts = map[store.Outcome]capture.Count{}
+	}
+	list := []map[string]any{} // the catalog has those beyond the first thousand
+	for i := range res.Failures {
+		list = append(list, failureJSON(&res.Failures[i]))
+	}
+	return map[string]any{
+		"store": c.To, "complete": !c.incomplete(res), "objects": res.Total(), "planned": p.Count(), "outcomes": counts,
+		"not_captured": list, "not_captured_count": res.AllFailures, "non_fatal": c.nonFatal,
+		"seconds": took.Round(100 * time.Millisecond).Seconds(), "store_bytes": folderSize(c.To),
+	}
+}
+
+func (c *captureCmd) incomplete(res *capture.Result) bool {
+	return res.Incomplete() || c.Strict && res.Counts[store.Placeholder].Objects > 0
+}
+
+// tellFailures names the objects that are not, or not wholly, captured.
+func tellFailures(a *app, res *capture.Result) {
 	for _, f := range res.Failures {
 		text := fmt.Sprintf("%s: %s: %s", f.Path, f.Outcome, f.Reason)
 		if len(f.Ranges) > 0 {
@@ -504,6 +557,12 @@ func (c *captureCmd) report(a *app, p *plan.Plan, res *capture.Result, start tim
 	if more := res.AllFailures - int64(len(res.Failures)); more > 0 {
 		a.message("not captured", fmt.Sprintf("and %d more; ls --json shows every outcome", more))
 	}
+}
+
+// report prints what became of every object.
+func (c *captureCmd) report(a *app, p *plan.Plan, res *capture.Result, start time.Time) error {
+	took := time.Since(start).Round(100 * time.Millisecond)
+	tellFailures(a, res)
 	tellKeys(a, res)
 	var stored, bytes int64
 	var also []string
@@ -525,13 +584,8 @@ func (c *captureCmd) report(a *app, p *plan.Plan, res *capture.Result, start tim
 	if c.nonFatal > 0 {
 		also = append(also, fmt.Sprintf("%d by errors that %s calls nonFatal", c.nonFatal, c.Config))
 	}
-	incomplete := res.Incomplete() || c.Strict && res.Counts[store.Placeholder].Objects > 0
 	if c.JSON {
-		err := json.NewEncoder(a.stdout).Encode(map[string]any{
-			"store": c.To, "complete": !incomplete, "objects": res.Total(), "planned": p.Count(), "outcomes": res.Counts,
-			"not_captured": failuresJSON(res), "not_captured_count": res.AllFailures, "non_fatal": c.nonFatal, "seconds": took.Seconds(), "store_bytes": folderSize(c.To),
-		})
-		if err != nil {
+		if err := json.NewEncoder(a.stdout).Encode(c.document(p, res, took)); err != nil {
 			return err
 		}
 	}
@@ -542,7 +596,7 @@ func (c *captureCmd) report(a *app, p *plan.Plan, res *capture.Result, start tim
 	if c.elsewhere > 0 {
 		text += fmt.Sprintf("; the files of %d of the users are elsewhere (named above)", c.elsewhere)
 	}
-	if incomplete {
+	if c.incomplete(res) {
 		if res.AllFailures > 0 {
 			text = fmt.Sprintf("%d NOT wholly captured (named above and in the store); %s", res.AllFailures, text)
 		}
@@ -571,18 +625,12 @@ func tellKeys(a *app, res *capture.Result) {
 	}
 }
 
-// failuresJSON lists the objects that make a run incomplete; the catalog has
-// those beyond the first thousand.
-func failuresJSON(res *capture.Result) []map[string]any {
-	out := []map[string]any{}
-	for _, f := range res.Failures {
-		m := map[string]any{"path": wstr.Text(f.Path), "outcome": f.Outcome, "reason": wstr.Text(f.Reason)}
-		if len(f.Ranges) > 0 {
-			m["ranges"] = f.Ranges
-		}
-		out = append(out, m)
+func failureJSON(f *capture.Failure) map[string]any {
+	m := map[string]any{"path": wstr.Text(f.Path), "outcome": f.Outcome, "reason": wstr.Text(f.Reason)}
+	if len(f.Ranges) > 0 {
+		m["ranges"] = f.Ranges
 	}
-	return out
+	return m
 }
 
 func folderSize(dir string) (n int64) {

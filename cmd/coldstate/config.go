@@ -89,11 +89,15 @@ type stopError struct {
 const stopHint = "without --on-error stop and without <fatal> in the Config.xml a capture goes on, lists what it could not take, and ends with status 3"
 
 func (e *stopError) Error() string {
-	by := "--on-error stop"
-	if e.rule != nil {
-		by = fmt.Sprintf("%s: <fatal>%s</fatal>", e.rule.Pos, e.rule.Pattern)
+	return fmt.Sprintf("%s: %s: %s (Windows error %d); the capture ends here, by %s", e.f.Path, e.f.Outcome, e.f.Reason, e.f.Trouble.Code, e.by())
+}
+
+// by is what says that the capture ends there.
+func (e *stopError) by() string {
+	if e.rule == nil {
+		return "--on-error stop"
 	}
-	return fmt.Sprintf("%s: %s: %s (Windows error %d); the capture ends here, by %s", e.f.Path, e.f.Outcome, e.f.Reason, e.f.Trouble.Code, by)
+	return fmt.Sprintf("%s: <fatal>%s</fatal>", e.rule.Pos, e.rule.Pattern)
 }
 
 // judge says of each failure whether it ends the capture: what the Config.xml
