@@ -73,6 +73,10 @@ type Result struct {
 	AllFailures int64
 	// Keys counts the encrypted files that are kept by who can decrypt them.
 	Keys map[store.EFSKey]int64
+	// Undescribed counts the files and folders whose owner and permissions
+	// cannot be read. Their content is captured, and their outcome tells of it
+	// alone; the catalog has the reason with each.
+	Undescribed int64
 	// Unrepresentable counts registry values that .reg text cannot hold;
 	// they stand in the catalog.
 	Unrepresentable int64

@@ -150,9 +150,18 @@ func (r *run) describe(p *piece) error {
 		r.security[p.sec] = n
 	}
 	if n == badDescriptor {
-		if p.o.Reason == "" {
-			p.o.Reason = "its owner and permissions cannot be read"
+		const what = "its owner and permissions cannot be read"
+		switch {
+		case strings.HasSuffix(p.o.Reason, what):
+			return nil // a large content is described when the store is asked for it, and again
+		case p.o.Reason == "":
+			p.o.Reason = what
+		case p.o.Outcome.Stored():
+			p.o.Reason += "; " + what
+		default:
+			return nil // it has no content that could lack them
 		}
+		r.res.Undescribed++
 		return nil
 	}
 	p.o.SD = n

@@ -536,7 +536,7 @@ func (c *captureCmd) document(p *plan.Plan, res *capture.Result, took time.Durat
 	}
 	return map[string]any{
 		"store": c.To, "complete": !c.incomplete(res), "objects": res.Total(), "planned": p.Count(), "outcomes": counts,
-		"not_captured": list, "not_captured_count": res.AllFailures, "non_fatal": c.nonFatal,
+		"not_captured": list, "not_captured_count": res.AllFailures, "non_fatal": c.nonFatal, "without_permissions": res.Undescribed,
 		"seconds": took.Round(100 * time.Millisecond).Seconds(), "store_bytes": folderSize(c.To),
 	}
 }
@@ -563,6 +563,9 @@ func tellFailures(a *app, res *capture.Result) {
 func (c *captureCmd) report(a *app, p *plan.Plan, res *capture.Result, start time.Time) error {
 	took := time.Since(start).Round(100 * time.Millisecond)
 	tellFailures(a, res)
+	if n := res.Undescribed; n > 0 {
+		a.message("warning", fmt.Sprintf("the owner and permissions of %d files or folders cannot be read; restored, they get those of the folder they are put into (in the store they are named with that reason)", n))
+	}
 	tellKeys(a, res)
 	var stored, bytes int64
 	var also []string

@@ -20,25 +20,34 @@ import (
 // mayLackContent says whether the entry e, which is of the file i, is one that
 // has no unnamed stream by right.
 func (fs *FS) mayLackContent(e uint32, i uint32, f *file) bool {
-	if f.num < firstUser || f.flags&(flagDir|flagMadeUp) != 0 {
+	if f.flags&(flagDir|flagMadeUp) != 0 {
 		return true
 	}
 	if tag := fs.tagOf(i, f); tag != 0 {
 		return winfs.IsNameSurrogate(tag) || winfs.IsSpecialTag(tag)
 	}
+	return fs.isMetadata(e)
+}
+
+// isMetadata says whether e is a metadata file, or lies in $Extend.
+func (fs *FS) isMetadata(e uint32) bool {
+	i := fs.x.links.at(e).file
+	if fs.x.files.at(i).num < firstUser {
+		return true
+	}
 	for range maxDepth {
-		i = fs.x.links.at(e).parent
-		if i == noParent {
+		p := fs.x.links.at(e).parent
+		if p == noParent {
 			break
 		}
-		p := fs.x.files.at(i)
-		switch p.num {
+		f := fs.x.files.at(p)
+		switch f.num {
 		case extendRecord:
 			return true
 		case rootRecord:
 			return false
 		}
-		e = p.place
+		e = f.place
 	}
 	return slices.Contains(fs.tree.extend, fs.x.links.at(e).file)
 }

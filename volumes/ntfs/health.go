@@ -40,6 +40,10 @@ func (fs *FS) Health() winfs.Health {
 		Named:   fs.lost.named(),
 		Mirror:  fs.mirror,
 		Orphans: fs.orphans,
+
+		NoVolume:    fs.version == "",
+		NoUpCase:    !fs.upCase(),
+		Undescribed: fs.undescribedFiles(),
 	}
 	h.Log, h.LogVersion = fs.logState()
 	h.Hibernation = fs.hibernation()
@@ -57,6 +61,25 @@ func (fs *FS) Health() winfs.Health {
 		}
 	}
 	return h
+}
+
+// upCase says whether the table of capitals, which is not used, looks like one:
+// the letters of ASCII tell it from zeros and from other data.
+func (fs *FS) upCase() bool {
+	b, _ := fs.head("$UpCase", 512)
+	if len(b) < 512 {
+		return false
+	}
+	for c := range uint16(128) {
+		want := c
+		if c >= 'a' && c <= 'z' {
+			want -= 'a' - 'A'
+		}
+		if binary.LittleEndian.Uint16(b[2*c:]) != want {
+			return false
+		}
+	}
+	return true
 }
 
 // head reads the beginning of a file of the root folder, up to n bytes.

@@ -120,6 +120,84 @@ func TestHealthOfDamage(t *testing.T) {
 	}
 }
 
+// TestHealthOfMetadata damages metadata files of which no content depends.
+func TestHealthOfMetadata(t *testing.T) {
+	v := ntfsgen.Build(ntfsgen.Options{Log: ntfsgen.LogClean, Flags: ntfsgen.Dirty},
+		ntfsgen.File("a.txt", "a"), ntfsgen.Dir("dir", ntfsgen.File("b.txt", "b")),
+		ntfsgen.File("own.txt", "own", func(n *ntfsgen.Node) { n.OwnSecurity = true }))
+	const others = 3 // a.txt, dir and b.txt have a descriptor in $Secure alone
+	secure, upcase := v.File("$Secure"), v.File("$UpCase")
+	sds := secure.Extents("$SDS")
+	const block = 256 << 10
+	// at damages a part of $SDS.
+	at := func(v *ntfsgen.Volume, off int64, b []byte) *ntfsgen.Volume {
+		for _, x := range sds {
+			if off >= x.Off && off < x.Off+x.Len && x.Pos >= 0 {
+				return v.Patch(x.Pos+off-x.Off, b)
+			}
+		}
+		t.Fatalf("no cluster at %d of $SDS: %+v", off, sds)
+		return nil
+	}
+	record := func(name string, b []byte) *ntfsgen.Volume { return v.Patch(v.RecordOffset(v.File(name).Record), b) }
+	table := upcase.Extents("")[0].Pos
+	zeros, ones := make([]byte, 1024), bytes.Repeat([]byte{0xFF}, 1024)
+	for _, tt := range []struct {
+		name                 string
+		v                    *ntfsgen.Volume
+		undescribed          int
+		noVolume, noUpCase   bool
+		words, notes, absent string
+	}{
+		{name: "nothing", v: v, words: "wants chkdsk", notes: "marked the volume for chkdsk", absent: "permissions"},
+		{name: "$SDS zeros", v: at(at(v, 0, zeros), block, zeros), undescribed: others, words: "3 without permissions", notes: "permissions of 3 files"},
+		{name: "$SDS ones", v: at(at(v, 0, ones), block, ones), undescribed: others, words: "3 without permissions", notes: "permissions of 3 files"},
+		{name: "$SDS zeros, not in the copy", v: at(v, 0, zeros), words: "wants chkdsk", absent: "permissions"},
+		{name: "$SDS ones, not in the copy", v: at(v, 0, ones), words: "wants chkdsk", absent: "permissions"},
+		{name: "the copy alone", v: at(v, block, zeros), words: "wants chkdsk", absent: "permissions"},
+		{name: "$Secure zeros", v: record("$Secure", zeros), undescribed: others, words: "3 without permissions", notes: "permissions of 3 files"},
+		{name: "$Volume zeros", v: record("$Volume", zeros).Patch(v.MirrorOffset()+3*1024, zeros), noVolume: true, words: "no $Volume", notes: "not known, nor its label", absent: "Windows marked the volume for chkdsk: damage"},
+		{name: "$UpCase zeros", v: record("$UpCase", zeros), noUpCase: true, words: "no $UpCase", notes: "table of capitals"},
+		{name: "the table zeros", v: v.Patch(table, zeros), noUpCase: true, words: "no $UpCase", notes: "table of capitals"},
+		{name: "a letter wrong", v: v.Patch(table+2*'q', []byte{'q', 0}), noUpCase: true, words: "no $UpCase", notes: "table of capitals"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			fs, err := Open(tt.v, tt.v.Size(), Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			h := fs.Health()
+			if h.Undescribed != tt.undescribed || h.NoVolume != tt.noVolume || h.NoUpCase != tt.noUpCase || h.Dirty == tt.noVolume {
+				t.Errorf("%+v", h)
+			}
+			notes := strings.Join(h.Notes(), "\n")
+			if !strings.Contains(h.Words(), tt.words) || !strings.Contains(notes, tt.notes) || tt.absent != "" && strings.Contains(notes, tt.absent) {
+				t.Errorf("%q, %q", h.Words(), notes)
+			}
+			for _, f := range v.Files() {
+				e, err := fs.Lookup(f.Paths[0])
+				if err != nil {
+					t.Errorf("%q: %v", f.Paths[0], err)
+					continue
+				}
+				b, err := fs.Security(e)
+				if tt.undescribed > 0 && f.Paths[0] != "own.txt" {
+					if err == nil {
+						t.Errorf("%q has a descriptor: %x", f.Paths[0], b)
+					}
+				} else if err != nil || !bytes.Equal(b, f.Security) {
+					t.Errorf("%q: %x, %v", f.Paths[0], b, err)
+				}
+				if !f.Dir {
+					if err := checkStream(fs, e, "", f.Data); err != nil {
+						t.Errorf("%q: %v", f.Paths[0], err)
+					}
+				}
+			}
+		})
+	}
+}
+
 // TestRealHealth holds the state of volumes that Windows and others left
 // against ntfs-3g.probe.
 func TestRealHealth(t *testing.T) {
@@ -138,7 +216,7 @@ func TestRealHealth(t *testing.T) {
 			err = exec.Command("ntfs-3g.probe", "--readwrite", raw).Run()
 			h := fs.Health()
 			t.Logf("%+v; ntfs-3g.probe: %v", h, err)
-			if h.Log == winfs.LogUnreadable || h.Version == "" || h.Damaged > 0 {
+			if h.Log == winfs.LogUnreadable || h.Version == "" || h.Damaged > 0 || h.Undescribed > 0 || h.NoVolume || h.NoUpCase {
 				t.Errorf("%+v", h)
 			}
 			if fine := h.Log == winfs.LogClosed && h.Hibernation == ""; fine != (err == nil) {

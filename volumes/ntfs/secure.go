@@ -38,6 +38,9 @@ type secure struct {
 	ids    map[uint32]sdsPlace
 	unread error // why a part of the stream is not in ids
 	err    error
+	// without is the number of files whose descriptor is in neither of the two
+	// places where each is kept.
+	without int
 }
 
 type sdsPlace struct {
@@ -65,16 +68,65 @@ func (s *secure) load(fs *FS) {
 		return
 	}
 	s.stream, s.err = fs.Open(e, "$SDS")
-	if s.err == nil {
-		s.ids, s.unread = readSDS(s.stream)
+	if s.err != nil {
+		return
+	}
+	s.ids, s.unread = readSDS(s.stream)
+	if s.without = fs.undescribed(s.ids); s.without > 0 {
+		// Zeros end a block, whether Windows wrote them or a program that
+		// copies failing disks.
+		s.unread = scanSDS(s.ids, s.stream, true)
+		s.without = fs.undescribed(s.ids)
 	}
 }
 
-// readSDS finds the entries of a stream. Each block with entries is read with
-// its copy; where the entries are broken off, the copy is tried. The error is
-// of a part that cannot be read in either place.
+// undescribed counts the files whose descriptor has an id that is not in ids,
+// and that have none of their own.
+func (fs *FS) undescribed(ids map[uint32]sdsPlace) (n int) {
+	last, known := uint32(0), true // neighbours often share one
+	before := uint32(noParent)
+	for e := range fs.x.links.n {
+		i := fs.x.links.at(e).file
+		if i == before {
+			continue // a further name
+		}
+		before = i
+		f := fs.x.files.at(i)
+		if f.sec == 0 || f.flags&(flagOwnSD|flagSD|flagMadeUp) != 0 || fs.lost.has(i) {
+			continue
+		}
+		if f.sec != last {
+			last = f.sec
+			_, known = ids[last]
+		}
+		if !known && !fs.isMetadata(e) {
+			n++
+		}
+	}
+	return n
+}
+
+// undescribedFiles is the number of files whose owner and permissions are lost.
+// The first call reads $SDS.
+func (fs *FS) undescribedFiles() int {
+	s := &fs.secure
+	s.once.Do(func() { s.load(fs) })
+	if s.err != nil {
+		return fs.undescribed(nil)
+	}
+	return s.without
+}
+
+// readSDS finds the entries of a stream. Where the entries of a block are broken
+// off, its copy is tried. The error is of a part that cannot be read in either
+// place.
 func readSDS(s winfs.Stream) (ids map[uint32]sdsPlace, unread error) {
 	ids = map[uint32]sdsPlace{}
+	return ids, scanSDS(ids, s, false)
+}
+
+// scanSDS is readSDS; with copies all of them are read.
+func scanSDS(ids map[uint32]sdsPlace, s winfs.Stream, copies bool) (unread error) {
 	buf := make([]byte, min(sdsBlock, s.Size()))
 	for base := int64(0); base < s.Size(); base += 2 * sdsBlock {
 		if base >= maxSDS {
@@ -114,11 +166,15 @@ func readSDS(s winfs.Stream) (ids map[uint32]sdsPlace, unread error) {
 			}
 			return whole
 		}
-		if !scan(base) && !scan(base+sdsBlock) && unread == nil {
+		whole := scan(base)
+		if copies || !whole {
+			whole = scan(base+sdsBlock) || whole
+		}
+		if !whole && unread == nil {
 			unread = failed
 		}
 	}
-	return ids, unread
+	return unread
 }
 
 // read returns the descriptor with that id, nil when there is none.

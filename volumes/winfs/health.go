@@ -6,7 +6,7 @@ import (
 )
 
 // Checker is implemented by an FS that knows in what state its volume was
-// left. Health reads a few kilobytes.
+// left. Health reads a few kilobytes, and the security descriptors.
 type Checker interface {
 	Health() Health
 }
@@ -50,6 +50,13 @@ type Health struct {
 	// Mirror says in what $MFTMirr, the copy of the first MFT records, is not
 	// one; "" when it is.
 	Mirror string `json:"mft_mirror,omitempty"`
+	// Undescribed is the number of files and folders whose owner and permissions
+	// are lost, as $Secure is.
+	Undescribed int `json:"files_without_permissions,omitempty"`
+	// NoVolume says that $Volume cannot be read, so that nobody knows what Dirty
+	// and Chkdsk are; NoUpCase that the table of capitals cannot.
+	NoVolume bool `json:"no_volume_file,omitempty"`
+	NoUpCase bool `json:"no_upcase,omitempty"`
 	// Missing is how many bytes at the end of the volume the medium does not
 	// have.
 	Missing int64 `json:"missing,omitempty"`
@@ -78,6 +85,15 @@ func (h *Health) Words() string {
 	}
 	if n := h.Lost + h.Named; n > 0 {
 		w = append(w, fmt.Sprintf("%d files lost", n))
+	}
+	if h.Undescribed > 0 {
+		w = append(w, fmt.Sprintf("%d without permissions", h.Undescribed))
+	}
+	if h.NoVolume {
+		w = append(w, "no $Volume")
+	}
+	if h.NoUpCase {
+		w = append(w, "no $UpCase")
 	}
 	if h.Dirty || h.Chkdsk {
 		w = append(w, "wants chkdsk")
@@ -124,7 +140,15 @@ func (h *Health) Notes() []string {
 		}
 		add("the file system is damaged in %s: files it concerns are named, others are whole (%s%s)", where, first, h.Damage)
 	}
+	if h.Undescribed > 0 {
+		add("the owner and permissions of %d files or folders are lost (the place of them, $Secure, is damaged): their content is captured; restored, they get those of the folder they are put into", h.Undescribed)
+	}
+	if h.NoUpCase {
+		add("the table of capitals of the volume, $UpCase, is damaged: names are found without it, and nothing that is captured depends on it; more of the file system may be damaged")
+	}
 	switch {
+	case h.NoVolume:
+		add("whether Windows marked the volume for chkdsk is not known, nor its label, as $Volume cannot be read: damage is told where it is met, file by file")
 	case h.Chkdsk:
 		add("a chkdsk of the volume did not end: what it was about to repair is read as it is")
 	case h.Dirty:
