@@ -20,6 +20,7 @@ package rules
 
 import (
 	"io"
+	"slices"
 	"time"
 
 	"github.com/coldstate/coldstate/internal/pe"
@@ -216,3 +217,8 @@ func (s *Set) Rule(i int32) RuleInfo {
 
 // Rules is the number of rules; all have an index below.
 func (s *Set) Rules() int { return len(s.rules) }
+
+// TakesFiles says whether there is an include of files or folders.
+func (s *Set) TakesFiles() bool {
+	return s != nil && s.files != nil && slices.ContainsFunc(s.files.pats, func(p compiled) bool { return p.action == migxml.Include })
+}

@@ -14,19 +14,28 @@ import (
 // which nothing is taken, without an outcome that says so: volumes without a
 // drive letter that cannot be read, and those that no rule reaches. Partitions
 // for machines to start from, and those of other systems beside a volume that
-// is captured, are nobody's loss.
+// is captured or has a letter, are nobody's loss; nor is anything when the
+// rules are not about files.
 func (s *source) tellUnreached(a *app, p *plan.Plan) {
+	if !p.Rules.TakesFiles() {
+		return
+	}
 	used := map[*volumes.Source]bool{}
-	planned := map[*volumes.Volume]bool{}
-	for i := range p.Volumes {
-		v := p.Volumes[i].Volume
-		planned[v] = true
+	use := func(v *volumes.Volume) {
 		used[v.Source] = true
 		if v.Dynamic != nil {
 			for _, piece := range v.Dynamic.Extents {
 				used[piece.Source] = true
 			}
 		}
+	}
+	planned := map[*volumes.Volume]bool{}
+	for i := range p.Volumes {
+		planned[p.Volumes[i].Volume] = true
+		use(p.Volumes[i].Volume)
+	}
+	for _, d := range p.System.Drives {
+		use(d.Volume)
 	}
 	for _, v := range s.set.Volumes {
 		name := s.prefix(v)

@@ -49,6 +49,22 @@ func TestUnreached(t *testing.T) {
 	if strings.Contains(stderr, "nothing of this volume") {
 		t.Error(stderr)
 	}
+	// Rules about keys leave out every file, and that is no news; a drive that
+	// the rules do not reach has a letter all the same.
+	none := filepath.Join(dir, "none.xml")
+	if err := os.WriteFile(none, []byte(`<migration urlid="x"/>`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{
+		{disk, exfat, data, "--include", `HKLM\SOFTWARE\* [*]`},
+		{disk, data, "--map", "Y=" + data, "--include", `Y:\* [*]`},
+		{disk, data, "--map", "Y=" + data, "--include", `C:\Users\* [*]`},
+	} {
+		args = append(append([]string{"capture"}, args...), "--rules", none, "--dry-run")
+		if _, _, stderr = tool(t, args...); strings.Contains(stderr, "nothing of this volume") || strings.Contains(stderr, "drive letter") {
+			t.Errorf("%q: %s", args, stderr)
+		}
+	}
 }
 
 // A letter for a locked source: it is said that it is locked, and what opens
