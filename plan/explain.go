@@ -259,6 +259,11 @@ func (p *Plan) explainFile(at Place) (Explained, error) {
 				x.Path = wstr.Text(head + full) // in the case of the source
 			}
 		}
+		// Rules that give the number of a volume mean its name.
+		if prefix := p.System.VolumePrefix(v); winpath.Letter(path) == 0 && winpath.Letter(prefix) != 0 {
+			own := Volume{Prefix: prefix}
+			path = own.Path(rel)
+		}
 	}
 	if !x.Exists && !hasLeaf {
 		x.Kind = Folder.String()
@@ -289,7 +294,7 @@ func (p *Plan) explainFile(at Place) (Explained, error) {
 		break
 	}
 	if item != nil {
-		if as := p.Path(item); !wstr.EqualFold(as, path) && !wstr.EqualFold(as, at.Path) {
+		if as := p.Path(item); !wstr.EqualFold(as, string(x.Path)) && !wstr.EqualFold(as, at.Path) {
 			x.TakenAs, path = wstr.Text(as), as
 		}
 		x.Owner = p.Owners[item.Owner]

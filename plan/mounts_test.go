@@ -65,14 +65,19 @@ func TestMounts(t *testing.T) {
 		{name: "everything anywhere, what is lost", include: []string{`* [*]`}, only: `C:\L`, want: []string{`C:\Lost link`}, links: []string{`C:\Lost`}},
 		{name: "everything anywhere", include: []string{`* [*]`}, only: `C:\De`, want: []string{`C:\Dee link`}, links: []string{`C:\Lost`}},
 		{name: "a kind of file anywhere on C:", include: []string{`C:\* [*.doc]`}, want: []string{`C:\Data\sub\b.doc file`, `C:\Lost volume-missing`}},
-		{name: "the number of a drive", include: []string{`3:\* [*.txt]`, `D:\* [*.iso]`}, want: []string{`3:\d.txt file`, `D:\e.iso file`}},
+		{name: "the number of a drive", include: []string{`3:\* [*.txt]`, `D:\* [*.iso]`}, want: []string{`D:\d.txt file`, `D:\e.iso file`}},
+		{name: "the number of a drive, without a kind of file", include: []string{`3:\* [*]`}, exclude: []string{`D:\* [*.iso]`}, want: []string{`D:\ folder`, `D:\d.txt file`}},
+		{name: "a drive without a kind of file by its number", include: []string{`D:\* [*]`}, exclude: []string{`3:\* [*.iso]`}, want: []string{`D:\ folder`, `D:\d.txt file`}},
+		{name: "a drive and its number", include: []string{`D:\* [*]`, `3:\* [*]`}, exclude: []string{`3:\* [*.txt]`, `D:\* [*.iso]`}, want: []string{`D:\ folder`}},
 		{name: "an exclude", include: []string{`C:\Data\* [*]`}, exclude: []string{`C:\Data\sub\* [*]`}, want: data[:3]},
 		{name: "another folder of the same volume", include: []string{`C:\Other\* [*.txt]`}, want: []string{`C:\Other\a.txt file`, `C:\Other\a.txt stream s`}},
 		{name: "both folders", include: []string{`C:\Other\* [*]`, `C:\Data\* [*.txt]`}, want: []string{`C:\Data\a.txt file`, `C:\Data\a.txt stream s`, `C:\Other folder`, `C:\Other\sub folder`, `C:\Other\sub\b.doc file`}},
 		{name: "the folder of a drive", include: []string{`C:\Dee\* [*]`}, want: []string{`C:\Dee folder`, `C:\Dee\d.txt file`, `C:\Dee\e.iso file`}},
 		{name: "a drive and its folder", include: []string{`C:\Dee\* [*.iso]`, `D:\* [*]`}, want: []string{`D:\ folder`, `D:\d.txt file`, `D:\e.iso file`}},
-		{name: "by number", include: []string{`2:\* [*.txt]`}, want: []string{`2:\a.txt file`, `2:\a.txt stream s`}},
-		{name: "by number and by folder", include: []string{`2:\* [*]`, `C:\Data\* [*.txt]`}, want: []string{`2:\ folder`, `2:\sub folder`, `2:\sub\b.doc file`, `C:\Data\a.txt file`, `C:\Data\a.txt stream s`}},
+		{name: "by number", include: []string{`2:\* [*.txt]`}, want: data[1:3]},
+		{name: "by number and by folder", include: []string{`2:\* [*]`, `C:\Data\* [*.txt]`}, want: data},
+		{name: "by number without a kind of file", include: []string{`2:\* [*]`}, exclude: []string{`C:\* [*.doc]`}, want: data[:4]},
+		{name: "by folder without the number", include: []string{`C:\Data\* [*]`}, exclude: []string{`2:\sub\* [*]`}, want: data[:3]},
 		{name: "a wildcard for the drive", include: []string{`*\* [*.doc]`}, want: []string{`C:\Data\sub\b.doc file`}, links: []string{`C:\Lost`}},
 		{name: "the folder of a lost volume", include: []string{`C:\Lost\* [*]`}, want: []string{`C:\Lost volume-missing`}},
 		{name: "a place that is said", include: []string{`C:\Documents\* [*]`, `E:\* [*]`}, opt: offline.Options{Places: []offline.Place{{Path: `C:\Documents`, How: "--map"}, {Path: `E:\`, How: "--map"}}},
@@ -167,5 +172,48 @@ func TestMountsInDocuments(t *testing.T) {
 	}
 	if len(p.Refused) != 1 || p.Owners[p.Refused[0].Owner] != `MOUNTS\anna` || !strings.Contains(p.Refused[0].Reason, `--exclude 'C:\Users\anna\Documents\gone\* [*]'`) {
 		t.Errorf("%+v", p.Refused)
+	}
+}
+
+// TestExplainNumbers: what is asked by the number of a volume is answered by
+// its name, and rules that give the number are known for it.
+func TestExplainNumbers(t *testing.T) {
+	w := testwin.Open(t, testwin.Options{}, mountsDisk(t))
+	for _, tt := range []struct{ include, exclude, asked, want string }{
+		{`3:\* [*.txt]`, "", `D:\d.txt`, "taken  3:\\* [*.txt]"},
+		{`3:\* [*.txt]`, "", `3:\d.txt`, "taken D:\\d.txt 3:\\* [*.txt]"},
+		{`D:\* [*.txt]`, "", `3:\D.TXT`, "taken D:\\d.txt D:\\* [*.txt]"},
+		{`D:\* [*]`, `3:\* [*.txt]`, `3:\d.txt`, "not-taken  3:\\* [*.txt]"},
+		{`D:\* [*]`, "", `3:\`, "taken D:\\ D:\\* [*]"},
+		{`3:\* [*]`, "", `3:\none`, "would-be-taken  3:\\* [*]"},
+		{`2:\sub [*]`, "", `C:\Data\sub\b.doc`, "taken  2:\\sub [*]"},
+		{`2:\* [*]`, "", `2:\`, "taken C:\\Data 2:\\* [*]"},
+		{`C:\Data\* [*]`, `2:\sub\* [*]`, `2:\sub\b.doc`, "not-taken  2:\\sub\\* [*]"},
+	} {
+		opt := Options{Rules: rules.Options{Include: []string{tt.include}}, Only: []string{tt.asked}}
+		if tt.exclude != "" {
+			opt.Rules.Exclude = []string{tt.exclude}
+		}
+		p, err := Build(context.Background(), w.System, w.Set, w.Users, nil, opt)
+		if err != nil {
+			t.Fatal(err)
+		}
+		at, err := ParsePlace(tt.asked)
+		if err != nil {
+			t.Fatal(err)
+		}
+		list, err := p.Explain(at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := fmt.Sprintf("%s %s", list[0].Decision, list[0].TakenAs)
+		for _, r := range list[0].Rules {
+			if r.Wins {
+				got += " " + string(r.Pattern)
+			}
+		}
+		if got != tt.want {
+			t.Errorf("%s by %s without %s: %q, want %q", tt.asked, tt.include, tt.exclude, got, tt.want)
+		}
 	}
 }

@@ -116,7 +116,7 @@ func TestSeveralLetters(t *testing.T) {
 		{"a redirected folder", `<pattern type="File">%CSIDL_PERSONAL%\* [*]</pattern>`, []string{`B:\* [*.iso]`}, []string{`B:\c.iso file`, `D:\Docs\letter.doc file`}},
 		{"a wildcard", `<pattern type="File">%CSIDL_PERSONAL%\* [*]</pattern>`, []string{`* [*.doc]`}, []string{`B:\Photos\b.doc file`, `D:\Docs\letter.doc file`}},
 		{"all fixed drives", `<pattern type="File">%CSIDL_PERSONAL%\* [*]</pattern><script>MigXmlHelper.GenerateDrivePatterns("* [*.doc]", "Fixed")</script>`, nil, []string{`B:\Photos\b.doc file`, `D:\Docs\letter.doc file`}},
-		{"the number", "", []string{`2:\Photos\* [*]`, `D:\* [*.jpg]`}, []string{`2:\Photos\b.doc file`, `D:\Photos\a.jpg file`}},
+		{"the number", "", []string{`2:\Photos\* [*]`, `D:\* [*.jpg]`}, []string{`B:\Photos\b.doc file`, `D:\Photos\a.jpg file`}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var docs []*migxml.Document

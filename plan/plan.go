@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -329,7 +328,6 @@ type name struct {
 func (b *builder) nameList(v *volumes.Volume) []name {
 	prefix := b.System.VolumePrefix(v)
 	numbered := winpath.Letter(prefix) == 0
-	number := strconv.Itoa(v.Number) + ":"
 	var own, spelled, last []name
 	known := func(base string) bool {
 		return slices.ContainsFunc(own, func(n name) bool { return wstr.EqualFold(n.Base, base) })
@@ -357,9 +355,6 @@ func (b *builder) nameList(v *volumes.Volume) []name {
 		case b.start(m.Path).Named():
 			last = append(last, n)
 		}
-	}
-	if !numbered {
-		last = append(last, name{Volume{Volume: v, Prefix: number}, true})
 	}
 	// What lies beside a Windows that was put into a folder (the Windows that
 	// came after it), and what machines start from, is taken only when a rule

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -410,6 +411,24 @@ func (p *probe) Drives(kind string) []string {
 		out = append(out, p.sys.VolumePrefix(v))
 	}
 	return out
+}
+
+// VolumeNames are those of volumes with a letter, or mounted in a folder:
+// rules.Volumes.
+func (p *probe) VolumeNames() map[string]string {
+	names := map[string]string{}
+	add := func(v *volumes.Volume, base string) {
+		if prefix := p.sys.VolumePrefix(v); base == "" && winpath.Letter(prefix) != 0 {
+			names[strconv.Itoa(v.Number)+":"] = prefix
+		}
+	}
+	for _, d := range p.sys.Drives {
+		add(d.Volume, d.Base)
+	}
+	for _, m := range p.sys.Mounts {
+		add(m.Volume, m.Base)
+	}
+	return names
 }
 
 // Native64Bit says whether the source is a 64-bit Windows.

@@ -121,6 +121,7 @@ type compiler struct {
 	keptRule map[string]int
 	keptAt   map[migxml.Pos]int // index of a component by its place
 	others   []otherName        // see otherNames
+	volumes  []otherName        // see volumeNames
 	ofUsers  map[any]*variables // see variablesOf
 	// idle, when not nil, takes the rules that are off, and nothing takes the
 	// others; absent are users who are not chosen. See compileIdle.
@@ -628,35 +629,32 @@ func isOpen(node string) bool {
 // close puts the patterns of the scope into the set. Of equal scopes, and of
 // equal unconditionalExcludes, the first is enough.
 func (v *evaluation) close() {
-	files, attributes := v.scope.pats[File], v.scope.attributes[File]
-	v.closeTree(File, "", files, attributes)
-	if len(v.scope.pats[Registry]) == 0 {
-		return
-	}
-	pats := map[string][]compiled{}
-	about := map[string][]attribute{}
-	var trees []string
-	for _, p := range v.scope.pats[Registry] {
-		for i, s := range v.seats(p.pattern) {
-			if v.count += min(i, 1); v.count > maxPatterns {
-				v.fail(&migxml.Error{Pos: v.rules[p.rule].Pos, Msg: fmt.Sprintf("the rules make more than %d patterns", maxPatterns)})
-				return
+	for _, kind := range []Kind{File, Registry} {
+		pats := map[string][]compiled{}
+		about := map[string][]attribute{}
+		var trees []string
+		for _, p := range v.scope.pats[kind] {
+			for i, s := range v.seats(kind, p.pattern) {
+				if v.count += min(i, 1); v.count > maxPatterns {
+					v.fail(&migxml.Error{Pos: v.rules[p.rule].Pos, Msg: fmt.Sprintf("the rules make more than %d patterns", maxPatterns)})
+					return
+				}
+				if pats[s.tree] == nil {
+					trees = append(trees, s.tree)
+				}
+				p.pattern = s.pattern
+				pats[s.tree] = append(pats[s.tree], p)
 			}
-			if pats[s.tree] == nil {
-				trees = append(trees, s.tree)
+		}
+		for _, a := range v.scope.attributes[kind] {
+			for _, s := range v.seats(kind, a.pattern) {
+				a.pattern = s.pattern
+				about[s.tree] = append(about[s.tree], a)
 			}
-			p.pattern = s.pattern
-			pats[s.tree] = append(pats[s.tree], p)
 		}
-	}
-	for _, a := range v.scope.attributes[Registry] {
-		for _, s := range v.seats(a.pattern) {
-			a.pattern = s.pattern
-			about[s.tree] = append(about[s.tree], a)
+		for _, t := range trees {
+			v.closeTree(kind, t, pats[t], about[t])
 		}
-	}
-	for _, t := range trees {
-		v.closeTree(Registry, t, pats[t], about[t])
 	}
 }
 
@@ -746,7 +744,7 @@ func (c *compiler) commandLine(opt Options) {
 				}
 				used = true
 				if !l.hasLeaf && !strings.HasSuffix(text, "]") {
-					c.warn(pos, `%s is about folders or keys alone; what is in them is %s\* [*]`, text, strings.TrimRight(strings.TrimSpace(text), `\*`))
+					c.warn(pos, `%s is about folders or keys alone; what is in them is %s`, text, withLeaves(text))
 				}
 				v.add(pos, text, kind, plain, a)
 				v.close()

@@ -50,7 +50,8 @@ type machineProbe struct {
 	source
 	bits64     bool
 	controlSet int
-	ids        []string // of those below HKU
+	ids        []string          // of those below HKU
+	names      map[string]string // of volumes
 	version    string
 	texts      map[string]string // by location
 	marks      map[string]string // by path: "h", "hs", "link"

@@ -94,11 +94,7 @@ func (v *evaluation) switchOff(pos migxml.Pos, why string) *evaluation {
 
 // addIdle notes a pattern of a rule that is off.
 func (v *evaluation) addIdle(kind Kind, p compiled) {
-	seats := []seat{{"", p.pattern}}
-	if kind == Registry {
-		seats = v.seats(p.pattern)
-	}
-	for _, s := range seats {
+	for _, s := range v.seats(kind, p.pattern) {
 		key := fmt.Sprintf("%d|%d|%s|%s|%t|%s|%s", kind, p.rule, s.tree, s.node, s.hasLeaf, s.leaf, v.off.why)
 		if v.seen[key] {
 			continue

@@ -272,9 +272,7 @@ func (v *evaluation) keepObjects(a *migxml.AddObjects) {
 		if kind == Registry && !l.hasLeaf || kind == File && winpath.Base(l.node) == "" {
 			data = nil // keys and folders have no content
 		}
-		if kind == Registry {
-			l = v.objectNames(placed{kind, l})[0]
-		}
+		l = v.objectNames(placed{kind, l})[0]
 		k := KeptObject{Place: v.place(o.Pos), Kind: kind.String(), Location: wstr.Text(l.text()), Attributes: o.Attributes, Data: data, IsText: o.IsText && data != nil}
 		if n := len(v.kept.Objects); n > 0 {
 			last := v.kept.Objects[n-1]

@@ -43,12 +43,8 @@ func CompileList(kind Kind, pats []migxml.Pattern, ctxs []Context) (*List, []mig
 				return nil, warnings, &migxml.Error{Pos: p.Pos, Msg: err.Error()}
 			}
 			used = true
-			seats := []seat{{"", loc.pattern()}}
-			if kind == Registry {
-				v := evaluation{compiler: names, ctx: &ctxs[n]}
-				seats = v.seats(loc.pattern())
-			}
-			for _, s := range seats {
+			v := evaluation{compiler: names, ctx: &ctxs[n]}
+			for _, s := range v.seats(kind, loc.pattern()) {
 				x := listed{compiled: compiled{pattern: s.pattern}, own: s.tree}
 				x.kind = x.leafKind()
 				l.pats[i] = append(l.pats[i], x)
@@ -62,10 +58,20 @@ func CompileList(kind Kind, pats []migxml.Pattern, ctxs []Context) (*List, []mig
 			if kind == Registry {
 				things = "keys"
 			}
-			warnings = append(warnings, migxml.Warning{Pos: p.Pos, Msg: fmt.Sprintf(`%s is about %s alone; with what is in them it is %s\* [*]`, p.Text, things, strings.TrimRight(strings.TrimSpace(p.Text), `\*`))})
+			warnings = append(warnings, migxml.Warning{Pos: p.Pos, Msg: fmt.Sprintf(`%s is about %s alone; with what is in them it is %s`, p.Text, things, withLeaves(p.Text))})
 		}
 	}
 	return l, warnings, nil
+}
+
+// withLeaves is the pattern for what is in the folders or keys of text, which
+// has no brackets, and below.
+func withLeaves(text string) string {
+	text = strings.Trim(text, blanks)
+	if !strings.HasSuffix(text, "*") {
+		text = strings.TrimRight(text, `\`) + `\*`
+	}
+	return text + " [*]"
 }
 
 // Fits says whether pattern i matches an object: the folder or key node, or

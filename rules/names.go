@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -13,8 +14,9 @@ import (
 // have one, so that nothing is taken twice, and so that what stands against a
 // key stands against it under every name: HKCU for the users that have a
 // context, HKU\ID for the others, HKU\.DEFAULT for the system, HKLM for all
-// else, CurrentControlSet in it. Patterns are brought to these names when they
-// are compiled.
+// else, CurrentControlSet in it. So it is with a volume that has a letter, or is
+// mounted in a folder: its number is another name. Patterns are brought to these
+// names when they are compiled.
 
 // ControlSets is implemented by a Probe that knows which control set the
 // source uses.
@@ -29,19 +31,46 @@ type Users interface {
 	UserIDs() []string
 }
 
-// otherName is another name of keys, with "\" at its end; from is in upper case.
+// Volumes is implemented by a Probe that knows what volumes are called.
+type Volumes interface {
+	// VolumeNames has for each volume with a name, by its number ("3:"), how
+	// its paths begin: the drive ("C:"), or the folder in which it is mounted
+	// (`C:\Data`).
+	VolumeNames() map[string]string
+}
+
+// otherName is another name of keys, or of the files of a volume, with "\" at
+// its end; from is in upper case.
 type otherName struct {
 	from, to string
 	tree     string // the context in whose HKCU to is, "" for the machine
 }
 
-// seat is a pattern of the registry in the tree where it matches.
+// seat is a pattern in the tree where it matches.
 type seat struct {
 	tree string
 	pattern
 }
 
-// otherNames are the names that rules may use and objects do not have.
+// volumeNames are the numbers of volumes that have a name.
+func (c *compiler) volumeNames() []otherName {
+	if c.volumes != nil {
+		return c.volumes
+	}
+	c.volumes = []otherName{}
+	for i := range c.ctxs {
+		if p, ok := c.ctxs[i].Probe.(Volumes); ok {
+			names := p.VolumeNames()
+			for _, number := range slices.Sorted(maps.Keys(names)) {
+				c.volumes = append(c.volumes, otherName{number + `\`, names[number] + `\`, ""})
+			}
+			break
+		}
+	}
+	return c.volumes
+}
+
+// otherNames are the names of keys that rules may use and objects do not have.
 func (c *compiler) otherNames() []otherName {
 	if c.others != nil {
 		return c.others
@@ -88,19 +117,22 @@ func controlSet(n int) string {
 	return string(s)
 }
 
-// seats are the places of a pattern of the registry: under the names that
-// objects have, in the trees of the machine and of users. A pattern whose
-// wildcard matches another name of a key as well is as specific there as it is
-// written.
-func (v *evaluation) seats(p pattern) []seat {
-	root, _, _ := strings.Cut(p.node, `\`)
-	if root == "HKCU" {
-		if !v.ctx.User {
-			return nil // it means nothing there
+// seats are the places of a pattern: under the names that objects have, in the
+// tree of the files, or those of the machine and of users. A pattern whose
+// wildcard matches another name of an object as well is as specific there as it
+// is written.
+func (v *evaluation) seats(kind Kind, p pattern) []seat {
+	names, open := v.volumeNames(), false
+	if kind == Registry {
+		root, _, _ := strings.Cut(p.node, `\`)
+		if root == "HKCU" {
+			if !v.ctx.User {
+				return nil // it means nothing there
+			}
+			return []seat{{v.ctx.Name, p}}
 		}
-		return []seat{{v.ctx.Name, p}}
+		names, open = v.otherNames(), strings.Contains(root, "*") && v.ctx.User
 	}
-	open := strings.Contains(root, "*") && v.ctx.User
 	var out []seat
 	moved := false
 	star := strings.IndexByte(p.node, '*')
@@ -130,10 +162,10 @@ func (v *evaluation) seats(p pattern) []seat {
 			}
 		}
 	}
-	for _, r := range v.otherNames() {
+	for _, r := range names {
 		move(r)
 	}
-	if v.ctx.User {
+	if kind == Registry && v.ctx.User {
 		move(otherName{`HKCR\`, classesOfUser, v.ctx.Name})
 	}
 	if open {
@@ -151,11 +183,12 @@ const classesOfUser = `HKCU\Software\Classes\`
 // another; one of a user with a context stays below HKU, as HKCU does not say
 // whose it is.
 func (v *evaluation) objectNames(p placed) []location {
-	if p.kind != Registry {
-		return []location{p.location}
+	names := v.volumeNames()
+	if p.kind == Registry {
+		names = v.otherNames()
 	}
 	node := wstr.Upper(p.node) + `\`
-	for _, r := range v.otherNames() {
+	for _, r := range names {
 		if r.tree != "" || !strings.HasPrefix(node, r.from) {
 			continue
 		}

@@ -10,8 +10,9 @@ import (
 	"github.com/coldstate/coldstate/migxml"
 )
 
-func (p *machineProbe) ControlSet() int   { return p.controlSet }
-func (p *machineProbe) UserIDs() []string { return p.ids }
+func (p *machineProbe) ControlSet() int                { return p.controlSet }
+func (p *machineProbe) UserIDs() []string              { return p.ids }
+func (p *machineProbe) VolumeNames() map[string]string { return p.names }
 
 // TestNames: a rule reaches a key by each of its names.
 func TestNames(t *testing.T) {
@@ -179,5 +180,51 @@ func TestNamesOfLists(t *testing.T) {
 	}
 	if l.Fits(1, bob.Name, `HKCU\Zed`, "v", true) {
 		t.Error("the key of another user")
+	}
+}
+
+// TestVolumeNames: a rule that gives the number of a volume is one about the
+// name of it.
+func TestVolumeNames(t *testing.T) {
+	ctxs := full(&machineProbe{names: map[string]string{"3:": "C:", "4:": `D:\Mail`}})
+	file := func(tag string, ps ...string) (out string) {
+		for _, p := range ps {
+			out += `<` + tag + `><objectSet><pattern type="File">` + esc(p) + `</pattern></objectSet></` + tag + `>`
+		}
+		return out
+	}
+	for _, c := range []struct {
+		rules       string
+		taken, left []string
+	}{
+		{file("include", `3:\Data\* [*]`), []string{`C:\Data`, `C:\Data\a [x]`}, []string{`3:\Data`, `C:\ [x]`}},
+		{file("include", `3:\`), []string{`C:\`}, []string{`C:\Data`}},
+		{file("include", `4:\ [*]`), []string{`D:\Mail [x]`, `D:\Mail`}, []string{`D:\ [x]`, `D:\Mail\a [x]`}},
+		{file("include", `5:\* [*]`), []string{`5:\a [x]`}, []string{`C:\a [x]`}},
+		{file("include", `*3:\Data [*]`), []string{`C:\Data [x]`, `13:\Data [x]`}, []string{`C:\x [x]`}},
+		{file("include", `* [*.iso]`), []string{`C:\a [x.iso]`, `D:\Mail [x.iso]`}, []string{`C:\a [x]`}},
+		{file("include", `C:\Data\* [*]`) + file("unconditionalExclude", `3:\* [*.txt]`), []string{`C:\Data [x]`}, []string{`C:\Data [x.txt]`}},
+		{file("include", `3:\Data\* [*]`) + file("unconditionalExclude", `C:\* [*.txt]`), []string{`C:\Data [x]`}, []string{`C:\Data [x.txt]`}},
+		{file("include", `C:\* [*]`) + file("exclude", `3:\Data\* [*]`), []string{`C:\ [x]`}, []string{`C:\Data [x]`}},
+		// The name is as long as what it stands for.
+		{file("include", `4:\* [*]`) + file("exclude", `D:\Mail\* [*]`), nil, []string{`D:\Mail\a [x]`}},
+	} {
+		set := mustCompile(t, []*migxml.Document{parse(t, "t.xml", component(`context="System"`, role(`<rules>`+c.rules+`</rules>`)))}, ctxs...)
+		for want, list := range map[bool][]string{true: c.taken, false: c.left} {
+			for _, object := range list {
+				if got := set.takes(t, "System", File, object); got != want {
+					t.Errorf("%s: %s: %t", c.rules, object, got)
+				}
+			}
+		}
+	}
+	set := mustCompile(t, []*migxml.Document{parse(t, "t.xml", component(`context="System"`, role(`<rules>`+file("include", `C:\* [*]`)+
+		`<excludeAttributes attributes="TimeFields"><objectSet><pattern type="File">3:\Data\* [*]</pattern></objectSet></excludeAttributes></rules>`)))}, ctxs...)
+	if got, _ := set.Files("C:").Enter("Data").Without(`C:\Data`); got != migxml.TimeFields {
+		t.Errorf("without %s", got)
+	}
+	l, _, err := CompileList(File, []migxml.Pattern{{Text: `3:\Data\* [*]`}}, ctxs)
+	if err != nil || !l.Fits(0, "System", `C:\Data\a`, "x", true) {
+		t.Error("a list does not know the number", err)
 	}
 }
