@@ -61,6 +61,20 @@ func TestList(t *testing.T) {
 	if err != nil || len(ws) != 2 || ws[0].Undefined != "NOSUCH" || ws[1].Msg != `C:\Users\* is about folders alone; with what is in them it is C:\Users\* [*]` {
 		t.Errorf("warnings %v, error %v", ws, err)
 	}
+	for text, want := range map[string]string{
+		`*`: "* [*]", `C:\Lab*`: `C:\Lab* [*]`, `C:\Lab\*`: `C:\Lab\* [*]`, `C:\Lab\`: `C:\Lab\* [*]`, ` C:\Lab `: `C:\Lab\* [*]`, `C:\*\Lab`: `C:\*\Lab\* [*]`, `*\Lab`: `*\Lab\* [*]`, `C:\`: `C:\* [*]`,
+	} {
+		_, ws, err := CompileList(File, []migxml.Pattern{{Pos: pos, Text: text}}, ctxs)
+		if err != nil || len(ws) != 1 || !strings.HasSuffix(ws[0].Msg, " folders alone; with what is in them it is "+want) {
+			t.Errorf("%s: %v, error %v; want %s", text, ws, err, want)
+		}
+		if text[0] == '*' {
+			continue // no pattern of the command line
+		}
+		if _, ws, err = Compile(nil, ctxs[:1], Options{Include: []string{text}}); err != nil || len(ws) != 1 || !strings.HasSuffix(ws[0].Msg, " folders or keys alone; what is in them is "+want) {
+			t.Errorf("--include %q: %v, error %v; want %s", text, ws, err, want)
+		}
+	}
 }
 
 // TestListOfTrees: what a pattern says about all that is below a folder or key.
