@@ -204,3 +204,15 @@ func TestEWFWithoutEnd(t *testing.T) {
 		t.Errorf("%q", img.Problems)
 	}
 }
+
+// A backing file may be shorter than the disk, and a raw one does not say how
+// long it was: that is told.
+func TestShortBacking(t *testing.T) {
+	disk := dense(1, 40*512)
+	files := folder{"x": qcowSpec{disk: disk, has: few, backing: "p", backingFmt: "raw"}.build(), "p": disk[:30*512]}
+	img := files.open(t, "x")
+	sameBytes(t, img, img.Size, mix(disk, disk[:30*512], few))
+	if want := "[p is read as the backing file of x, and ends 5120 bytes before the disk does: they are zero unless it was cut short]"; fmt.Sprint(img.Notes) != want {
+		t.Errorf("%q", img.Notes)
+	}
+}

@@ -152,6 +152,9 @@ func openQCOW(o *opener, f *file) (*disk, error) {
 		if err != nil {
 			return nil, err
 		}
+		if short := d.size - d.parent.size; short > 0 {
+			d.parent.used += fmt.Sprintf(", and ends %d bytes before the disk does: they are zero unless it was cut short", short)
+		}
 	}
 	return d, nil
 }
