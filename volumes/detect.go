@@ -273,7 +273,7 @@ func notDisk(r io.ReaderAt, size int64, name string, t *partition.Table) error {
 		why = "its partition table is empty"
 	}
 	if _, err := r.ReadAt(make([]byte, min(size, 512)), 0); err != nil && err != io.EOF {
-		why = fmt.Sprintf("its start cannot be read: %v", err)
+		return &SourceError{Path: name, Err: fmt.Errorf("what it holds is not known: its start cannot be read: %w", err), Hint: "copy it again, whole, or from the disk"}
 	} else if head := bytesAt(r, size, 0, 16); allZero(head) {
 		why += ", which is zeros"
 	} else {

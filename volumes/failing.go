@@ -98,27 +98,47 @@ func (src *Source) Bad() []medium.Range {
 	return src.medium.Bad()
 }
 
+var (
+	// ErrNotMap: the file that was named as a map file is none.
+	ErrNotMap = errors.New("is no map file of ddrescue")
+	// ErrMap: a file beside an image says that it is the map of it, and nothing
+	// of it can be read.
+	ErrMap = errors.New("is a map file of which nothing can be read")
+)
+
+// noMap is the name of a map file that says that there is none.
+const noMap = "-"
+
 // readMap finds the map file of an image, and takes in what it calls unread.
 func (src *Source) readMap(o sourceOptions, opt *medium.Options) error {
-	name, named := o.mapFile, o.mapFile != ""
-	var data []byte
-	var err error
-	if named {
-		if data, err = readMapFile(name); err != nil {
-			return &SourceError{Path: name, Err: cause(err), Hint: "name the map file that ddrescue wrote for " + src.Path}
+	name := o.mapFile
+	var m *medium.Map
+	switch name {
+	case noMap:
+		return nil
+	case "":
+		var err error
+		if name, m, err = src.findMap(); name == "" || err != nil {
+			return err
 		}
-	} else if name, data = findMap(src.Path); name == "" {
-		return nil
+	default:
+		data, err := readMapFile(name)
+		if err == nil {
+			m, err = medium.ParseMap(name, data)
+		}
+		if err != nil {
+			return &SourceError{Path: name, Err: notMap(err), Hint: "name the map file that ddrescue wrote for " + src.Path}
+		}
 	}
-	m, err := medium.ParseMap(name, data)
-	switch {
-	case err != nil && named:
-		me, _ := errors.AsType[*medium.MapError](err)
-		return &SourceError{Path: name, Err: fmt.Errorf("line %d: %s", me.Line, me.What), Hint: "name the map file that ddrescue wrote for " + src.Path}
-	case err != nil:
-		// It says that it is one: what it would call unread is not known.
-		src.Problems = append(src.Problems, fmt.Sprintf("the map file beside it is damaged and not used, so that what was never read from the disk is taken for zeros: %v", err))
-		return nil
+	if m.Errors > 0 {
+		list := make([]string, len(m.Wrong))
+		for i, e := range m.Wrong {
+			list[i] = lineOf(e)
+		}
+		if more := m.Errors - len(m.Wrong); more > 0 {
+			list = append(list, fmt.Sprintf("and %d more", more))
+		}
+		src.Problems = append(src.Problems, fmt.Sprintf("its map file %s is damaged, and what it does not say counts as never read: %s", name, strings.Join(list, "; ")))
 	}
 	opt.Bad = m.Bad(src.Size)
 	src.Map = name
@@ -135,33 +155,62 @@ func (src *Source) readMap(o sourceOptions, opt *medium.Options) error {
 	return nil
 }
 
+// notMap is the error for a named file that is no map, without its path.
+func notMap(err error) error {
+	if me, ok := errors.AsType[*medium.MapError](err); ok {
+		return fmt.Errorf("%w: %s", ErrNotMap, lineOf(me))
+	}
+	return cause(err)
+}
+
+func lineOf(e *medium.MapError) string {
+	if e.Line == 0 {
+		return e.What
+	}
+	return fmt.Sprintf("line %d: %s", e.Line, e.What)
+}
+
 // mapNames are what people call the map file of an image.
 var mapNames = []string{".map", ".mapfile", ".log", ".logfile"}
 
 // findMap looks for a map file beside an image: disk.img.map, disk.map and
-// their like. What it is comes from its content.
-func findMap(image string) (string, []byte) {
+// their like. What it is comes from its content. A file with the name of a map
+// that is none is told: it may have been one.
+func (src *Source) findMap() (string, *medium.Map, error) {
+	image := src.Path
 	bases := []string{image}
 	if ext := filepath.Ext(image); ext != "" && ext != image {
 		bases = append(bases, strings.TrimSuffix(image, ext))
 	}
+	var others []string
 	for _, base := range bases {
 		for _, ext := range mapNames {
 			name := base + ext
 			fi, err := os.Stat(name)
-			if err != nil || !fi.Mode().IsRegular() || fi.Size() > medium.MaxMap || name == image {
+			if errors.Is(err, fs.ErrNotExist) || err == nil && !fi.Mode().IsRegular() || name == image {
 				continue
 			}
-			data, err := readMapFile(name)
-			if err != nil {
-				continue
+			var data []byte
+			if err == nil {
+				data, err = readMapFile(name)
 			}
-			if _, err := medium.ParseMap(name, data); err == nil || medium.IsMap(data) {
-				return name, data
+			var m *medium.Map
+			if err == nil {
+				m, err = medium.ParseMap(name, data)
+			}
+			if err == nil {
+				return name, m, nil
+			}
+			if me, ok := errors.AsType[*medium.MapError](err); ok && medium.IsMap(data) {
+				return name, nil, &SourceError{Path: name, Err: fmt.Errorf("%w: %s", ErrMap, lineOf(me)), Hint: "what of " + image + " was never read from the disk is not known: name the right map file with --map-file, or take all of the image for read with --map-file -"}
+			}
+			if strings.HasPrefix(ext, ".map") {
+				others = append(others, fmt.Sprintf("the file %s beside it has the name of a map file and is not used: %v", name, notMap(err)))
 			}
 		}
 	}
-	return "", nil
+	src.Problems = append(src.Problems, others...)
+	return "", nil, nil
 }
 
 func readMapFile(name string) ([]byte, error) {
@@ -173,11 +222,8 @@ func readMapFile(name string) ([]byte, error) {
 	if fi, err := f.Stat(); err != nil {
 		return nil, err
 	} else if fi.IsDir() {
-		return nil, &fs.PathError{Op: "read", Path: name, Err: errors.New("is a folder")}
+		return nil, fmt.Errorf("%w: it is a folder", ErrNotMap)
 	}
 	data, err := io.ReadAll(io.LimitReader(f, medium.MaxMap+1))
-	if err == nil && len(data) > medium.MaxMap {
-		err = fmt.Errorf("is larger than %d bytes", medium.MaxMap)
-	}
-	return data, err
+	return data, err // one that is too large is refused with its reason
 }

@@ -3,8 +3,10 @@ package volumes
 import (
 	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/coldstate/coldstate/testimages"
@@ -110,6 +112,68 @@ func TestVanishingVolume(t *testing.T) {
 		if _, err := s.Volumes[2].FS(); !errors.Is(err, ErrGone) {
 			t.Errorf("after %d reads: %v, want ErrGone", n, err)
 		}
+	}
+}
+
+// A damaged map file counts as far as it can be read, and is told; one of which
+// nothing is left ends the work, as what was never read is not known.
+func TestDamagedMapFile(t *testing.T) {
+	const head = "# Mapfile. Created by GNU ddrescue version 1.27\n"
+	for _, c := range []struct {
+		name, file, text string
+		option           string // "beside" for the file itself
+		unread           int64
+		bad              int
+		say              string
+		err              error
+	}{
+		{"gap", "disk.img.map", head + "0 + 1\n0 4096 +\n8192 0x10000000 +\n", "", 4096, 1, "its map file PATH is damaged, and what it does not say counts as never read: line 4: nothing is said of the bytes from 0x1000 to 0x2000", nil},
+		{"gap, named", "disk.txt", head + "0 + 1\n0 4096 +\n8192 0x10000000 +\n", "beside", 4096, 1, "its map file PATH is damaged", nil},
+		{"overlap", "disk.map", head + "0 + 1\n0 0x10000000 +\n4096 512 -\n", "", 512, 1, "line 4: the block at 0x1000 begins before", nil},
+		{"many", "disk.map", head + "0 + 1\n0 0x10000000 +\n?\n?\n?\n?\n?\n?\n?\n", "", 0, 0, "; and 2 more", nil},
+		{"no first line", "disk.map", head + "0 4096 +\n4096 512 ?\n4608 0x10000000 +\n", "", 512, 1, "the line that says how far ddrescue came is not there", nil},
+		{"nothing is left", "disk.img.map", head + "xxxx\n", "", 0, 0, "", ErrMap},
+		{"nothing is left, not wanted", "disk.img.map", head + "xxxx\n", "-", 0, 0, "", nil},
+		{"good, not wanted", "disk.img.map", "0 +\n0 512 -\n", "-", 0, 0, "", nil},
+		{"nothing is left, named", "disk.img.map", head + "xxxx\n", "beside", 0, 0, "", ErrNotMap},
+		{"no map", "disk.img.map", "\x00\x00\x00\x00", "", 0, 0, "the file PATH beside it has the name of a map file and is not used: is no map file of ddrescue: line 1: 1 fields", nil},
+		{"no map, named", "x", "hello\n", "beside", 0, 0, "", ErrNotMap},
+		{"not there, named", "x", "", "gone", 0, 0, "", fs.ErrNotExist},
+		{"a log", "disk.img.log", "Copied by hand on Tuesday.\n", "", 0, 0, "", nil},
+		{"a log of which nothing is left", "disk.log", head + "\x00\x00", "", 0, 0, "", ErrMap},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir := t.TempDir()
+			image, name := filepath.Join(dir, "disk.img"), filepath.Join(dir, c.file)
+			if err := os.WriteFile(image, windowsDisk(), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(name, []byte(c.text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			option := c.option
+			switch option {
+			case "beside":
+				option = name
+			case "gone":
+				option = filepath.Join(dir, "gone.map")
+			}
+			s, err := Open([]string{image}, Options{MapFiles: []string{option}})
+			if c.err != nil || err != nil {
+				if se, ok := errors.AsType[*SourceError](err); !ok || !errors.Is(err, c.err) || se.Hint == "" || se.Path == image {
+					t.Errorf("%v, want %v", err, c.err)
+				}
+				return
+			}
+			defer s.Close()
+			src := s.Sources[0]
+			if src.Unread != c.unread || len(src.Bad()) != c.bad {
+				t.Errorf("%d bytes unread, bad %v", src.Unread, src.Bad())
+			}
+			if said := strings.Join(src.Problems, "\n"); !strings.Contains(said, strings.ReplaceAll(c.say, "PATH", name)) || c.say == "" && said != "" {
+				t.Errorf("%s", said)
+			}
+		})
 	}
 }
 

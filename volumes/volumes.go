@@ -79,7 +79,7 @@ type Options struct {
 	// Calls do not overlap. What it gives is tried on the volumes after it too.
 	Ask func(v *Volume, locked error) (s bitlocker.Secret, ok bool)
 	// MapFiles[i] is the map file of GNU ddrescue that belongs to the i-th
-	// path, "" for none. Without one it is looked for beside an image.
+	// path. "" looks for one beside an image, "-" takes none.
 	MapFiles []string
 	// Medium, when not nil, is asked for each disk or image before anything is
 	// read: it may put a reader of its own in the place of r, and change how

@@ -18,11 +18,5 @@ func (f *mapFileFlags) mapFiles(sources int) ([]string, error) {
 		}
 		return nil, fail(statusUsage, fmt.Errorf("--map-file %s: %s", f.MapFile[sources], what), "the first map file belongs to the first source, and so on; put - for a source without one")
 	}
-	out := make([]string, len(f.MapFile))
-	for i, name := range f.MapFile {
-		if name != "-" {
-			out[i] = name
-		}
-	}
-	return out, nil
+	return f.MapFile, nil
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -16,6 +17,7 @@ import (
 	"github.com/coldstate/coldstate/internal/wstr"
 	"github.com/coldstate/coldstate/offline"
 	"github.com/coldstate/coldstate/volumes"
+	"github.com/coldstate/coldstate/volumes/image"
 	"github.com/coldstate/coldstate/winold"
 )
 
@@ -454,13 +456,26 @@ func onlyVolume(src *volumes.Source) (*volumes.Volume, error) {
 	return nil, fmt.Errorf("%s holds %d volumes that can be read", src.Path, len(readable))
 }
 
-// sourceError gives an error of volumes.Open its status.
+// sourceError gives an error of volumes.Open its status: what was named wrongly
+// is a matter of usage, what is broken or not there is a failure, and what a
+// person has to decide is that.
 func (a *app) sourceError(err error) error {
 	var src *volumes.SourceError
-	if errors.As(err, &src) {
-		return fail(statusUsage, fmt.Errorf("%s: %w", src.Path, src.Err), src.Hint)
+	if !errors.As(err, &src) {
+		return fail(statusFailed, err, "")
 	}
-	return fail(statusFailed, err, "")
+	status := statusFailed
+	var missing *image.MissingError
+	switch {
+	case errors.Is(err, volumes.ErrMap):
+		status = statusDecision
+	case errors.As(err, &missing):
+		// The source is there, and not whole.
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, volumes.ErrNotDisk), errors.Is(err, volumes.ErrHive), errors.Is(err, volumes.ErrUnsupported),
+		errors.Is(err, volumes.ErrSameSource), errors.Is(err, volumes.ErrOverlap), errors.Is(err, volumes.ErrNotMap):
+		status = statusUsage
+	}
+	return fail(status, fmt.Errorf("%s: %w", src.Path, src.Err), src.Hint)
 }
 
 // system is the one installation a job is about.

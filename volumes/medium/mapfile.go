@@ -2,7 +2,9 @@ package medium
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -14,7 +16,14 @@ type Map struct {
 	Good []Range
 	// Finished is false when the copy was not brought to its end.
 	Finished bool
+	// Wrong are the first MaxWrong of the Errors that the file has. What it
+	// says in other places counts; what it does not say was not read.
+	Wrong  []*MapError
+	Errors int
 }
+
+// MaxWrong bounds the errors of a map file that are kept.
+const MaxWrong = 5
 
 // MapError says what is wrong with a map file, and where.
 type MapError struct {
@@ -32,7 +41,7 @@ func (e *MapError) Error() string {
 
 // MaxMap is far above the size of any map file: a line has some 30 bytes, and
 // ddrescue itself gets slow above some hundred thousand of them.
-const MaxMap = 64 << 20
+const MaxMap = 32 << 20
 
 // IsMap says whether data begins as ddrescue begins its map files, of any
 // version.
@@ -50,88 +59,186 @@ func IsMap(data []byte) bool {
 // Numbers are decimal, octal with a leading 0 or hexadecimal with 0x. Blocks
 // follow each other without a gap. Only "+" is good: "?" was not tried, "*" not
 // trimmed, "/" not scraped, "-" is bad.
+//
+// Of a damaged file the lines count that can be read: Map.Wrong has the others.
+// It is an error only when none is a block, or when less than half of them are
+// and the file does not begin as a map file either.
 func ParseMap(name string, data []byte) (*Map, error) {
 	m := new(Map)
-	line, state := 0, false
-	at, first := int64(0), true
-	bad := func(format string, args ...any) (*Map, error) {
-		return nil, &MapError{name, line, fmt.Sprintf(format, args...)}
+	p := mapParser{m: m}
+	line := 0
+	wrong := func(what string) {
+		if m.Errors++; len(m.Wrong) < MaxWrong {
+			m.Wrong = append(m.Wrong, &MapError{name, line, what})
+		}
 	}
 	if len(data) > MaxMap {
-		return bad("the file is larger than %d bytes", MaxMap)
+		return nil, &MapError{name, 0, fmt.Sprintf("the file is larger than %d bytes", MaxMap)}
 	}
 	for text := range strings.Lines(string(data)) {
 		line++
 		text, _, _ = strings.Cut(text, "#")
-		var f [4]string
-		n := 0
-		for s := range strings.FieldsSeq(text) {
-			if n == len(f) {
-				return bad("more than three fields")
-			}
-			f[n] = s
-			n++
+		if what := p.line(text); what != "" {
+			wrong(what)
 		}
-		switch {
-		case n == 0:
-			continue
-		case !state:
-			if n < 2 || n > 3 {
-				return bad("%d fields; the first line has a position, a status and a pass", n)
-			}
-			if _, err := number(f[0]); err != nil {
-				return bad("the position %q is no number", f[0])
-			}
-			if len(f[1]) != 1 || !strings.Contains("?*/-FG+", f[1]) {
-				return bad("the status %q is none of ? * / - F G +", f[1])
-			}
-			if n == 3 {
-				if _, err := number(f[2]); err != nil {
-					return bad("the pass %q is no number", f[2])
-				}
-			}
-			m.Finished = f[1] == "+"
-			state = true
-			continue
-		case n != 3:
-			return bad("%d fields; a block has a position, a size and a status", n)
+	}
+	line = 0
+	if p.lines == 0 || !IsMap(data) && p.lines < m.Errors {
+		what := "it has no line but comments"
+		if m.Errors > 0 {
+			return nil, m.Wrong[0]
+		} else if p.state {
+			what = "it has no blocks"
 		}
-		pos, err := number(f[0])
-		if err != nil {
-			return bad("the position %q is no number", f[0])
+		return nil, &MapError{name, 0, what}
+	}
+	if !p.state {
+		wrong("the line that says how far ddrescue came is not there")
+	}
+	m.Good = p.good()
+	return m, nil
+}
+
+// mapParser takes in a map file by its lines.
+type mapParser struct {
+	m     *Map
+	state bool // the line of the state was there
+	said  []said
+	lines int   // with blocks
+	end   int64 // of the block in front
+}
+
+// said is a block of a map.
+type said struct {
+	Range
+	good bool
+}
+
+// line takes in a line without its comment: what is wrong with it, or "".
+func (p *mapParser) line(text string) string {
+	var f []string
+	for s := range strings.FieldsSeq(text) {
+		if len(f) == 3 {
+			return "more than three fields"
 		}
-		size, err := number(f[1])
-		switch {
-		case err != nil:
-			return bad("the size %q is no number", f[1])
-		case size == 0:
-			return bad("a block without a byte")
-		case pos > 1<<63-1-size:
-			return bad("a block of %d bytes at %d", size, pos)
-		case !first && pos > at:
-			return bad("nothing is said of the bytes from %#x to %#x", at, pos)
-		case !first && pos < at:
-			return bad("the block at %#x begins before the end of the one before it, which is %#x", pos, at)
-		case len(f[2]) != 1 || !strings.Contains("?*/-+", f[2]):
-			return bad("the status %q is none of ? * / - +", f[2])
-		}
-		first, at = false, pos+size
-		if f[2] != "+" {
-			continue
-		}
-		if k := len(m.Good) - 1; k >= 0 && m.Good[k].Off+m.Good[k].Len == pos {
-			m.Good[k].Len += size
-		} else {
-			m.Good = append(m.Good, Range{pos, size})
-		}
+		f = append(f, s)
 	}
 	switch {
-	case !state:
-		return nil, &MapError{name, 0, "it is no map file of ddrescue: it has no line but comments"}
-	case first:
-		return nil, &MapError{name, 0, "it has no blocks"}
+	case len(f) == 0:
+		return ""
+	case !p.state && p.lines == 0 && p.m.Errors == 0 && !isBlock(f):
+		return p.first(f)
+	case len(f) != 3:
+		return fmt.Sprintf("%d fields; a block has a position, a size and a status", len(f))
 	}
-	return m, nil
+	pos, err := number(f[0])
+	if err != nil {
+		return fmt.Sprintf("the position %q is no number", f[0])
+	}
+	size, err := number(f[1])
+	switch {
+	case err != nil:
+		return fmt.Sprintf("the size %q is no number", f[1])
+	case size == 0:
+		return "a block without a byte"
+	case pos > 1<<63-1-size:
+		return fmt.Sprintf("a block of %d bytes at %d", size, pos)
+	case !isStatus(f[2], "?*/-+"):
+		return fmt.Sprintf("the status %q is none of ? * / - +", f[2])
+	}
+	k, end := len(p.said)-1, p.end
+	first, good := k < 0, f[2] == "+"
+	if !first && pos == end && p.said[k].good == good {
+		p.said[k].Len += size
+	} else {
+		p.said = append(p.said, said{Range{pos, size}, good})
+	}
+	p.end = pos + size
+	p.lines++
+	switch {
+	case !first && pos > end:
+		return fmt.Sprintf("nothing is said of the bytes from %#x to %#x", end, pos)
+	case !first && pos < end:
+		return fmt.Sprintf("the block at %#x begins before the end of the one before it, which is %#x", pos, end)
+	}
+	return ""
+}
+
+// first takes in the line that says where ddrescue was.
+func (p *mapParser) first(f []string) string {
+	if len(f) < 2 {
+		return fmt.Sprintf("%d fields; the first line has a position, a status and a pass", len(f))
+	}
+	if _, err := number(f[0]); err != nil {
+		return fmt.Sprintf("the position %q is no number", f[0])
+	}
+	if !isStatus(f[1], "?*/-FG+") {
+		return fmt.Sprintf("the status %q is none of ? * / - F G +", f[1])
+	}
+	if len(f) == 3 {
+		if _, err := number(f[2]); err != nil {
+			return fmt.Sprintf("the pass %q is no number", f[2])
+		}
+	}
+	p.m.Finished = f[1] == "+"
+	p.state = true
+	return ""
+}
+
+// isBlock says whether the fields of a line are those of a block, and not of
+// the first line.
+func isBlock(f []string) bool {
+	if len(f) != 3 || !isStatus(f[2], "?*/-+") {
+		return false
+	}
+	_, err := number(f[1])
+	return err == nil
+}
+
+func isStatus(s, of string) bool { return len(s) == 1 && strings.Contains(of, s) }
+
+// good are the ranges that some block calls good and none calls anything else.
+func (p *mapParser) good() []Range {
+	bad := union(p.said, false)
+	var out []Range
+	for _, g := range union(p.said, true) {
+		end := g.Off + g.Len
+		for len(bad) > 0 && bad[0].Off < end {
+			b := bad[0]
+			if b.Off > g.Off {
+				out = append(out, Range{g.Off, b.Off - g.Off})
+			}
+			g.Off = max(g.Off, b.Off+b.Len)
+			if g.Off >= end {
+				break // it may reach into the next one
+			}
+			bad = bad[1:]
+		}
+		if g.Off < end {
+			out = append(out, Range{g.Off, end - g.Off})
+		}
+	}
+	return out
+}
+
+// union are the ranges of the blocks that are good, or not, in order and apart.
+func union(all []said, good bool) []Range {
+	var list []Range
+	for _, s := range all {
+		if s.good == good {
+			list = append(list, s.Range)
+		}
+	}
+	slices.SortFunc(list, func(a, b Range) int { return cmp.Compare(a.Off, b.Off) })
+	var out []Range
+	for _, r := range list {
+		if k := len(out) - 1; k >= 0 && r.Off <= out[k].Off+out[k].Len {
+			out[k].Len = max(out[k].Len, r.Off+r.Len-out[k].Off)
+		} else {
+			out = append(out, r)
+		}
+	}
+	return out
 }
 
 // number reads a number as C does.
