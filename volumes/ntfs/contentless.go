@@ -52,12 +52,29 @@ func (fs *FS) isMetadata(e uint32) bool {
 	return slices.Contains(fs.tree.extend, fs.x.links.at(e).file)
 }
 
-// findContentless damages the files that lack an unnamed stream.
+// findContentless damages the files that lack an unnamed stream, and those whose
+// reparse data are gone: a link would be taken for a folder, and a file whose
+// content lies elsewhere for one of zeros.
 func (fs *FS) findContentless() {
 	x := &fs.x
+	before := uint32(noParent)
 	for e := range x.links.n {
 		i := x.links.at(e).file
 		f := x.files.at(i)
+		if f.attr&winfs.AttrReparse != 0 && i != before && !fs.lost.has(i) {
+			before = i
+			what := ""
+			switch {
+			case f.flags&flagReparse == 0:
+				what = "its reparse data are gone: it was a link, or its content lies elsewhere"
+			case fs.tagOf(i, f) <= reservedTag:
+				what = fmt.Sprintf("its reparse data have the tag %d, which no link and no file has: it was a link, or its content lies elsewhere", fs.tagOf(i, f))
+			}
+			if what != "" {
+				fs.problem(recordName(f.num), what)
+				x.hurt(i, what)
+			}
+		}
 		if f.flags&(flagDir|flagData) != 0 || f.size != 0 || fs.lost.has(i) || fs.mayLackContent(e, i, f) {
 			continue
 		}
@@ -68,6 +85,10 @@ func (fs *FS) findContentless() {
 		f.size = fs.nameSize(f)
 	}
 }
+
+// reservedTag is the larger of the two reparse tags that are never given out
+// ([MS-FSCC] 2.1.2.1).
+const reservedTag = 1
 
 const noContent = "its content is gone: there is no unnamed $DATA"
 

@@ -108,6 +108,61 @@ func TestContentless(t *testing.T) {
 	}
 }
 
+// TestReparseGone: a link or a file elsewhere whose reparse data are zeros, or
+// gone, is no folder and no file like others.
+func TestReparseGone(t *testing.T) {
+	zero := func(rec []byte) {
+		at := int(binary.LittleEndian.Uint16(rec[20:]))
+		for binary.LittleEndian.Uint32(rec[at:]) != 0xC0 {
+			at += int(binary.LittleEndian.Uint32(rec[at+4:]))
+		}
+		clear(rec[at+24 : at+24+int(binary.LittleEndian.Uint32(rec[at+16:]))])
+	}
+	for _, tt := range []struct {
+		name  string
+		flags uint16
+		attr  uint32
+		attrs [][]byte
+		spoil func([]byte)
+		want  string
+	}{
+		{"junction", dirFlag, 0x410, [][]byte{reparse(0xA0000003, []byte("there"))}, nil, ""},
+		{"junction of zeros", dirFlag, 0x410, [][]byte{reparse(0xA0000003, []byte("there"))}, zero, "tag 0"},
+		{"junction without data", dirFlag, 0x410, nil, nil, "reparse data are gone"},
+		{"link", fileFlag, 0x420, [][]byte{res(0x80, "", nil), reparse(0xA000000C, []byte("there"))}, nil, ""},
+		{"link of zeros", fileFlag, 0x420, [][]byte{res(0x80, "", nil), reparse(0xA000000C, []byte("there"))}, zero, "tag 0"},
+		{"tag 1", fileFlag, 0x420, [][]byte{res(0x80, "", nil), reparse(1, []byte("there"))}, nil, "tag 1"},
+		{"link without data", fileFlag, 0x420, [][]byte{res(0x80, "", nil)}, nil, "reparse data are gone"},
+		{"cloud of zeros", fileFlag, 0x501620, [][]byte{nonres{typ: 0x80, flags: 0x8000, size: 3000, init: 3000}.with(-1, 3), reparse(0x9000701A, []byte("there"))}, zero, "tag 0"},
+		{"compact", fileFlag, 0x620, [][]byte{nonres{typ: 0x80, flags: 0x8000, size: 3000}.with(-1, 3), res(0x80, "WofCompressedData", xpressRun('W', 3000)),
+			reparse(0x80000017, []byte("\x01\x00\x00\x00\x02\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00"))}, nil, ""},
+		{"compact of zeros", fileFlag, 0x620, [][]byte{nonres{typ: 0x80, flags: 0x8000, size: 3000}.with(-1, 3), res(0x80, "WofCompressedData", xpressRun('W', 3000)),
+			reparse(0x80000017, []byte("\x01\x00\x00\x00\x02\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00"))}, zero, "tag 0"},
+		{"folder", dirFlag, 0x10, nil, nil, ""},
+		{"file", fileFlag, 0x20, [][]byte{res(0x80, "", nil)}, nil, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			v := newVolume(256)
+			v.rec(0, 1, fileFlag, stdInfo(6, 0), fileName(rootRef, 3, "$MFT"), data(testRecords*testRecord, testMFT, testRecords))
+			v.rec(5, 5, dirFlag, stdInfo(6, 0), fileName(rootRef, 3, "."))
+			// Two names; the damage is told once.
+			v.rec(40, 1, tt.flags, append([][]byte{stdInfo(tt.attr, 0), fileName(rootRef, 3, "name"), fileName(rootRef, 0, "further")}, tt.attrs...)...)
+			if tt.spoil != nil {
+				tt.spoil(v.recs[40])
+			}
+			img := v.bytes()
+			fs, err := Open(bytes.NewReader(img), int64(len(img)), Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, info := lookup(t, fs, "name")
+			if !strings.Contains(info.Damage, tt.want) || (info.Damage == "") != (tt.want == "") || strings.Count(info.Damage, "it was a link") > 1 {
+				t.Errorf("damage %q", info.Damage)
+			}
+		})
+	}
+}
+
 // mark writes the end mark over the attribute with that index.
 func mark(rec []byte, n int) {
 	at := int(binary.LittleEndian.Uint16(rec[20:]))

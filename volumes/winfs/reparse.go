@@ -2,7 +2,9 @@ package winfs
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/coldstate/coldstate/internal/wstr"
 )
@@ -31,6 +33,9 @@ func LinkTarget(reparse []byte) (string, error) {
 		if len(body) < 4 {
 			return "", fmt.Errorf("reparse data of a WSL link hold %d bytes", len(body))
 		}
+		if strings.Contains(string(body[4:]), "\x00") {
+			return "", errors.New("the name of a WSL link holds zeros")
+		}
 		return string(body[4:]), nil
 	default:
 		return "", fmt.Errorf("reparse tag %#x is no link: %w", tag, ErrUnsupported)
@@ -43,11 +48,19 @@ func LinkTarget(reparse []byte) (string, error) {
 		if off+n > len(body)-names {
 			return "", fmt.Errorf("a name of a link ends at %d, its data at %d", off+n, len(body)-names)
 		}
-		return wstr.FromUTF16LE(body[names+off : names+off+n]), nil
+		s := wstr.FromUTF16LE(body[names+off : names+off+n])
+		// Some programs count a NUL at the end; one inside is damage.
+		if s = strings.TrimSuffix(s, "\x00"); strings.Contains(s, "\x00") {
+			return "", errors.New("a name of a link holds zeros")
+		}
+		return s, nil
 	}
-	print, err := name(4)
-	if err != nil || print == "" {
-		return name(0)
+	follow, err := name(0)
+	if err != nil {
+		return "", err
 	}
-	return print, nil
+	if print, err := name(4); err == nil && print != "" {
+		return print, nil
+	}
+	return follow, nil // Windows does not need the other
 }

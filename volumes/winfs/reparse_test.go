@@ -37,6 +37,11 @@ func TestLinkTarget(t *testing.T) {
 		{"no header", []byte{1, 2, 3}, "", false},
 		{"no names", []byte{3, 0, 0, 0xa0, 2, 0, 0, 0, 1, 1}, "", false},
 		{"names outside", []byte{3, 0, 0, 0xa0, 8, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}, "", false},
+		{"names end with a NUL", link(winfs.TagMountPoint, "\\??\\C:\\Users\x00", "C:\\Users\x00", 0), `C:\Users`, true},
+		{"zeros in the print name", link(winfs.TagSymlink, `C:\Users`, "C:\\\x00\x00\x00\x00\x00", 0), `C:\Users`, true},
+		{"zeros in what is followed", link(winfs.TagSymlink, "C:\\\x00\x00\x00\x00\x00", `C:\Users`, 0), "", false},
+		{"zeros in both", link(winfs.TagMountPoint, "\\??\\C:\x00\x00\x00", "\x00\x00\x00", 0), "", false},
+		{"zeros in WSL", append([]byte{0x1d, 0, 0, 0xa0, 8, 0, 0, 0, 2, 0, 0, 0}, "/e\x00\x00"...), "", false},
 		{"another tag", link(0x80000017, "a", "b", 0), "", false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
