@@ -47,7 +47,10 @@ func TestWithoutAttributes(t *testing.T) {
 		ntfsgen.Dir("bare", times, security,
 			file("plain.txt", ntfsgen.Stream{Name: "zone", Data: ntfsgen.Bytes([]byte("z"))}, ntfsgen.Link(`Users\ann\second name.txt`)),
 			ntfsgen.Symlink("link", `..\whole.txt`, times, security),
-			ntfsgen.Dir("kept", times, security, file("inside.txt"))),
+			ntfsgen.Dir("kept", times, security, file("inside.txt")),
+			file("two.txt", ntfsgen.Link(`Users\ann\bare\three.txt`)),
+			file("four.txt", ntfsgen.Link(`Users\ann\dates\five.txt`), ntfsgen.Link(`Users\Public\six.txt`))),
+		ntfsgen.Dir("dates"),
 		file("owner.txt", func(n *ntfsgen.Node) { n.OwnSecurity = true }), file("access.txt"), file("dates.txt"), file("born.txt"),
 	}}}}
 	name := filepath.Join(t.TempDir(), "c.img")
@@ -57,10 +60,10 @@ func TestWithoutAttributes(t *testing.T) {
 	leave := func(attributes, pattern string) string {
 		return `<excludeAttributes attributes="` + attributes + `"><objectSet><pattern type="File">C:\Users\ann\` + pattern + `</pattern></objectSet></excludeAttributes>` + "\n"
 	}
-	p := planBy(t, name, `<include><objectSet><pattern type="File">C:\Users\* [*]</pattern><pattern type="Registry">HKCU\Environment\* [*]</pattern></objectSet></include>
+	p := planBy(t, name, `<include><objectSet><pattern type="File">C:\Users\ann\* [*]</pattern><pattern type="Registry">HKCU\Environment\* [*]</pattern></objectSet></include>
 `+leave("Security,TimeFields", `bare\* [*]`)+
 		`<includeAttributes attributes="Security,TimeFields"><objectSet><pattern type="File">C:\Users\ann\bare\kept\* [*]</pattern></objectSet></includeAttributes>
-`+leave("Owner", `[owner.txt]`)+leave("DACL,SACL", `[access.txt]`)+leave("TimeFields", `[dates.txt]`)+leave("CreationTime", `[born.txt]`)+
+`+leave("Owner", `[owner.txt]`)+leave("DACL,SACL", `[access.txt]`)+leave("TimeFields", `[dates.txt]`)+leave("CreationTime", `[born.txt]`)+leave("TimeFields", `dates\* [*]`)+
 		`<excludeAttributes attributes="Security,TimeFields"><objectSet><pattern type="Registry">HKCU\Environment</pattern></objectSet></excludeAttributes>`)
 	d, res := captureAll(t, p)
 	s, err := store.Open(d)
@@ -82,8 +85,12 @@ func TestWithoutAttributes(t *testing.T) {
 	}{
 		"whole.txt":            {"", whole, all, 0},
 		"bare":                 {both, "", [4]uint64{}, 3},
-		`bare\plain.txt`:       {both, "", [4]uint64{}, 3},
-		"second name.txt":      {"", whole, all, 0}, // another name of it, which no such rule is for
+		`bare\plain.txt`:       {"", whole, all, 0}, // it is the same file as
+		"second name.txt":      {"", whole, all, 0}, // this name, which no such rule is for
+		`bare\two.txt`:         {both, "", [4]uint64{}, 3},
+		`bare\three.txt`:       {both, "", [4]uint64{}, 3},
+		`bare\four.txt`:        {"TimeFields", whole, [4]uint64{}, 3},
+		`dates\five.txt`:       {"TimeFields", whole, [4]uint64{}, 9},
 		`bare\link`:            {both, "", [4]uint64{}, 3},
 		`bare\kept`:            {"", whole, all, 0},
 		`bare\kept\inside.txt`: {"", whole, all, 0},
@@ -157,7 +164,8 @@ func TestWithoutAttributes(t *testing.T) {
 		told += w.String() + "\n"
 	}
 	for _, want := range []string{
-		"own.xml:3:1: as this <excludeAttributes> asks for, 3 objects are kept without Security,TimeFields",
+		"own.xml:3:1: as this <excludeAttributes> asks for, 5 objects are kept without Security,TimeFields",
+		"own.xml:9:1: as this <excludeAttributes> asks for, 2 objects are kept without TimeFields",
 		"own.xml:5:1: as this <excludeAttributes> asks for, 1 object is kept without Owner:",
 	} {
 		if !strings.Contains(told, want) {

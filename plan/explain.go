@@ -340,11 +340,62 @@ func (p *Plan) explainFile(at Place) (Explained, error) {
 	}
 	x.Below = w != nil && !hasLeaf
 	if hasLeaf {
-		x.leftOut(w.WithoutOf(node, leaf, obj))
+		without, by := w.WithoutOf(node, leaf, obj)
+		if item != nil && without != 0 {
+			without = p.keptByOthers(v, entry, without)
+		}
+		x.leftOut(without, by)
 	} else {
 		x.leftOut(w.Without(node))
 	}
 	return x, nil
+}
+
+// keptByOthers is without, but for what rules keep of the file under another of
+// its names: see keepShared. The names are looked for on the whole volume.
+func (p *Plan) keptByOthers(v *volumes.Volume, of volumes.Entry, without migxml.Attributes) migxml.Attributes {
+	fs, err := v.FS()
+	if err != nil {
+		return without
+	}
+	self, err := fs.Info(of)
+	if err != nil {
+		return without
+	}
+	left := self.Links - 1
+	var below func(dir volumes.Entry, depth int)
+	below = func(dir volumes.Entry, depth int) {
+		children, err := fs.Children(dir)
+		if err != nil || depth > maxDepth {
+			return
+		}
+		for _, e := range children {
+			if left <= 0 || without == 0 {
+				return
+			}
+			info, err := fs.Info(e)
+			switch {
+			case err != nil:
+			case info.IsDir() && !winfs.IsNameSurrogate(info.Reparse):
+				below(e, depth+1)
+			case info.File == self.File && e != of:
+				left--
+				path := p.System.Path(v, winfs.Path(fs, e))
+				vol, names := winpath.Split(winpath.Dir(path))
+				w := p.Rules.Files(vol)
+				for _, n := range names {
+					w = w.Enter(n)
+				}
+				o := &file{fs, e, info, p.bias}
+				if name := winpath.Base(path); w.LeafOf(name, o).Take {
+					other, _ := w.WithoutOf(winpath.Dir(path), name, o)
+					without &= other
+				}
+			}
+		}
+	}
+	below(fs.Root(), 0)
+	return without
 }
 
 // leftOut tells what is not kept of the metadata of what is taken.

@@ -295,8 +295,12 @@ type builder struct {
 	// which may be plain folders on the disk.
 	placed bool
 	met    map[string]bool // the folders of that kind that were walked to
-	// thinned are the excludeAttributes that leave something out.
+	// thinned are the excludeAttributes that leave something out. shared is what
+	// all names in the plan of a file with several leave out, and further are
+	// those of them that leave out anything.
 	thinned map[migxml.Pos]*thinned
+	shared  map[sameFile]migxml.Attributes
+	further []furtherName
 	// only are the paths of Options.Only in upper case, nil for everything.
 	only []string
 }
@@ -423,6 +427,7 @@ func (b *builder) behind() error {
 		}
 		b.Items, b.Volumes = b.Items[:items], b.Volumes[:vols]
 	}
+	b.keepShared()
 	if len(instead) > 0 {
 		b.Items = slices.DeleteFunc(b.Items, func(it Item) bool { return instead[mountLink{volume: it.Volume, entry: it.Entry}] })
 	}
@@ -722,8 +727,48 @@ func (v *volumeWalk) leaveOut(w *rules.Walk, name string, o *file) {
 		it.Without, by = w.Without(name)
 	} else {
 		it.Without, by = w.WithoutOf(v.path(), name, o)
+		if o.info.Links > 1 {
+			n := furtherName{item: len(v.Items) - 1, file: sameFile{v.root.Volume, o.info.File}, by: by}
+			without, known := v.shared[n.file]
+			if !known {
+				without = it.Without
+			}
+			if v.shared == nil {
+				v.shared = map[sameFile]migxml.Attributes{}
+			}
+			v.shared[n.file] = without & it.Without
+			if it.Without != 0 {
+				v.further = append(v.further, n)
+			}
+			return
+		}
 	}
 	v.leftOut(it.Without, by)
+}
+
+// sameFile is what several names of one file have in common.
+type sameFile struct {
+	volume *volumes.Volume
+	file   winfs.FileID
+}
+
+// furtherName is one of several names of a file, of whose metadata rules leave
+// something out.
+type furtherName struct {
+	item int // index of Items
+	file sameFile
+	by   []*rules.AttributeRule
+}
+
+// keepShared gives all names of a file the metadata that rules keep of any: it
+// is that of the file, and each name leads to it.
+func (b *builder) keepShared() {
+	for _, n := range b.further {
+		it := &b.Items[n.item]
+		it.Without = b.shared[n.file]
+		b.leftOut(it.Without, n.by)
+	}
+	b.further = nil
 }
 
 // leftOut counts an object of whose metadata rules leave something out.
@@ -735,6 +780,9 @@ func (b *builder) leftOut(without migxml.Attributes, by []*rules.AttributeRule) 
 		b.thinned = map[migxml.Pos]*thinned{}
 	}
 	for _, r := range by {
+		if r.Attributes&without == 0 {
+			continue
+		}
 		t := b.thinned[r.Pos]
 		if t == nil {
 			t = &thinned{}
