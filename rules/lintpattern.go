@@ -61,7 +61,7 @@ func (l *linter) patterns(b *lintBlock) {
 				l.warn(w.pos, `%s takes files of this folder alone, not of the folders in it; with those it is %s`, w.text, w.shown(fmt.Sprintf(`%s\* [%s]`, w.node(), w.loc.leaf)))
 			}
 		}
-		l.anywhere(w, fellow)
+		l.anywhere(b, w, fellow)
 		for _, ext := range []string{"DOC", "XLS", "PPT"} {
 			if w.kind != File || leaf != "*."+ext {
 				continue
@@ -109,7 +109,7 @@ func (l *linter) alone(w *written) {
 }
 
 // anywhere tells of C:\*\X\*, which needs a folder before X.
-func (l *linter) anywhere(w *written, fellow func(*written, func(*written) bool) bool) {
+func (l *linter) anywhere(b *lintBlock, w *written, fellow func(*written, func(*written) bool) bool) {
 	base, rest, ok := strings.Cut(w.plain, `\*\`)
 	if w.kind != File || w.unknown || !ok || rest == "" || strings.ContainsAny(rest[:1], "*[ ") {
 		return
@@ -121,7 +121,7 @@ func (l *linter) anywhere(w *written, fellow func(*written, func(*written) bool)
 		if strings.Contains(name, "PROGRAM") || strings.Contains(name, "APPDATA") || name == "PROFILESFOLDER" || strings.Contains(name, `\`) {
 			return
 		}
-		root = name == "SYSTEMDRIVE" || name == "HOMEDRIVE"
+		root = isDrive(name)
 	} else if !root {
 		return
 	}
@@ -135,6 +135,13 @@ func (l *linter) anywhere(w *written, fellow func(*written, func(*written) bool)
 	if fellow(w, func(o *written) bool { return o.pat.node == want || o.pat.node+"*" == want }) {
 		return
 	}
+	if w.action == migxml.Exclude {
+		there := *w
+		there.loc, there.pat = loc, loc.pattern()
+		if !l.included(b, &there, root) {
+			return
+		}
+	}
 	missed, _, _ := strings.Cut(rest, `\`)
 	missed, _, _ = strings.Cut(missed, " [")
 	where := "is directly in " + base
@@ -142,6 +149,31 @@ func (l *linter) anywhere(w *written, fellow func(*written, func(*written) bool)
 		where = "is in the root of the drive"
 	}
 	l.warn(w.pos, `%s misses %s, which %s; a pattern for it is wanted as well: %s`, w.text, w.shown(base+`\`+missed), where, w.shown(base+`\`+rest))
+}
+
+// isDrive says whether a variable, in upper case, is a drive.
+func isDrive(name string) bool { return name == "SYSTEMDRIVE" || name == "HOMEDRIVE" }
+
+// literal says whether all of a pattern but perhaps its drive stands in the
+// text.
+func (w *written) literal() bool { return w.vars == 0 || w.vars == 1 && isDrive(w.first) }
+
+// included says whether an include of b may take what e, a pattern of its
+// excludes, names; root when that lies in the root of a drive, where no
+// variable for a folder leads.
+func (l *linter) included(b *lintBlock, e *written, root bool) bool {
+	if b.docs&e.in != 0 {
+		return true
+	}
+	return slices.ContainsFunc(b.pats, func(in written) bool {
+		switch {
+		case in.action != migxml.Include || in.kind != e.kind || in.in&e.in == 0 || in.unknown || !l.leavesMeet(e, &in):
+			return false
+		case e.literal() && in.literal() || e.vars == 1 && in.vars == 1 && e.first != "" && e.first == in.first:
+			return l.meet(nodes(e, &in))
+		}
+		return !root
+	})
 }
 
 // trailing says whether the node of text ends with a backslash.
@@ -173,23 +205,24 @@ func (l *linter) idle(c *migxml.Component, b *lintBlock) {
 	}
 }
 
-// wide says whether e is about a whole drive, or all of them.
-func (w *written) wide() bool {
-	return w.kind == File && (w.loc.node == "*" || len(w.loc.node) == 4 && strings.HasSuffix(w.loc.node, `:\*`))
+// rooted says whether the first wildcard comes right behind the drive, so
+// that every pattern of a folder is more specific.
+func (w *written) rooted() bool {
+	return w.kind == File && w.literal() && w.pat.spec.node == 0 && w.pat.spec.prefix <= len("C:")
 }
 
 // nodes are the nodes of a and b as they can be compared: without the drive
-// when one is for all drives.
+// when one is for all drives, or a variable says which drive it is.
 func nodes(a, b *written) (string, string) {
 	x, y := a.pat.node, b.pat.node
-	if (a.drives || b.drives) && len(x) > 2 && x[1] == ':' && len(y) > 2 && y[1] == ':' {
+	if (a.drives || b.drives || a.first != b.first) && len(x) > 2 && x[1] == ':' && len(y) > 2 && y[1] == ':' {
 		return x[1:], y[1:]
 	}
 	return x, y
 }
 
 func (l *linter) idleExclude(b *lintBlock, e *written) {
-	if e.unknown || b.unknown&e.in != 0 || b.docs&e.in != 0 && !e.wide() {
+	if e.unknown || b.unknown&e.in != 0 || b.docs&e.in != 0 && !e.rooted() {
 		return
 	}
 	var stronger *written
@@ -203,11 +236,15 @@ func (l *linter) idleExclude(b *lintBlock, e *written) {
 			return // they may name one key differently
 		}
 		switch {
-		case e.vars == 0 && in.vars == 0:
+		case e.literal() && in.literal():
 		case e.vars == 1 && in.vars == 1 && e.first != "" && e.first == in.first:
-		case e.wide() && e.vars == 0 && in.first != "" && !slices.Contains([]string{"SYSTEMDRIVE", "HOMEDRIVE", "HOMEPATH"}, in.first) && in.vars == 1:
-			if l.leavesMeet(e, in) {
-				stronger, variable = in, true // the folder of a variable is below a root
+		case e.rooted() && in.first != "" && !isDrive(in.first) && in.first != "HOMEPATH":
+			// The folder of a variable is below a root.
+			if l.leavesMeet(e, in) && l.meet(nodes(e, in)) {
+				variable = true
+				if stronger == nil {
+					stronger = in
+				}
 			}
 			continue
 		default:
@@ -220,13 +257,15 @@ func (l *linter) idleExclude(b *lintBlock, e *written) {
 		if in.pat.spec.compare(e.pat.spec) <= 0 {
 			return
 		}
-		stronger = in
+		if stronger == nil || !stronger.literal() {
+			stronger = in
+		}
 	}
 	switch {
 	case stronger != nil:
 		but := ""
 		if variable {
-			but = " (but where that folder is the root of a drive)"
+			but = " (but where the folder of a variable is the root of a drive)"
 		}
 		better := "the more specific one decides, and a folder counts before a file name; write the exclude with the folder of the include, or as <unconditionalExclude>"
 		l.warn(e.pos, "%s: the exclude does nothing, as the include of line %d, %s, is more specific%s: %s", e.text, stronger.pos.Line, stronger.text, but, better)
