@@ -116,3 +116,63 @@ func (g *geometry) mirrored() int64 {
 }
 
 func isPower(n int64) bool { return n > 0 && bits.OnesCount64(uint64(n)) == 1 }
+
+// largerBoot takes a copy of the boot sector for one that makes the volume too
+// small: what lies behind its end would be damage. The size of $Bitmap, a bit
+// for each cluster, tells which of the two is right. A volume that was made
+// smaller may have an old copy, but not an old $Bitmap.
+func (fs *FS) largerBoot() error {
+	if fs.geo.bytes+2*maxSector > fs.dev.size {
+		return nil // it fills the medium
+	}
+	bits := fs.bitmapBits()
+	fits := func(g *geometry) bool { return bits >= g.clusters-bitmapSlack && bits <= g.clusters+bitmapSlack }
+	if bits == 0 || bits <= fs.geo.clusters+bitmapSlack {
+		return nil
+	}
+	small := fs.geo
+	for _, off := range candidates(fs.dev.size)[1:] {
+		var b [512]byte
+		if _, err := fs.dev.readAt(b[:], off); err != nil {
+			continue
+		}
+		g, err := parseBoot(b[:])
+		if err != nil || !fits(&g) || g.bytes <= small.bytes || g.bytes > fs.dev.size || g.cluster != small.cluster || g.record != small.record || g.mft != small.mft {
+			continue
+		}
+		fs.problems, fs.geo = nil, g
+		if err := fs.bootstrap(); err != nil {
+			fs.problems, fs.geo = nil, small
+			return fs.bootstrap()
+		}
+		fs.problem("sector 0", fmt.Sprintf("it says that the volume has %d bytes, $Bitmap has %d clusters; the copy of the boot sector at byte %d, with %d bytes, is used", small.bytes, bits, off, g.bytes))
+		return nil
+	}
+	return nil
+}
+
+const (
+	bitmapRecord = 6
+	// bitmapSlack is by how many bits $Bitmap may be longer than the volume: it
+	// ends with a whole number of 8 bytes.
+	bitmapSlack = 128
+)
+
+// bitmapBits is the number of bits of $Bitmap, 0 when that is not known.
+func (fs *FS) bitmapBits() int64 {
+	rec := make([]byte, fs.geo.record)
+	if _, err := fs.mft.ReadAt(rec, bitmapRecord*fs.geo.record); err != nil {
+		return 0
+	}
+	h, st, _ := openRecord(rec)
+	if st != stateGood || h.hasNum && h.num != bitmapRecord {
+		return 0
+	}
+	attrs, _ := parseAttrs(nil, rec, h, bitmapRecord)
+	for k := range attrs {
+		if a := &attrs[k]; a.typ == typeData && len(a.name) == 0 && a.nonResident && a.first == 0 && a.size < maxStream/8 {
+			return 8 * a.size
+		}
+	}
+	return 0
+}

@@ -2,9 +2,11 @@ package ntfs
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/coldstate/coldstate/testimages/ntfsgen"
@@ -131,5 +133,58 @@ func TestCutVolume(t *testing.T) {
 		} else if err := checkFile(fs, e, f); err != nil {
 			t.Errorf("%q: %v", f.Paths[0], err)
 		}
+	}
+}
+
+// TestBootTooSmall: of a boot sector that makes the volume too small and its
+// copy, $Bitmap tells which is right.
+func TestBootTooSmall(t *testing.T) {
+	v := ntfsgen.Build(ntfsgen.Options{MFTRuns: 3, Size: 64 << 20}, damageTree()...)
+	last := v.Size() - 512
+	total := func(v *ntfsgen.Volume, off int64, sectors int64) *ntfsgen.Volume {
+		return v.Patch(off+40, binary.LittleEndian.AppendUint64(nil, uint64(sectors)))
+	}
+	sectors := v.Size()/512 - 1
+	// What is behind the end of the small volume is not found.
+	small := v.RecordOffset(v.File("torn.txt").Record)/512 + 64
+	bitmap := v.File("$Bitmap")
+	short := rewrite(t, v, bitmap.Record, func(rec []byte) {
+		a := attribute(t, rec, typeData, 0)
+		binary.LittleEndian.PutUint64(a[48:], uint64(small*512/4096/8+7)&^7)
+	})
+	for _, tt := range []struct {
+		name  string
+		v     *ntfsgen.Volume
+		told  bool
+		bytes int64
+	}{
+		{"right", v, false, sectors * 512},
+		{"too small", total(v, 0, small), true, sectors * 512},
+		{"too small by little", total(v, 0, sectors-4096), true, sectors * 512},
+		{"both too small", total(total(v, 0, small), last, small), false, small * 512},
+		{"too small, another copy", total(v, 0, small).Patch(last+13, []byte{1}), false, small * 512},
+		{"made smaller, with an old copy", total(short, 0, small), false, small * 512},
+		{"copy too large", total(v, last, sectors*2), false, sectors * 512},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			fs, err := Open(tt.v, tt.v.Size(), Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if told := strings.Contains(fmt.Sprint(fs.Problems()), "the copy of the boot sector"); told != tt.told || fs.geo.bytes != tt.bytes {
+				t.Errorf("%d bytes, %v", fs.geo.bytes, fs.Problems())
+			}
+			if tt.bytes < sectors*512 {
+				return
+			}
+			for _, f := range v.Files() {
+				e, err := fs.Lookup(f.Paths[0])
+				if err != nil {
+					t.Errorf("%q: %v", f.Paths[0], err)
+				} else if err := checkFile(fs, e, f); err != nil {
+					t.Errorf("%q: %v", f.Paths[0], err)
+				}
+			}
+		})
 	}
 }

@@ -44,8 +44,9 @@ func (fs *FS) boot() error {
 		if err == nil {
 			if off > 0 {
 				fs.problem("sector 0", fmt.Sprintf("%v; the copy of the boot sector at byte %d is used", first, off))
+				return nil
 			}
-			return nil
+			return fs.largerBoot()
 		}
 		if first == nil {
 			first = err
