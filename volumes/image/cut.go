@@ -106,11 +106,19 @@ func (v *vdi) need(size int64) (*file, int64) {
 }
 
 // need looks at the tables, and at the reference counts. The last cluster of
-// the file must hold what the disk has of it, and no more.
+// the file must hold what the disk has of it, and no more. Entries far behind
+// any place that it can have had are damaged, and tell nothing.
 func (q *qcow) need(size int64) (*file, int64) {
 	cluster, perTable := int64(1)<<q.bits, int64(1)<<q.l2Bits()
 	entry := cluster / perTable
-	need := q.counted()
+	var need int64
+	most := q.f.size + 2*size + 16*cluster // with some snapshots
+	atLeast := func(n int64) {
+		if n <= most {
+			need = max(need, n)
+		}
+	}
+	atLeast(q.counted())
 	type table struct{ at, first int64 }
 	var tables []table
 	q.f.scan(q.l1, (size+cluster*perTable-1)/(cluster*perTable), 8, func(i int64, b []byte) {
@@ -121,11 +129,11 @@ func (q *qcow) need(size int64) (*file, int64) {
 	for k, step := 0, int64(len(tables))*cluster/cutBudget+1; k < len(tables); k++ {
 		t := tables[k]
 		used := min(perTable, (size-t.first+cluster-1)/cluster)
-		if need = max(need, t.at+used*entry); int64(k)%step != 0 && k != len(tables)-1 {
+		if atLeast(t.at + used*entry); int64(k)%step != 0 && k != len(tables)-1 {
 			continue
 		}
 		q.f.scan(t.at, used, entry, func(i int64, b []byte) {
-			need = max(need, q.end(b, size-t.first-i*cluster))
+			atLeast(q.end(b, size-t.first-i*cluster))
 		})
 	}
 	return q.f, need

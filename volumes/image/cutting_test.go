@@ -2,6 +2,7 @@ package image
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -214,5 +215,19 @@ func TestShortBacking(t *testing.T) {
 	sameBytes(t, img, img.Size, mix(disk, disk[:30*512], few))
 	if want := "[p is read as the backing file of x, and ends 5120 bytes before the disk does: they are zero unless it was cut short]"; fmt.Sprint(img.Notes) != want {
 		t.Errorf("%q", img.Notes)
+	}
+}
+
+// An entry that points far behind any end is damaged: the image is not called
+// cut, and the cluster is an error.
+func TestFarEntry(t *testing.T) {
+	disk := dense(9, 5*65536)
+	b := qcowSpec{disk: disk, bits: 16, has: all}.build()
+	l2 := binary.BigEndian.Uint64(b[2*65536:]) & 0x00FFFFFFFFFFFE00
+	binary.BigEndian.PutUint64(b[l2+8:], 1<<63|1<<40)
+	img := folder{"x": b}.open(t, "x")
+	lost, err := readAround(img, disk)
+	if err != nil || lost != 65536 || img.Cut != nil || len(img.Problems) > 0 {
+		t.Errorf("%d bytes are lost, %v; %+v %q", lost, err, img.Cut, img.Problems)
 	}
 }
