@@ -306,7 +306,9 @@ func (r *rebuilder) strays() {
 		if r.stray == nil {
 			r.stray = map[uint32][]uint32{}
 		}
-		r.stray[l.file] = append(r.stray[l.file], e)
+		if list := r.stray[l.file]; len(list) < maxNames {
+			r.stray[l.file] = append(list, e)
+		}
 	}
 }
 
