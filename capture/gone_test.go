@@ -208,30 +208,33 @@ type changing struct {
 
 func (c changing) Changed() string { return c.what }
 
-// hook gives a plan of a disk whose volume C: is hooked, and an item of it that
-// is wanted.
+// hook gives a plan of a disk whose volume C: is hooked, and of the items in it
+// that are wanted the one that is read last.
 func hook(t *testing.T, image string, wanted func(*plan.Item, *winfs.Info) bool) (*plan.Plan, *hooked, *plan.Item) {
 	t.Helper()
 	p, _ := failingPlan(t, image, nil)
+	var item *plan.Item
+	last := int64(-1)
 	for i := range p.Items {
 		it := &p.Items[i]
-		v := &p.Volumes[it.Volume]
-		fs, ok := v.FS.(*ntfs.FS)
-		if !ok || v.Prefix != "C:" {
+		if p.Volumes[it.Volume].Prefix != "C:" {
 			continue
 		}
-		info, err := fs.Info(it.Entry)
+		info, err := p.Volumes[it.Volume].FS.Info(it.Entry)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if wanted(it, &info) {
-			h := &hooked{FS: fs, entry: it.Entry}
-			v.FS = h
-			return p, h, it
+		if wanted(it, &info) && info.Start > last {
+			item, last = it, info.Start
 		}
 	}
-	t.Fatal("no such item in the plan")
-	return nil, nil, nil
+	if item == nil {
+		t.Fatal("no such item in the plan")
+	}
+	v := &p.Volumes[item.Volume]
+	h := &hooked{FS: v.FS.(*ntfs.FS), entry: item.Entry}
+	v.FS = h
+	return p, h, item
 }
 
 // fewFiles is a disk with files that the sample disk does not have.
@@ -301,8 +304,9 @@ func TestGoneInMetadata(t *testing.T) {
 					t.Errorf("%s is in the store: %s %s", o.Path, o.Outcome, o.Reason)
 				}
 			}
-			if n < 50 {
-				t.Errorf("only %d objects are in the store", n)
+			// All that comes before it is there.
+			if late := call == "Open" || call == "EAs" || call == "ObjectID"; late && n < int(p.Count())-10 || n < 100 {
+				t.Errorf("only %d of %d objects are in the store", n, p.Count())
 			}
 		})
 	}

@@ -462,12 +462,7 @@ func (r *reader) readMerged(medium io.ReaderAt) {
 		}
 		group := m[:n]
 		m = m[n:]
-		if n == 1 {
-			_, err := medium.ReadAt(group[0].dst, group[0].pos)
-			if err == nil || r.waits(&r.b.pieces[group[0].piece], err) {
-				continue
-			}
-		} else {
+		if n > 1 {
 			size := int(end - group[0].pos)
 			if r.tmp == nil {
 				r.tmp = make([]byte, maxRead)
@@ -479,7 +474,7 @@ func (r *reader) readMerged(medium io.ReaderAt) {
 				continue
 			}
 		}
-		// Something in the group cannot be read: find out what, one by one.
+		// A group in which something cannot be read: find out what, one by one.
 		for _, e := range group {
 			p := &r.b.pieces[e.piece]
 			if p.later {

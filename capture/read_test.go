@@ -2,14 +2,19 @@ package capture
 
 import (
 	"bytes"
+	"context"
 	"errors"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"slices"
 	"testing"
 
+	"github.com/coldstate/coldstate/plan"
 	"github.com/coldstate/coldstate/store"
 	"github.com/coldstate/coldstate/testimages"
+	"github.com/coldstate/coldstate/volumes"
+	"github.com/coldstate/coldstate/volumes/winfs"
 )
 
 // badDisk fails every read that touches a bad sector, as a disk does.
@@ -133,6 +138,79 @@ func TestSecretHive(t *testing.T) {
 	} {
 		if got := SecretHive(tt.b); got != tt.want {
 			t.Errorf("%s: %v", tt.name, got)
+		}
+	}
+}
+
+// refusing is a content whose reads all fail, the last error for ever.
+type refusing struct {
+	errs  []error
+	reads int
+}
+
+func (r *refusing) ReadAt([]byte, int64) (int, error) {
+	r.reads++
+	return 0, r.errs[min(r.reads, len(r.errs))-1]
+}
+
+func (r *refusing) Size() int64             { return 8 << 10 }
+func (r *refusing) Extents() []winfs.Extent { return nil }
+func (r *refusing) Holes() []winfs.Extent   { return nil }
+func (r *refusing) Changed() string         { return "changed" }
+
+// A content that has to wait is asked for no more, and nothing is said of it yet.
+func TestWaits(t *testing.T) {
+	for _, err := range []error{volumes.ErrLater, volumes.ErrGone} {
+		wrapped := fmt.Errorf("a place: %w", err)
+		check := func(how string, r *reader, p *piece, s *refusing, reads int) {
+			t.Helper()
+			if !p.later || s.reads != reads || p.o.Outcome != store.Captured || errors.Is(r.gone, err) != (err == volumes.ErrGone) {
+				t.Errorf("%s, %v: %d reads, %+v, %s", how, err, s.reads, p, p.o.Outcome)
+			}
+		}
+		content := func(s *refusing) (*reader, *piece) {
+			p := piece{o: &store.Object{Outcome: store.Captured}, item: &plan.Item{}, content: make([]byte, s.Size()), stream: s}
+			r := &reader{run: &run{Plan: &plan.Plan{Volumes: make([]plan.Volume, 1)}}, ctx: context.Background(), putOff: map[*store.Object]bool{}, last: true}
+			r.b = &batch{pieces: []piece{p}}
+			return r, &r.b.pieces[0]
+		}
+
+		s := &refusing{errs: []error{wrapped}}
+		r, p := content(s)
+		r.readAlone(p)
+		check("alone", r, p, s, 1)
+
+		s = &refusing{errs: []error{winfs.ErrDamaged, winfs.ErrDamaged, wrapped}}
+		r, p = content(s)
+		r.readAlone(p)
+		check("damaged elsewhere", r, p, s, 4)
+
+		// Two parts of it, far from each other.
+		s = &refusing{errs: []error{wrapped}}
+		r, p = content(s)
+		r.merge = []extent{{0, p.content[:4096], 0, 0}, {1 << 30, p.content[4096:], 0, 4096}}
+		r.readMerged(s)
+		check("in places", r, p, s, 1)
+
+		s = &refusing{errs: []error{wrapped}}
+		r, _ = content(s)
+		whole := piece{o: &store.Object{Outcome: store.Captured}}
+		r.b.pieces = append(r.b.pieces, whole)
+		out := make(chan *batch, 1)
+		r.out = out
+		ferr := r.flush()
+		if b := <-out; len(b.pieces) != 1 || b.pieces[0].o != whole.o || !errors.Is(ferr, err) && err == volumes.ErrGone || ferr != nil && err == volumes.ErrLater {
+			t.Errorf("%v: %d pieces, %v", err, len(b.pieces), ferr)
+		}
+	}
+}
+
+// What is damaged stays that when it changes as well.
+func TestRewritten(t *testing.T) {
+	for before, after := range map[store.Outcome]store.Outcome{store.Captured: store.Changed, store.Damaged: store.Damaged} {
+		o := &store.Object{Outcome: before}
+		if rewritten(o, &refusing{}); o.Outcome != after {
+			t.Errorf("%s became %s", before, o.Outcome)
 		}
 	}
 }
