@@ -98,25 +98,15 @@ type Renaming struct {
 func (c *Config) Off() []*ConfigComponent {
 	var off []*ConfigComponent
 	on, seen := map[string]bool{}, map[string]bool{}
-	var walk func(list []*ConfigComponent, migrate bool)
-	walk = func(list []*ConfigComponent, migrate bool) {
-		for _, k := range list {
-			yes := migrate && k.Migrate
-			if id := strings.ToLower(k.ID); id != "" {
-				switch {
-				case yes:
-					on[id] = true
-				case !seen[id]:
-					seen[id] = true
-					off = append(off, k)
-				}
-			}
-			walk(k.Components, yes)
+	c.components(func(k *ConfigComponent, yes bool) {
+		switch id := strings.ToLower(k.ID); {
+		case yes:
+			on[id] = true
+		case !seen[id]:
+			seen[id] = true
+			off = append(off, k)
 		}
-	}
-	walk(c.Applications, true)
-	walk(c.Documents, true)
-	walk(c.WindowsComponents, true)
+	})
 	n := 0
 	for _, k := range off {
 		if !on[strings.ToLower(k.ID)] {
@@ -125,6 +115,24 @@ func (c *Config) Off() []*ConfigComponent {
 		}
 	}
 	return off[:n]
+}
+
+// components calls do with each component that has an ID, in the order of the
+// file, and whether it is to be migrated there.
+func (c *Config) components(do func(k *ConfigComponent, yes bool)) {
+	var walk func(list []*ConfigComponent, migrate bool)
+	walk = func(list []*ConfigComponent, migrate bool) {
+		for _, k := range list {
+			yes := migrate && k.Migrate
+			if k.ID != "" {
+				do(k, yes)
+			}
+			walk(k.Components, yes)
+		}
+	}
+	walk(c.Applications, true)
+	walk(c.Documents, true)
+	walk(c.WindowsComponents, true)
 }
 
 func (g *ChangeGroup) String() string {

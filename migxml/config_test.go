@@ -56,7 +56,7 @@ const sampleConfig = `<?xml version="1.0" encoding="UTF-8"?>
 
 func TestParseConfig(t *testing.T) {
 	c, ws, err := ParseConfig("c.xml", []byte(sampleConfig))
-	if err != nil || len(ws) > 0 {
+	if err != nil || messages(ws) != `c.xml:10:7: urn:cmi/pen/settings is in a group that is off here, and line 12 lists it with "yes": what is listed twice is migrated; for it to be off, every place has to say "no"` {
 		t.Fatal(err, messages(ws))
 	}
 	at := func(line, col int) Pos { return Pos{"c.xml", line, col} }
@@ -140,6 +140,8 @@ func TestConfigReports(t *testing.T) {
 		{"misplaced", "<Configuration>\n <ErrorControl/></Configuration>", "c.xml:2:2: <ErrorControl> has no place in <Configuration>: it is ignored; it belongs into <Policies>"},
 		{"misplaced changeGroup", in("ProfileControl", "<changeGroup/>"), "c.xml:2:1: <changeGroup> has no place in <ProfileControl>: it is ignored; it belongs into <localGroups> or <mappings>"},
 		{"no migrate", in("Documents", `<component ID="x"/>`), `c.xml:2:1: <component> has no migrate="yes" or migrate="no": it is migrated`},
+		{"yes and no", "<Configuration><Documents><component ID=\"a/b\" migrate=\"yes\"/></Documents><WindowsComponents>\n<component ID=\"A/B\" migrate=\"no\"/></WindowsComponents></Configuration>", `c.xml:2:1: A/B has migrate="no" here, and line 1 lists it with "yes": what is listed twice is migrated; for it to be off, every place has to say "no"`},
+		{"no and no", in("Documents", `<component ID="a/b" migrate="no"/><component ID="A/B" migrate="no"/>`), ""},
 		{"empty component", in("Documents", `<component migrate="yes"/>`), "c.xml:2:1: <component> has no ID and holds no other: it means nothing"},
 
 		{"maybe", in("Documents", `<component ID="x" migrate="maybe"/>`), `ERROR c.xml:2:1: migrate="maybe" of <component> is neither "yes" nor "no"`},

@@ -77,6 +77,7 @@ func ParseConfig(name string, data []byte) (*Config, []Warning, error) {
 	}
 	c := p.configuration(root)
 	c.Data = data
+	p.both(c)
 	slices.SortStableFunc(p.warnings, func(a, b Warning) int { return cmp.Or(a.Line-b.Line, a.Col-b.Col) })
 	slices.SortStableFunc(p.wrong, func(a, b *Error) int { return cmp.Or(a.Line-b.Line, a.Col-b.Col) })
 	if p.left > 0 {
@@ -105,11 +106,35 @@ func (p *configParser) pos(e *etree.Element) Pos {
 }
 
 func (p *configParser) warn(e *etree.Element, format string, args ...any) {
+	p.warnAt(p.pos(e), format, args...)
+}
+
+func (p *configParser) warnAt(at Pos, format string, args ...any) {
 	if len(p.warnings) == maxReports {
 		p.left++
 		return
 	}
-	p.warnings = append(p.warnings, Warning{Pos: p.pos(e), Msg: fmt.Sprintf(format, args...)})
+	p.warnings = append(p.warnings, Warning{Pos: at, Msg: fmt.Sprintf(format, args...)})
+}
+
+// both tells of components that are switched off in one place, and listed to
+// be migrated in another.
+func (p *configParser) both(c *Config) {
+	on := map[string]*ConfigComponent{}
+	c.components(func(k *ConfigComponent, yes bool) {
+		if id := strings.ToLower(k.ID); yes && on[id] == nil {
+			on[id] = k
+		}
+	})
+	c.components(func(k *ConfigComponent, yes bool) {
+		if other := on[strings.ToLower(k.ID)]; !yes && other != nil {
+			what := `has migrate="no"`
+			if k.Migrate {
+				what = "is in a group that is off"
+			}
+			p.warnAt(k.Pos, `%s %s here, and line %d lists it with "yes": what is listed twice is migrated; for it to be off, every place has to say "no"`, k.ID, what, other.Line)
+		}
+	})
 }
 
 func (p *configParser) fail(e *etree.Element, format string, args ...any) {
