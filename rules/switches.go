@@ -43,14 +43,14 @@ func (s *switches) components(urlid string, list []*migxml.Component) []*migxml.
 func (s *switches) roles(urlid, display string, list []*migxml.Role) []*migxml.Role {
 	var out []*migxml.Role
 	for _, r := range list {
+		k := *r
+		k.Components = s.components(urlid, r.Components)
+		k.Roles = s.roles(urlid, display, r.Roles)
 		id := strings.ToLower(urlid + "/" + display + "/" + r.Role)
 		if _, off := s.hits[id]; off {
 			s.hits[id] = true
 			continue
 		}
-		k := *r
-		k.Components = s.components(urlid, r.Components)
-		k.Roles = s.roles(urlid, display, r.Roles)
 		out = append(out, &k)
 	}
 	return out

@@ -43,6 +43,7 @@ func TestSwitches(t *testing.T) {
 		{"both roles", []*migxml.ConfigComponent{comp("urn:x/one app/settings"), comp("urn:x/one app/data")}, "part texts other", ""},
 		{"a container takes along what is in it", []*migxml.ConfigComponent{comp("urn:x/suite/container")}, "settings data texts other", ""},
 		{"a part of it", []*migxml.ConfigComponent{comp("urn:x/part/data")}, "settings data texts other", ""},
+		{"a container and a part of it", []*migxml.ConfigComponent{comp("urn:x/suite/container", comp("urn:x/part/data")), comp("urn:x/part/data")}, "settings data texts other", ""},
 		{"extensions go with the last role", []*migxml.ConfigComponent{comp("urn:x/texts/data")}, "settings data part", ""},
 		{"another file", []*migxml.ConfigComponent{comp("urn:y/one app/data")}, "settings data part texts other", `c.xml:4:5: no rule file in use has the component "urn:y/one app/data": there is nothing to switch off`},
 		{"a group is no component", []*migxml.ConfigComponent{comp("programs", comp("urn:x/part/data")), comp("urn:x/part/data")}, "settings data texts other", ""},
