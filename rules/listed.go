@@ -12,8 +12,8 @@ import (
 // type, in groups by kind, each role by its ID, all to be migrated. They are
 // those that are detected in one of the contexts, and those whose detection
 // cannot be told because they use functions that the language does not have;
-// without contexts, all. Of files with one urlid the first counts. The error
-// is that of a Compile.
+// without contexts, all. Each ID is listed once, where it comes first. Of files
+// with one urlid the first counts. The error is that of a Compile.
 func Components(docs []*migxml.Document, ctxs []Context) (*migxml.Config, error) {
 	c := &compiler{
 		ctxs:     ctxs,
@@ -23,6 +23,7 @@ func Components(docs []*migxml.Document, ctxs []Context) (*migxml.Config, error)
 		inis:     map[string]*ini.File{},
 	}
 	out := &migxml.Config{}
+	seen := map[string]*migxml.ConfigComponent{} // by ID, what is listed already
 	urlids := map[string]bool{}
 	for _, d := range docs {
 		key := strings.ToLower(d.URLID)
@@ -36,7 +37,7 @@ func Components(docs []*migxml.Document, ctxs []Context) (*migxml.Config, error)
 			for i := range ctxs {
 				at = append(at, &evaluation{compiler: c, ctx: &ctxs[i], index: int16(i), mask: migxml.UserAndSystem, urlid: d.URLID})
 			}
-			list := l.component(comp, at)
+			list := unlisted(l.component(comp, at), seen)
 			if c.err != nil {
 				return nil, c.err
 			}
@@ -116,6 +117,27 @@ func (l lister) roles(c *migxml.Component, list []*migxml.Role, at []*evaluation
 		out = merge(out, []*migxml.ConfigComponent{k})
 		// Roles in a role have its name, most often.
 		out = merge(out, l.roles(c, r.Roles, inside))
+	}
+	return out
+}
+
+// unlisted is list without what is in seen by its ID, and puts the rest there:
+// what is listed twice is only off when both say so. What is in a component
+// that was listed before goes to it.
+func unlisted(list []*migxml.ConfigComponent, seen map[string]*migxml.ConfigComponent) (out []*migxml.ConfigComponent) {
+	for _, k := range list {
+		id := strings.ToLower(k.ID)
+		first := seen[id]
+		if first == nil {
+			seen[id] = k
+			out = append(out, k)
+			inner := k.Components
+			k.Components = nil
+			inner = unlisted(inner, seen) // which may add to k
+			k.Components = append(inner, k.Components...)
+			continue
+		}
+		first.Components = append(first.Components, unlisted(k.Components, seen)...)
 	}
 	return out
 }

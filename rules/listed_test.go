@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -93,6 +94,50 @@ W   URN:A/printer/settings
 	got.WindowsComponents[0].Migrate = false
 	if _, _, err := Compile(docs, ctxs, Options{Off: got.Off()}); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestComponentsOnce: an ID stands once in the list, so that one "no" is enough.
+func TestComponentsOnce(t *testing.T) {
+	one := func(typ, name, folder string) string {
+		return `<component type="` + typ + `" context="System"><displayName>` + name + `</displayName><role role="Data"><rules><include><objectSet><pattern type="File">C:\` + folder + `\* [*]</pattern></objectSet></include></rules></role></component>`
+	}
+	suite := func(typ, name, inner string) string {
+		return `<component type="` + typ + `" context="System"><displayName>` + name + `</displayName><role role="Container">` + inner + `</role></component>`
+	}
+	doc, _, err := migxml.Parse("r.xml", []byte(`<migration urlid="urn:x">`+one("Documents", "Same", "a")+one("System", "SAME", "b")+
+		suite("Application", "Suite", one("Application", "Same", "c")+one("Application", "Part", "d"))+suite("System", "Suite", one("System", "Other", "e")+one("System", "Part", "f"))+
+		suite("Device", "Box", suite("Device", "Box", one("Device", "Deep", "g")))+`</migration>`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := Components([]*migxml.Document{doc}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg, ws, err := migxml.ParseConfig("c.xml", []byte(strings.ReplaceAll(string(all.ListXML()), `"yes"`, `"no"`)))
+	if err != nil || len(ws) > 0 {
+		t.Fatal(err, ws)
+	}
+	var ids []string
+	for _, k := range cfg.Off() {
+		if strings.HasPrefix(k.ID, "urn:") {
+			ids = append(ids, k.ID)
+		}
+	}
+	slices.Sort(ids)
+	if got, want := strings.Join(ids, " "), "urn:x/box/container urn:x/deep/data urn:x/other/data urn:x/part/data urn:x/same/data urn:x/suite/container"; got != want {
+		t.Errorf("listed: %s, want %s\n%s", got, want, all.ListXML())
+	}
+	text := string(all.ListXML())
+	for _, id := range ids {
+		if n := strings.Count(text, `ID="`+id+`"`); n != 1 {
+			t.Errorf("%s is listed %d times\n%s", id, n, text)
+		}
+	}
+	set, ws, err := Compile([]*migxml.Document{doc}, []Context{{Name: "System", Probe: paths{}}}, Options{Off: cfg.Off()})
+	if err != nil || len(ws) > 0 || set.TakesFiles() {
+		t.Errorf("with all of them off: %v, error %v, takes something: %t", ws, err, set.TakesFiles())
 	}
 }
 
