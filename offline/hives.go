@@ -36,6 +36,9 @@ type HiveState struct {
 	// Unreadable is the number of bytes that the disk did not give: the keys
 	// and values there are missing.
 	Unreadable int64 `json:"unreadable_bytes,omitempty"`
+	// Wrong says how it is known that the content is not what it was, though all
+	// of it was read: a WIM file has a hash of it. "" when nothing says so.
+	Wrong string `json:"wrong,omitempty"`
 	// UnreadLogs names the transaction logs of a hive that needs them that
 	// lie beside it and cannot be read, with the reason.
 	UnreadLogs []string `json:"unreadable_logs,omitempty"`
@@ -51,12 +54,12 @@ type HiveState struct {
 // Lost says whether something of the registry file is missing: newer changes,
 // or all of it.
 func (st HiveState) Lost() bool {
-	return st.Error != "" || st.Unknown != "" || st.Recovery.Unrecovered != "" || st.Unreadable > 0 || len(st.UnreadLogs) > 0
+	return st.Error != "" || st.Unknown != "" || st.Recovery.Unrecovered != "" || st.Unreadable > 0 || st.Wrong != "" || len(st.UnreadLogs) > 0
 }
 
 // damaged says whether keys may be missing that Windows has written.
 func (st HiveState) damaged() bool {
-	return st.Problems > 0 || st.Unreadable > 0 || st.Recovery.Unrecovered != ""
+	return st.Problems > 0 || st.Unreadable > 0 || st.Wrong != "" || st.Recovery.Unrecovered != ""
 }
 
 // Tell is what people have to know of the registry file; ok is false when it
@@ -81,7 +84,7 @@ func (st HiveState) Tell() (p Problem, ok bool) {
 		p.What = fmt.Sprintf("cannot be used (%s), and no copy of it was found that can be", st.Error)
 	case more != "":
 		p.What = more
-	case st.Unreadable == 0 && len(st.UnreadLogs) == 0 && st.Unknown == "":
+	case st.Unreadable == 0 && st.Wrong == "" && len(st.UnreadLogs) == 0 && st.Unknown == "":
 		return p, false
 	}
 	if len(st.UnreadLogs) > 0 {
@@ -96,6 +99,12 @@ func (st HiveState) Tell() (p Problem, ok bool) {
 		}
 		p.What += fmt.Sprintf("%d bytes of it cannot be read from the disk: the keys and values there are missing", st.Unreadable)
 	}
+	if st.Wrong != "" {
+		if p.What != "" {
+			p.What += "; "
+		}
+		p.What += "all of it was read, but not all of it is right: keys and values may be missing or wrong (" + st.Wrong + ")"
+	}
 	if st.Unknown != "" {
 		if p.What != "" {
 			p.What = strings.TrimSuffix(p.What, ".") + ": "
@@ -109,14 +118,13 @@ func (st HiveState) Tell() (p Problem, ok bool) {
 type hiveStates struct {
 	mu sync.Mutex
 	by map[string]HiveState // by path in upper case
-	// unread are the bytes and logs the logs that HiveFiles could not read, for
-	// NoteHive.
-	unread map[string]int64
+	// unread is what HiveFiles could not read, and logs the logs, for NoteHive.
+	unread map[string]unreadable
 	logs   map[string][]string
 }
 
 func newHiveStates() *hiveStates {
-	return &hiveStates{by: map[string]HiveState{}, unread: map[string]int64{}, logs: map[string][]string{}}
+	return &hiveStates{by: map[string]HiveState{}, unread: map[string]unreadable{}, logs: map[string][]string{}}
 }
 
 // refreshed is st with the damage that its hive has met so far.
@@ -253,7 +261,7 @@ func (s *System) HiveFiles(path string, max int64) ([]byte, []hive.Log, error) {
 	logs, unread := readLogs(fs, rel)
 	key := wstr.Upper(winpath.Clean(path))
 	s.states.mu.Lock()
-	s.states.unread[key], s.states.logs[key] = bad.bytes, unread
+	s.states.unread[key], s.states.logs[key] = bad, unread
 	s.states.mu.Unlock()
 	return b, logs, nil
 }
@@ -267,7 +275,7 @@ func (s *System) NoteHive(path string, h *hive.Hive) {
 	st := HiveState{From: rel}
 	key := wstr.Upper(winpath.Clean(path))
 	s.states.mu.Lock()
-	st.Unreadable = s.states.unread[key]
+	st.lacks(s.states.unread[key])
 	unread := s.states.logs[key]
 	s.states.mu.Unlock()
 	st.opened(h, unread)
@@ -311,7 +319,7 @@ func readHive(fs volumes.FS, rel string, usable func(*hive.Hive) error) (h *hive
 	if err != nil {
 		return nil, st, err
 	}
-	st.Unreadable = bad.bytes
+	st.lacks(bad)
 	st.opened(h, unread)
 	return h, st, nil
 }
@@ -347,6 +355,13 @@ func reason(err error) string {
 		return fmt.Sprintf("offset %#x: %s", fe.Offset, fe.What)
 	}
 	return err.Error()
+}
+
+// lacks notes what the disk did not give, or not as it was.
+func (st *HiveState) lacks(bad unreadable) {
+	if st.Unreadable = bad.bytes; bad.wrong != nil {
+		st.Wrong = bad.wrong.Error()
+	}
 }
 
 // opened notes how h was opened; unread are the logs that could not be read,

@@ -35,6 +35,8 @@ func readFile(fs volumes.FS, rel string, max int64) ([]byte, error) {
 type unreadable struct {
 	bytes, first int64
 	err          error
+	// wrong is set when all was read and is not what it was: nobody knows where.
+	wrong error
 }
 
 // readDamaged is readFile for files that are worth having with zeros where the
@@ -64,6 +66,9 @@ func readDamaged(fs volumes.FS, rel string, max int64) ([]byte, unreadable, erro
 	for at := int64(0); at < size; {
 		n, err := st.ReadAt(b[at:], at)
 		if at += int64(n); at >= size {
+			if err != io.EOF {
+				bad.wrong = err
+			}
 			break
 		}
 		if err == nil || err == io.EOF {
