@@ -406,6 +406,12 @@ type written struct {
 	of        *lintBlock
 }
 
+// leftOut is an excludeAttributes, and the contexts in which it runs.
+type leftOut struct {
+	*migxml.Restore
+	in migxml.Context
+}
+
 // lintBlock is what a component has of rules.
 type lintBlock struct {
 	pats    []written
@@ -413,7 +419,7 @@ type lintBlock struct {
 	unknown migxml.Context // who has includes whose patterns the text does not say
 	docs    migxml.Context // who has includes by the document finder
 	// leftOut are rules about metadata, which act on what is included.
-	leftOut []*migxml.Restore
+	leftOut []leftOut
 }
 
 func (l *linter) component(c *migxml.Component, mask migxml.Context, depth int) {
@@ -491,7 +497,7 @@ func (l *linter) rulesOf(b *lintBlock, c *migxml.Component, mask migxml.Context,
 						l.set(s, in, depth)
 					}
 					if x.Element == "excludeAttributes" && x.Attributes != 0 {
-						b.leftOut = append(b.leftOut, x)
+						b.leftOut = append(b.leftOut, leftOut{x, in})
 					}
 				}
 				for _, x := range r.Added {

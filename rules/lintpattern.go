@@ -101,11 +101,18 @@ func (l *linter) alone(w *written) {
 		l.warn(w.pos, `%s is the key alone, without its values; with all values and keys it is %s\* [*], one value is %s [Name], and the value %s of %s is %s [%s]`, w.text, node, node, name, dir, dir, name)
 	case strings.Contains(name, "*") && dot >= 0:
 		l.warn(w.pos, `%s is about folders of such names alone; files of such names are %s, and with the folders below %s`, w.text, w.shown(dir+" ["+name+"]"), w.shown(strings.TrimSuffix(dir, `\`)+`\* [`+name+"]"))
-	case dot > 0 && len(name)-dot <= 6 && !strings.ContainsAny(name[dot:], " ^[]%"):
+	case dot > 0 && likeExtension(name[dot+1:]):
 		l.warn(w.pos, `%s is a folder alone, without what is in it; a file of that name is %s, everything in a folder is %s`, w.text, w.shown(dir+" ["+name+"]"), w.shown(node+`\* [*]`))
 	default:
 		l.warn(w.pos, `%s is the folder alone, without what is in it; everything in it is %s`, w.text, w.shown(node+`\* [*]`))
 	}
+}
+
+// likeExtension says whether s is like the type of a file: short, or as
+// sqlite and config are.
+func likeExtension(s string) bool {
+	plain := strings.IndexFunc(s, func(r rune) bool { return (r < 'a' || r > 'z') && (r < '0' || r > '9') }) < 0
+	return len(s) <= 5 && !strings.ContainsAny(s, " ^[]%") || plain && len(s) <= 10
 }
 
 // anywhere tells of C:\*\X\*, which needs a folder before X.
@@ -186,8 +193,11 @@ func trailing(text string) bool {
 // idle looks for rules of a component that never have an effect.
 func (l *linter) idle(c *migxml.Component, b *lintBlock) {
 	for _, x := range b.leftOut {
-		if b.include == 0 {
+		switch {
+		case b.include == 0:
 			l.warn(x.Pos, "the component %q includes nothing, and <excludeAttributes> has no say over other components: it does nothing; it belongs into the component of the include", c.DisplayName)
+		case b.include&x.in == 0:
+			l.warn(x.Pos, "the component %q includes nothing for %s, and <excludeAttributes> has no say over other contexts and components: it does nothing; give it the context of the include", c.DisplayName, people(x.in))
 		}
 	}
 	for i := range b.pats {
@@ -233,7 +243,15 @@ func (l *linter) idleExclude(b *lintBlock, e *written) {
 			continue
 		}
 		if e.kind == Registry && (otherwiseNamed(e.pat.node) || otherwiseNamed(in.pat.node)) {
-			return // they may name one key differently
+			// They may name one key differently. Of a wildcard that stands for a
+			// name it is known how specific it is there.
+			if e.vars+in.vars > 0 || !asWritten(e.pat.node) || otherwiseNamed(in.pat.node) || in.pat.spec.compare(e.pat.spec) <= 0 {
+				return
+			}
+			if stronger == nil && l.leavesMeet(e, in) && slices.ContainsFunc(keyNames(in.pat.node, e.pat.node), func(name string) bool { return l.meet(e.pat.node, name) }) {
+				stronger = in
+			}
+			continue
 		}
 		switch {
 		case e.literal() && in.literal():
@@ -282,6 +300,33 @@ func otherwiseNamed(node string) bool {
 	return slices.ContainsFunc([]string{`HKCR\`, `HKU\`, `HKLM\SYSTEM\CONTROLSET`}, func(other string) bool {
 		return strings.HasPrefix(node, other) || star >= 0 && strings.HasPrefix(other, node[:star])
 	})
+}
+
+// asWritten says whether node, which can match keys that have another name, is
+// as specific under that as it is written: it has a wildcard in it, see seats.
+func asWritten(node string) bool {
+	star := strings.IndexByte(node, '*')
+	if star < 0 || strings.HasPrefix(node, `HKCR\`) {
+		return false
+	}
+	whole := strings.Count(node[:star], `\`)
+	return whole < 2 || whole == 2 && strings.HasPrefix(node, `HKLM\SYSTEM\`)
+}
+
+// keyNames are names that the pattern by may use for the keys of node, which
+// has the names of objects.
+func keyNames(node, by string) []string {
+	sid, _, _ := strings.Cut(strings.TrimPrefix(by, `HKU\`), `\`)
+	if sid = strings.ReplaceAll(sid, "*", "S"); sid == "" || !strings.HasPrefix(by, `HKU\`) {
+		sid = "S"
+	}
+	names := []string{node}
+	for _, r := range [][2]string{{`HKCU\`, `HKU\` + sid + `\`}, {`HKLM\SOFTWARE\CLASSES\`, `HKCR\`}, {`HKCU\SOFTWARE\CLASSES\`, `HKCR\`}, {`HKLM\SYSTEM\CURRENTCONTROLSET\`, `HKLM\SYSTEM\CONTROLSET001\`}} {
+		if rest, ok := strings.CutPrefix(node, r[0]); ok {
+			names = append(names, r[1]+rest)
+		}
+	}
+	return names
 }
 
 // unreachable warns of an include that a rule of the component makes idle.
