@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/coldstate/coldstate/internal/winpath"
@@ -45,6 +46,35 @@ func CompileErrors(c *migxml.Config, ctxs []rules.Context) (*ErrorControl, []mig
 	}
 	return &e, warnings, nil
 }
+
+// Idle tells of rules that never decide, as one before them fits all that they
+// do; of the first hundreds.
+func (e *ErrorControl) Idle() []migxml.Warning {
+	if e == nil {
+		return nil
+	}
+	return append(e.files.idle(), e.registry.idle()...)
+}
+
+func (e *errorRules) idle() (warnings []migxml.Warning) {
+	for j := range e.rules[:min(len(e.rules), maxCompared)] {
+		for i := range e.rules[:j] {
+			r, first := &e.rules[j], &e.rules[i]
+			codes := first.Codes == nil || r.Codes != nil && !slices.ContainsFunc(r.Codes, func(c uint32) bool { return !slices.Contains(first.Codes, c) })
+			// A tree that nobody can look into may fit a fatal rule, and lie
+			// above what a nonFatal one is about.
+			trees := first.Fatal || !r.Fatal || e.fits.Everywhere(i)
+			if codes && trees && e.fits.Within(j, i) {
+				warnings = append(warnings, migxml.Warning{Pos: r.Pos, Msg: fmt.Sprintf("%s never decides: %s in line %d fits the same before it, and of the rules that fit the first counts; put the more special one first", r.Pattern, first.Pattern, first.Line)})
+				break
+			}
+		}
+	}
+	return warnings
+}
+
+// maxCompared bounds the rules that are compared with each other.
+const maxCompared = 500
 
 // ErrorControl is that of the plan's Config.xml. Its variables are those of
 // the source, for the system and every user whose rules run.

@@ -1,6 +1,7 @@
 package plan_test
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/coldstate/coldstate/migxml"
@@ -97,8 +98,47 @@ func TestErrorControl(t *testing.T) {
 			t.Errorf("%+v: the rule of line %d, want %d", tt.t, line, tt.line)
 		}
 	}
+	// Rules behind one that fits all that they do.
+	cfg, _, err = migxml.ParseConfig("c.xml", []byte(`<Configuration><Policies><ErrorControl><fileError>
+<nonFatal errorCode="5">* [*]</nonFatal>
+<fatal>C:\Users\* [*]</fatal>
+<fatal errorCode="5">C:\Data\* [*]</fatal>
+<fatal errorCode="5,6">C:\Data\* [*]</fatal>
+<nonFatal>C:\Users\anna\* [*.txt]</nonFatal>
+<nonFatal>D:\Old\* [*]</nonFatal>
+<fatal>D:\Old\x [*]</fatal>
+<nonFatal>D:\Old\x [*]</nonFatal>
+<nonFatal>D:\* [*]</nonFatal>
+<fatal>D:\Data</fatal>
+<fatal>%X%\* [*]</fatal>
+<nonFatal>%x%\y [z]</nonFatal>
+</fileError><registryError>
+<nonFatal>* [*]</nonFatal>
+<fatal>HKCU\* [*]</fatal>
+<fatal>HKCR\a []</fatal>
+</registryError></ErrorControl></Policies></Configuration>`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e, _, err = plan.CompileErrors(cfg, []rules.Context{{Name: "System", Env: oneVar{}}, {Name: "S-1", User: true, Env: oneVar{}}}); err != nil {
+		t.Fatal(err)
+	}
+	var idle []int
+	for _, w := range e.Idle() {
+		idle = append(idle, w.Line)
+	}
+	if want := []int{4, 6, 9, 11, 13, 16, 17}; !slices.Equal(idle, want) {
+		t.Errorf("rules that never decide: lines %v, want %v\n%v", idle, want, e.Idle())
+	}
+	if (*plan.ErrorControl)(nil).Idle() != nil {
+		t.Error("without an ErrorControl there are idle rules")
+	}
 	none, _, err := plan.CompileErrors(&migxml.Config{}, nil)
 	if err != nil || none.Rule(plan.Trouble{Path: `C:\x`}) != nil {
 		t.Errorf("without an ErrorControl: %v, %v", none, err)
 	}
 }
+
+type oneVar struct{}
+
+func (oneVar) Lookup(name string) (string, bool) { return `E:\X`, true }

@@ -98,6 +98,25 @@ func (l *List) Covers(i int, ctx, node string) bool {
 	})
 }
 
+// Within says whether pattern i matches everything that pattern j does, in
+// every context. It may say no of such that are written very differently.
+func (l *List) Within(j, i int) bool {
+	return len(l.pats[j]) > 0 && !slices.ContainsFunc(l.pats[j], func(p listed) bool {
+		return !slices.ContainsFunc(l.pats[i], func(q listed) bool {
+			return (q.own == "" || q.own == p.own) && matchGlob(q.node, []byte(p.node)) &&
+				(q.kind == leafAll || p.hasLeaf && q.hasLeaf && matchGlob(q.leaf, []byte(p.leaf)) || !p.hasLeaf && !q.hasLeaf)
+		})
+	})
+}
+
+// Everywhere says whether pattern i is about all volumes, or all of one volume
+// or root key: whether nothing lies above what it matches.
+func (l *List) Everywhere(i int) bool {
+	return slices.ContainsFunc(l.pats[i], func(p listed) bool {
+		return p.node == "*" || p.spec.node == 0 && strings.Count(p.node, `\`) == 1 && strings.HasSuffix(p.node, `\*`)
+	})
+}
+
 // some says whether pattern i is one for which fits holds, in some context.
 // HKCU is that of ctx.
 func (l *List) some(i int, ctx, node string, fits func(p *compiled, upperNode string) bool) bool {

@@ -3,7 +3,9 @@ package main
 import (
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/coldstate/coldstate/capture"
@@ -57,10 +59,11 @@ func checkConfig(c *migxml.Config) ([]migxml.Warning, error) {
 		return nil, nil
 	}
 	ctxs := []rules.Context{{Name: "System", Env: anyEnv{}}, {Name: "a user", User: true, Env: anyEnv{}}}
-	_, warnings, err := plan.CompileErrors(c, ctxs)
+	control, warnings, err := plan.CompileErrors(c, ctxs)
 	if err != nil {
 		return warnings, err
 	}
+	warnings = append(warnings, control.Idle()...)
 	pats := make([]migxml.Pattern, len(c.HardLinks))
 	for i, r := range c.HardLinks {
 		pats[i] = migxml.Pattern{Pos: r.Pos, Text: r.Pattern}
@@ -78,6 +81,39 @@ func checkConfig(c *migxml.Config) ([]migxml.Warning, error) {
 		warnings = append(warnings, migxml.Warning{Pos: r.Pos, Msg: fmt.Sprintf("<%s> has no effect at a capture: nothing locks the files of a Windows that is not running, and the store is not made of hard links; it is kept in the store", name)})
 	}
 	return warnings, err
+}
+
+// unknownVariables tells of variables in the patterns of a Config.xml that no
+// Windows has.
+func unknownVariables(c *migxml.Config) (warnings []migxml.Warning) {
+	tell := func(kind rules.Kind, pos migxml.Pos, text string) {
+		env := namesEnv{}
+		// A text that is no pattern is an error, which checkConfig tells.
+		rules.CompileList(kind, []migxml.Pattern{{Pos: pos, Text: text}}, []rules.Context{{Name: "System", Env: env}})
+		for _, name := range slices.Sorted(maps.Keys(env)) {
+			if !offline.IsVariable(name) {
+				warnings = append(warnings, migxml.Warning{Pos: pos, Msg: fmt.Sprintf("%s: no Windows has a variable %%%s%%: unless the environment of the source has it, the pattern matches nothing; %%CSIDL_PROFILE%%, %%SystemDrive%% and so on are known, and * stands for any folder", text, name)})
+			}
+		}
+	}
+	for _, r := range c.FileErrors {
+		tell(rules.File, r.Pos, r.Pattern)
+	}
+	for _, r := range c.RegistryErrors {
+		tell(rules.Registry, r.Pos, r.Pattern)
+	}
+	for _, r := range c.HardLinks {
+		tell(rules.File, r.Pos, r.Pattern)
+	}
+	return warnings
+}
+
+// namesEnv notes which variables are asked for.
+type namesEnv map[string]bool
+
+func (e namesEnv) Lookup(name string) (string, bool) {
+	e[name] = true
+	return anyEnv{}.Lookup(name)
 }
 
 // stopError ends a capture at something that could not be captured.

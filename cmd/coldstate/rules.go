@@ -199,7 +199,7 @@ func (c *rulesCheckCmd) Run(a *app) error {
 			if cfg, warnings[k], k.err = migxml.ParseConfig(name, data); k.err == nil {
 				var more []migxml.Warning
 				more, k.err = checkConfig(cfg)
-				warnings[k] = append(warnings[k], more...)
+				warnings[k] = append(append(warnings[k], more...), unknownVariables(cfg)...)
 			}
 			continue
 		}
