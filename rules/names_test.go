@@ -1,7 +1,6 @@
 package rules
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -137,7 +136,7 @@ func TestBehind(t *testing.T) {
 				got := slices.ContainsFunc(behind(node, head), func(i int) bool { return winpath.Match(node[i:], rest, false) })
 				want := winpath.Match(node, head+rest, false)
 				if got != want {
-					t.Fatal(fmt.Sprintf("%q, %q, %q: %t", node, head, rest, got))
+					t.Fatalf("%q, %q, %q: %t", node, head, rest, got)
 				}
 				if want {
 					fits++
