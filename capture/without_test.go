@@ -3,6 +3,7 @@ package capture_test
 import (
 	"context"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -174,5 +175,48 @@ func TestWithoutAttributes(t *testing.T) {
 	}
 	if r, err := s.Verify(context.Background(), nil); err != nil || !r.OK() {
 		t.Errorf("the store: %v, %+v", err, r)
+	}
+}
+
+// A descriptor that cannot be taken apart is kept whole where rules want all of
+// it, and not at all where they leave a part out; the reason says which.
+func TestWithoutPartsOfDamaged(t *testing.T) {
+	bad := ntfsgen.Security(slices.Concat([]byte{2, 0, 4, 0x80}, make([]byte, 40)))
+	w := &testimages.Windows{Edition: testimages.Windows10, Computer: "PC", Users: []testimages.Person{{Name: "ann", Files: []*ntfsgen.Node{
+		ntfsgen.File("kept.txt", "kept", bad), ntfsgen.File("bare.txt", "bare", bad),
+	}}}}
+	name := filepath.Join(t.TempDir(), "c.img")
+	if err := ntfsgen.Build(ntfsgen.Options{}, w.On("C:")...).WriteFile(name); err != nil {
+		t.Fatal(err)
+	}
+	d, res := captureAll(t, planBy(t, name, `<include><objectSet><pattern type="File">C:\Users\ann [*.txt]</pattern></objectSet></include>
+<excludeAttributes attributes="Owner"><objectSet><pattern type="File">C:\Users\ann [bare.txt]</pattern></objectSet></excludeAttributes>`))
+	if res.AllFailures != 0 || res.Undescribed != 1 {
+		t.Errorf("%d failures, %d without owner and permissions", res.AllFailures, res.Undescribed)
+	}
+	s, err := store.Open(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for o, err := range s.Objects() {
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch string(o.Path) {
+		case `C:\Users\ann\kept.txt`:
+			n++
+			if b, err := s.Security(o.SD); err != nil || !slices.Equal(b, []byte(bad)) || o.Reason != "" {
+				t.Errorf("kept whole: %d bytes, error %v, %q", len(b), err, o.Reason)
+			}
+		case `C:\Users\ann\bare.txt`:
+			n++
+			if o.SD != 0 || !strings.HasPrefix(o.Reason, "its owner and permissions are damaged, so that the parts that rules leave out") || strings.Contains(o.Reason, "cannot be read") {
+				t.Errorf("without a part: descriptor %d, %q", o.SD, o.Reason)
+			}
+		}
+	}
+	if n != 2 {
+		t.Errorf("%d files of two", n)
 	}
 }

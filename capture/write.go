@@ -118,8 +118,12 @@ func (r *run) piece(p *piece) error {
 	return r.count(p.o)
 }
 
-// badDescriptor stands for a security descriptor that cannot be read.
-const badDescriptor = -1
+// These stand for a security descriptor that cannot be read, and for one that
+// is damaged, so that what rules leave out cannot be taken from it.
+const (
+	badDescriptor     = -1
+	damagedDescriptor = -2
+)
 
 // describe adds what only the storing goroutine may ask the store for.
 func (r *run) describe(p *piece) error {
@@ -139,18 +143,23 @@ func (r *run) describe(p *piece) error {
 			// The content was read before: it is stored without.
 			r.undescribed = err
 		}
+		n = badDescriptor
 		if err == nil && p.sec.without != 0 && len(b) > 0 {
+			n = damagedDescriptor
 			b, err = stripped(b, p.sec.without)
 		}
-		if err != nil {
-			n = badDescriptor
-		} else if n, err = r.w.Security(b); err != nil {
-			return err
+		if err == nil {
+			if n, err = r.w.Security(b); err != nil {
+				return err
+			}
 		}
 		r.security[p.sec] = n
 	}
-	if n == badDescriptor {
-		const what = "its owner and permissions cannot be read"
+	if n < 0 {
+		what := "its owner and permissions cannot be read"
+		if n == damagedDescriptor {
+			what = "its owner and permissions are damaged, so that the parts that rules leave out cannot be taken from them: none of them are kept"
+		}
 		switch {
 		case strings.HasSuffix(p.o.Reason, what):
 			return nil // a large content is described when the store is asked for it, and again
