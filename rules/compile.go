@@ -14,7 +14,7 @@ import (
 // user multiplies the patterns.
 const (
 	maxDepth    = 64      // of named blocks within each other
-	maxPatterns = 1 << 20 // over all contexts; each keeps some 400 bytes (docs/performance.md)
+	maxPatterns = 1 << 20 // over all contexts; each keeps less than 512 bytes (docs/performance.md)
 	maxBlocks   = 4 << 20 // blocks of rules looked at
 )
 

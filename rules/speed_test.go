@@ -116,4 +116,4 @@ func TestMemory(t *testing.T) {
 }
 
 // bytesPerPattern is what docs/performance.md states.
-const bytesPerPattern = 600
+const bytesPerPattern = 512
