@@ -521,12 +521,13 @@ func TestDeviceParts(t *testing.T) {
 // The same with devices of this machine.
 func TestOverlap(t *testing.T) {
 	image := write(t, "disk.img", windowsDisk())
-	out, err := exec.Command(tool(t, "losetup"), "--find", "--show", "--partscan", image).CombinedOutput()
+	losetup := tool(t, "losetup")
+	out, err := exec.Command(losetup, "--find", "--show", "--partscan", image).CombinedOutput()
 	if err != nil {
 		t.Skipf("needs loop devices: %v, %s", err, out)
 	}
 	loop := strings.TrimSpace(string(out))
-	t.Cleanup(func() { run(t, "losetup", "--detach", loop) })
+	t.Cleanup(func() { run(t, losetup, "--detach", loop) })
 	_, err = Open([]string{image, loop}, Options{})
 	if !errors.Is(err, ErrOverlap) || !strings.Contains(fmt.Sprint(err), loop+": is a part of "+image+": the same bytes would be there twice; ") {
 		t.Error(err)
