@@ -635,8 +635,9 @@ func (p *parser) rules(e *etree.Element, definition bool) *Rules {
 
 func (p *parser) rule(e *etree.Element, a Action) *Rule {
 	r := &Rule{Pos: p.pos(e), Action: a}
-	// The documentation gives "No" as the default of an exclude's filter.
-	if f, ok := attr(e, "filter"); ok && f != "" && !strings.EqualFold(f, "No") {
+	// The documentation gives "No" as the default of an exclude's filter, and an
+	// unconditionalExclude no filter: it holds for everything.
+	if f, ok := attr(e, "filter"); ok && a != Unconditional && f != "" && !strings.EqualFold(f, "No") {
 		if r.Filter, ok = p.call(e, f, inFilter); !ok {
 			r.Broken = true
 		} else if r.Filter.Name == "SameRegContent" && a == Include {

@@ -161,9 +161,13 @@ func TestNoSuchWindows(t *testing.T) {
 		{"a folder of data", map[string][]byte{"Data/explorer.exe": []byte("MZ"), "Data/System32/config/SYSTEM": []byte("x"), "Data/letter.txt": []byte("x")}, none},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			systems, _, err := Find(openSet(t, tree(t, tt.files)), Options{})
+			systems, problems, err := Find(openSet(t, tree(t, tt.files)), Options{})
 			if err != nil {
 				t.Fatal(err)
+			}
+			leftAlone := slices.ContainsFunc(problems, func(p Problem) bool { return p.Where == `1:\Copy` && strings.Contains(p.What, "left alone") })
+			if leftAlone != (tt.name == "bare, beside a whole one") {
+				t.Errorf("problems %v", problems)
 			}
 			var got []string
 			for _, s := range systems {

@@ -83,6 +83,9 @@ func mountPoints(v *volumes.Volume) (found []mountPoint, more bool) {
 		for depth := 1; depth <= maxMountDepth && len(level) > 0; depth++ {
 			var next []winfs.Entry
 			for _, dir := range level {
+				if budget < 0 {
+					break
+				}
 				kids, _ := fs.Children(dir)
 				for _, e := range kids {
 					if budget--; budget < 0 {

@@ -204,11 +204,14 @@ func Find(set *volumes.Set, opt Options) ([]*System, []Problem, error) {
 			try(v, c)
 		}
 	}
-	if len(systems) == 0 {
-		for _, v := range set.Volumes {
-			for _, root := range bare[v] {
-				try(v, candidate{root: root, top: true})
+	beside := len(systems) > 0
+	for _, v := range set.Volumes {
+		for _, root := range bare[v] {
+			if beside {
+				problems = append(problems, Problem{Where: rawPath(v, root), What: "looks like a Windows that has lost SYSTEM and SOFTWARE, and is left alone as there is another; if it is wanted, give its disk alone"})
+				continue
 			}
+			try(v, candidate{root: root, top: true})
 		}
 	}
 	nameAll(systems)

@@ -81,7 +81,7 @@ const maxCompared = 500
 func (p *Plan) ErrorControl() (*ErrorControl, []migxml.Warning, error) {
 	ctxs := make([]rules.Context, len(p.Contexts))
 	for i, c := range p.Contexts {
-		ctxs[i] = rules.Context{Name: c.Name, User: c.User != nil}
+		ctxs[i] = rules.Context{Name: c.Name, User: c.User != nil, Probe: newProbe(p.System, p.Users, c.User)}
 		if c.User != nil {
 			ctxs[i].Env = c.User.Env()
 		} else {

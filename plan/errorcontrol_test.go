@@ -1,12 +1,15 @@
 package plan_test
 
 import (
+	"path/filepath"
 	"slices"
 	"testing"
 
+	"github.com/coldstate/coldstate/internal/testwin"
 	"github.com/coldstate/coldstate/migxml"
 	"github.com/coldstate/coldstate/plan"
 	"github.com/coldstate/coldstate/rules"
+	"github.com/coldstate/coldstate/testimages"
 )
 
 func TestErrorControl(t *testing.T) {
@@ -132,6 +135,30 @@ func TestErrorControl(t *testing.T) {
 	}
 	if (*plan.ErrorControl)(nil).Idle() != nil {
 		t.Error("without an ErrorControl there are idle rules")
+	}
+	// A plan's rules go by the names that its objects have.
+	cfg, _, err = migxml.ParseConfig("c.xml", []byte(`<Configuration><Policies><ErrorControl>
+<fileError><fatal>3:\Users\* [*]</fatal></fileError>
+<registryError><fatal>HKLM\SYSTEM\ControlSet001\* [*]</fatal></registryError></ErrorControl></Policies></Configuration>`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	disk := filepath.Join(t.TempDir(), "disk.img")
+	if err := testimages.WriteDisk(disk); err != nil {
+		t.Fatal(err)
+	}
+	w := testwin.Open(t, testwin.Options{}, disk)
+	p, err := plan.Build(t.Context(), w.System, w.Set, w.Users, nil, plan.Options{Config: cfg, Rules: rules.Options{Include: []string{`C:\Data\* [*]`}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e, _, err = p.ErrorControl(); err != nil {
+		t.Fatal(err)
+	}
+	for _, at := range []plan.Trouble{{Kind: plan.File, Path: `C:\Users\a\x.docx`}, {Kind: plan.Key, Path: `HKLM\SYSTEM\CurrentControlSet\Control`}} {
+		if e.Rule(at) == nil {
+			t.Errorf("%s: no rule", at.Path)
+		}
 	}
 	none, _, err := plan.CompileErrors(&migxml.Config{}, nil)
 	if err != nil || none.Rule(plan.Trouble{Path: `C:\x`}) != nil {

@@ -310,7 +310,7 @@ func (p *probe) key(path string) (hive.Key, bool) {
 		}
 	case "HKU", "HKEY_USERS":
 		name, below, _ := strings.Cut(rest, `\`)
-		if wstr.EqualFold(name, ".DEFAULT") || name == "S-1-5-18" {
+		if wstr.EqualFold(name, ".DEFAULT") || wstr.EqualFold(name, "S-1-5-18") {
 			k, err = p.fileKey("DEFAULT", below)
 			break
 		}

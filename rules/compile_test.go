@@ -771,3 +771,22 @@ func TestRestoreWritesMost(t *testing.T) {
 		}
 	}
 }
+
+// An unconditionalExclude has no filter: one that is written is ignored, and not
+// what it excludes.
+func TestFilterOfUnconditionalExclude(t *testing.T) {
+	for _, filter := range []string{"MigXmlHelper.SameRegContent()", "MigXmlHelper.NoSuch()", "MigXmlHelper.FileProperties('fileSize','GTE','100 MB')"} {
+		d, ws, err := migxml.Parse("t.xml", []byte(`<migration urlid="http://example.org/t">`+component("", role(`<rules>`+include(`C:\Lab\* [*]`)+
+			`<unconditionalExclude filter="`+filter+`"><objectSet><pattern type="File">C:\Lab\* [*.iso]</pattern></objectSet></unconditionalExclude></rules>`))+`</migration>`))
+		if err != nil || !strings.Contains(messages(ws), "it is ignored") {
+			t.Fatal(err, ws)
+		}
+		set, _, err := Compile([]*migxml.Document{d}, full(lab), Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if set.takes(t, "", File, `C:\Lab [x.iso]`) || !set.takes(t, "", File, `C:\Lab [x.txt]`) {
+			t.Errorf("%s: the exclude does not act", filter)
+		}
+	}
+}

@@ -73,12 +73,12 @@ func (s *Set) Explain(kind Kind, ctx, node, leaf string, hasLeaf bool, o Object)
 	}
 	upperNode, upperLeaf := appendUpper(nil, full), appendUpper(nil, leaf)
 	var out []Match
-	best := map[int32]int{}  // scope -> first match of it
-	part := map[int32]int{}  // the same of includes that let a restore write less than all
-	never := -1              // match of an unconditionalExclude
-	passing := false         // whether an include comes first in its scope
-	beaten := -1             // first match of an exclude that an include lost to
-	var filtered []*compiled // by match; nil for those whose filter lets o through
+	best := map[int32]int{} // scope -> first match of it
+	part := map[int32]int{} // the same of includes that let a restore write less than all
+	never := -1             // match of an unconditionalExclude
+	passing := false        // whether an include comes first in its scope
+	beaten := -1            // first match of an exclude that an include lost to
+	var fitting []*compiled // by match
 	for i := range t.pats {
 		p := &t.pats[i]
 		if !matchGlob(p.node, upperNode) || hasLeaf && !p.matchLeaf(upperLeaf) || !hasLeaf && p.kind > leafAll {
@@ -87,7 +87,7 @@ func (s *Set) Explain(kind Kind, ctx, node, leaf string, hasLeaf bool, o Object)
 		m := Match{Rule: p.rule, Context: p.ctx, AlsoIn: s.alsoIn[p.scope], Pattern: p.pattern.text(), By: -1}
 		if !p.passes(o) {
 			m.Why = "its filter does not fit the object"
-			out, filtered = append(out, m), append(filtered, p)
+			out, fitting = append(out, m), append(fitting, p)
 			continue
 		}
 		first, ok := best[p.scope]
@@ -110,17 +110,17 @@ func (s *Set) Explain(kind Kind, ctx, node, leaf string, hasLeaf bool, o Object)
 		default:
 			m.By = out[first].Rule
 			m.Why = "another rule of its component is more specific"
-			if p.action == migxml.Include && filtered[first].action == migxml.Exclude && (beaten < 0 || first < beaten) {
+			if p.action == migxml.Include && fitting[first].action == migxml.Exclude && (beaten < 0 || first < beaten) {
 				beaten = first
 			}
-			if q := filtered[first]; q != nil && q.spec.compare(p.spec) == 0 {
+			if q := fitting[first]; q.spec.compare(p.spec) == 0 {
 				m.Why = "a rule of its component is as specific, and it came first"
 				if q.action == migxml.Exclude && p.action == migxml.Include {
 					m.Why = "an exclude of its component is as specific, and on a tie the exclude wins"
 				}
 			}
 		}
-		out, filtered = append(out, m), append(filtered, p)
+		out, fitting = append(out, m), append(fitting, p)
 	}
 	if d.Rule < 0 {
 		// A place that the walk does not enter, as all of it is excluded: the
@@ -136,12 +136,12 @@ func (s *Set) Explain(kind Kind, ctx, node, leaf string, hasLeaf bool, o Object)
 	won := leastAll
 	for i, m := range out {
 		if m.Rule == d.Rule && m.Context == d.Context {
-			won = filtered[i].least
+			won = fitting[i].least
 		}
 	}
 	for i := range out {
 		m := &out[i]
-		p := filtered[i]
+		p := fitting[i]
 		switch {
 		case !d.Take && m.Rule == d.Rule && m.Context == d.Context && p.action == migxml.Exclude && p.passes(o):
 			// Of excludes that nothing stands against any is as good a reason.

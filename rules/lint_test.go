@@ -57,6 +57,7 @@ func TestLint(t *testing.T) {
 		{"exclude of what nothing includes", []rule{in(`C:\Lab\* [*]`), ex(`C:\Other\* [*]`)}, 5, "nothing in its component includes", "unconditionalExclude"},
 		{"variables may lie in each other", []rule{in(`%CSIDL_PROFILE%\* [*]`), ex(`%CSIDL_PERSONAL%\* [*]`)}, 0, "", ""},
 		{"no include", []rule{ex(`C:\Lab\* [*]`)}, 4, `the component "Lab" includes nothing`, "unconditionalExclude"},
+		{"the number of a volume", []rule{in(`D:\* [*]`), ex(`3:\Tmp\* [*]`)}, 0, "", ""},
 		{"no include, but unconditional", []rule{never(`C:\Lab\* [*]`)}, 0, "", ""},
 		{"exclude of the same", []rule{in(`C:\Lab\* [*]`), ex(`c:\lab\* [*]`)}, 4, "takes nothing, as line 5 excludes the same", "take one of them out"},
 		{"unconditionalExclude above", []rule{in(`C:\Lab\Sub\* [*.txt]`), never(`C:\Lab\* [*]`)}, 4, "the <unconditionalExclude> of line 5", "more specific include"},

@@ -231,6 +231,9 @@ func nodes(a, b *written) (string, string) {
 	return x, y
 }
 
+// numbered says whether a node begins with the number of a volume.
+func numbered(node string) bool { return node != "" && node[0] >= '0' && node[0] <= '9' }
+
 func (l *linter) idleExclude(b *lintBlock, e *written) {
 	if e.unknown || b.unknown&e.in != 0 || b.docs&e.in != 0 && !e.rooted() {
 		return
@@ -254,6 +257,8 @@ func (l *linter) idleExclude(b *lintBlock, e *written) {
 			continue
 		}
 		switch {
+		case e.kind == File && numbered(e.pat.node) != numbered(in.pat.node):
+			return // the number may be that of the same volume
 		case e.literal() && in.literal():
 		case e.vars == 1 && in.vars == 1 && e.first != "" && e.first == in.first:
 		case e.rooted() && in.first != "" && !isDrive(in.first) && in.first != "HOMEPATH":

@@ -589,6 +589,11 @@ func (c *captureCmd) report(a *app, p *plan.Plan, res *capture.Result, start tim
 	}
 	if c.JSON {
 		if err := json.NewEncoder(a.stdout).Encode(c.document(p, res, took)); err != nil {
+			state := "whole"
+			if c.incomplete(res) {
+				state = "incomplete, and what is missing is listed in it"
+			}
+			a.result(fmt.Sprintf("failed: the result could not be printed; the capture itself ended, and %s is %s", c.To, state))
 			return err
 		}
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -57,6 +58,22 @@ func TestDestinationFull(t *testing.T) {
 		}
 		if _, err := os.Stat(to); err == nil {
 			t.Error("something was written")
+		}
+	})
+	t.Run("no room for the result", func(t *testing.T) {
+		full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+		if err != nil {
+			t.Skipf("needs /dev/full: %v", err)
+		}
+		defer full.Close()
+		to := filepath.Join(t.TempDir(), "store")
+		var errs bytes.Buffer
+		status := run([]string{"capture", src, "--to", to, "--rules", rules, "--progress", "none", "--json"}, full, &errs)
+		if want := "RESULT: failed: the result could not be printed; the capture itself ended, and " + to + " is whole"; status != statusFailed || !strings.Contains(errs.String(), want) {
+			t.Errorf("status %d: %s", status, errs.String())
+		}
+		if status, _, stderr := tool(t, "verify", to); status != statusOK {
+			t.Errorf("status %d: %s", status, stderr)
 		}
 	})
 	t.Run("holes take no room", func(t *testing.T) {

@@ -98,7 +98,11 @@ func (c *rulesGenconfigCmd) Run(a *app) error {
 	}
 	n := countComponents(cfg.Applications) + countComponents(cfg.Documents) + countComponents(cfg.WindowsComponents)
 	if n == 0 {
-		a.message("warning", "none of the components is detected on this source: the Config.xml lists nothing")
+		why := "the rules have no components"
+		if len(c.places()) > 0 {
+			why = "none of the components is detected on this source"
+		}
+		a.message("warning", why+": the Config.xml lists nothing")
 	}
 	return c.write(a, cfg.ListXML(), fmt.Sprintf("%d components", n))
 }
