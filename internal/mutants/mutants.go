@@ -224,7 +224,7 @@ func (r *result) try(name string, base *Base, rnd *rand.Rand) {
 	}
 	r.Bases[base.Name] = n
 	used := memoryPeak()
-	if r.MostMemory = max(r.MostMemory, used); used > Memory {
+	if r.MostMemory = max(r.MostMemory, used); used > detector*Memory {
 		r.Failures = append(r.Failures, fmt.Sprintf("%s: %d MiB of memory", name, used>>20))
 		resetMemoryPeak()
 	}

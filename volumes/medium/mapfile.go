@@ -244,7 +244,8 @@ func union(all []said, good bool) []Range {
 // number reads a number as C does.
 func number(s string) (int64, error) {
 	// ParseInt takes underscores with base 0, and 0o and 0b, which C does not.
-	if strings.ContainsAny(s, "_oOB+-") || strings.HasPrefix(s, "0b") {
+	// (A B elsewhere is a digit of a hexadecimal number.)
+	if strings.ContainsAny(s, "_oO+-") || strings.HasPrefix(strings.ToLower(s), "0b") {
 		return 0, strconv.ErrSyntax
 	}
 	return strconv.ParseInt(s, 0, 64)

@@ -44,6 +44,7 @@ func TestParseMap(t *testing.T) {
 		{"longer than the copy", oldMap, 5000, []Range{{4096, 904}}, true},
 		{"begins late", "0 + 1\n0x1000 0x1000 +\n", 0x2000, []Range{{0, 0x1000}}, true},
 		{"neighbours", "0 F\n0 1 +\n1 1 +\n2 1 ?\n3 1 +\n", 4, []Range{{2, 1}}, false},
+		{"digits that are letters", "0xE8E0DB6000 +\n0x00000000 0xE8E0DB6000 +\n", 0xE8E0DB6000, nil, true},
 		{"all good, Windows lines", "0 +\r\n0 100 +\r\n", 100, nil, true},
 	} {
 		m, err := ParseMap(c.name, []byte(c.text))

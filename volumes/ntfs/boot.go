@@ -106,13 +106,15 @@ func parseBoot(b []byte) (geometry, error) {
 	return g, nil
 }
 
-// mirrored is the number of MFT records that $MFTMirr copies: four, or as many
-// as a cluster holds.
+// mirrored is the number of MFT records that are taken from $MFTMirr where $MFT
+// fails: four, or as many as a cluster holds, but none of a user's file: whether
+// Windows keeps copies of those up to date is not documented, and an old record
+// would pass as the file.
 func (g *geometry) mirrored() int64 {
 	if g.mirror == 0 {
 		return 0
 	}
-	return max(4, g.cluster/g.record)
+	return min(max(mirrorRecords, g.cluster/g.record), firstUser)
 }
 
 func isPower(n int64) bool { return n > 0 && bits.OnesCount64(uint64(n)) == 1 }

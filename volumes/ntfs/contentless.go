@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
-	"slices"
 
 	"github.com/coldstate/coldstate/volumes/winfs"
 )
@@ -49,7 +48,7 @@ func (fs *FS) isMetadata(e uint32) bool {
 		}
 		e = f.place
 	}
-	return slices.Contains(fs.tree.extend, fs.x.links.at(e).file)
+	return fs.tree.extends(fs.x.links.at(e).file)
 }
 
 // findContentless damages the files that lack an unnamed stream, and those whose

@@ -171,6 +171,7 @@ type folderIndex struct {
 	block  int64  // bytes of an index record
 	unit   int64  // bytes that their numbers count
 	nodes  *plain
+	bits   []attr // the bitmap, as it is in the records of the folder
 	bitmap []byte // nil when all records are to be looked at
 	start  int64  // place of the first record, for the order of reads
 }
@@ -232,11 +233,17 @@ func (fs *FS) indexOf(i uint32, each func(*indexEntry)) (folderIndex, error) {
 			break
 		}
 	}
-	if bits := of(typeBitmap); len(bits) > 0 {
-		x.bitmap, err = fs.bitsOf(bits, (size/x.block+7)/8)
-		note("its bitmap", err)
-	}
+	x.bits = of(typeBitmap)
 	return x, problem
+}
+
+// readBitmap reads which index records are in use. How many it may be, the
+// caller has judged by the size of nodes.
+func (x *folderIndex) readBitmap(fs *FS) (err error) {
+	if len(x.bits) > 0 {
+		x.bitmap, err = fs.bitsOf(x.bits, (x.nodes.size/x.block+7)/8)
+	}
+	return err
 }
 
 // bitsOf reads n bytes of a bitmap, or as many as it has; nil after an error.

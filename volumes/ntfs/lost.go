@@ -240,7 +240,7 @@ type rebuilder struct {
 // Links are not resolved yet: their parents are record numbers.
 func (fs *FS) rebuild() {
 	x := &fs.x
-	r := rebuilder{fs: fs, room: max(minIndexes, fs.mft.size)}
+	r := rebuilder{fs: fs, room: max(minIndexes, min(fs.mft.size, fs.dev.size))}
 	for _, num := range fs.lost.partial {
 		if i, ok := x.find(uint64(num)); ok {
 			r.poor = append(r.poor, i)
@@ -363,9 +363,14 @@ func (r *rebuilder) readFolders() {
 		slices.SortFunc(batch, func(a, b folderIndex) int { return cmp.Compare(a.start, b.start) })
 		for k := range batch {
 			b := &batch[k]
-			if r.room -= b.nodes.size; r.room < 0 {
+			// A folder that claims too much takes nothing from the others.
+			if b.nodes.size > r.room {
 				r.not++
 				continue
+			}
+			r.room -= b.nodes.size
+			if err := b.readBitmap(fs); err != nil {
+				r.unread(b.file, fmt.Sprintf("the bitmap of its index cannot be read (%v)", err))
 			}
 			if bad, err := b.read(r.each(b.file)); bad > 0 {
 				r.unread(b.file, fmt.Sprintf("%d of the records of its index cannot be read (%v)", bad, err))
@@ -465,9 +470,11 @@ func (r *rebuilder) outdated() {
 		if !folders[l.parent] {
 			continue
 		}
-		for _, k := range at[key{l.parent, x.names.peek(l.name)}] {
+		same := key{l.parent, x.names.peek(l.name)}
+		for _, k := range at[same] {
 			r.list[k].old = true
 		}
+		delete(at, same)
 	}
 }
 
@@ -555,12 +562,22 @@ const attrIndexView = 0x20000000
 func (r *rebuilder) links(i uint32, names []found) (n int) {
 	x := &r.fs.x
 	f := x.files.at(i)
+	type place struct {
+		folder uint32
+		name   string
+	}
+	seen := map[place]bool{} // an index record that is free may repeat one
 	for k := range names {
 		name := &names[k]
 		folder := x.files.at(name.folder)
 		if name.old {
 			continue
 		}
+		at := place{name.folder, x.names.peek(name.name)}
+		if seen[at] {
+			continue
+		}
+		seen[at] = true
 		if short(names, k) {
 			if !names[k-1].old && n > 0 {
 				r.short(name)
@@ -620,8 +637,8 @@ func (fs *FS) checkMirror() {
 	}
 }
 
-// mirrorRecords is the number of records that every $MFTMirr has. Those that it
-// has beside them in large clusters may be old.
+// mirrorRecords is the number of records that every $MFTMirr has. In large
+// clusters it has more beside them.
 const mirrorRecords = 4
 
 // mirrorDiffers says in what the copy of a record of $MFT is not one.

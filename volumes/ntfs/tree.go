@@ -34,12 +34,18 @@ type tree struct {
 	kids []winfs.Entry
 	// meta are the metadata files in the root folder.
 	meta []winfs.Entry
-	// extend are the files of $Extend when that is gone: they are no one's
-	// data, and no orphans.
+	// extend are the files of $Extend when that is gone, in order: they are no
+	// one's data, and no orphans.
 	extend []uint32
 
 	sortMu sync.Mutex
 	sorted []atomic.Uint32 // a bit for each file that is a folder
+}
+
+// extends says whether a file is one of $Extend when that is gone.
+func (t *tree) extends(i uint32) bool {
+	_, ok := slices.BinarySearch(t.extend, i)
+	return ok
 }
 
 // build makes the tree from the links, whose parents are record numbers
@@ -91,6 +97,7 @@ func (fs *FS) build() {
 			l.parent = noParent
 		}
 	}
+	slices.Sort(t.extend)
 	dropped := fs.homes()
 	fs.reach()
 	fs.adopt()
@@ -262,7 +269,7 @@ func (fs *FS) adopt() {
 	for e := range n {
 		l := x.links.at(e)
 		f := x.files.at(l.file)
-		if l.parent != noParent || f.num < firstUser || f.flags&flagDir != 0 && f.place != e || slices.Contains(t.extend, l.file) {
+		if l.parent != noParent || f.num < firstUser || f.flags&flagDir != 0 && f.place != e || t.extends(l.file) {
 			continue
 		}
 		if t.orphans == noParent {

@@ -336,7 +336,9 @@ func (fs *FS) recordOfMFT(lcn int64, worst state) ([]attr, header, error) {
 func (fs *FS) readable() {
 	rec := fs.geo.record
 	// A record number costs memory whether or not the record is there.
-	if most := min(math.MaxUint32, max(fs.dev.size/8, 1<<20)) * rec; fs.mft.size > most {
+	most := min(math.MaxUint32, max(fs.dev.size/8, 1<<20)) * rec
+	fs.lost.said = min(fs.lost.said, most)
+	if fs.mft.size > most {
 		fs.problem(recordName(0), fmt.Sprintf("$MFT claims %d bytes on a medium of %d; only the first %d are read", fs.mft.size, fs.dev.size, most))
 		fs.mft.size = most
 	}
