@@ -64,7 +64,8 @@ func TestCompressedNTFS3G(t *testing.T) {
 				b = b[:n]
 				continue
 			}
-			p := bytes.Repeat(pools[rnd.Intn(len(pools))], 90000)[:[]int{1, 100, 4096, 5000, 30000, 65536, 90000}[rnd.Intn(7)]]
+			pool, n := pools[rnd.Intn(len(pools))], []int{1, 100, 4096, 5000, 30000, 65536, 90000}[rnd.Intn(7)]
+			p := bytes.Repeat(pool, n/len(pool)+1)[:n]
 			if _, err := f.WriteAt(p, at); err != nil {
 				return err
 			}
