@@ -22,6 +22,19 @@ const everything = `<migration urlid="http://example.org/all"><component type="D
 <include><objectSet><pattern type="File">C:\* [*]</pattern><pattern type="Registry">HKCU\* [*]</pattern><pattern type="Registry">HKLM\* [*]</pattern></objectSet></include>
 </rules></role></component></migration>`
 
+// reopen ends a store without sealing it, and opens what is in it.
+func reopen(t *testing.T, w *store.Writer, d store.Dir) *store.Store {
+	t.Helper()
+	if err := w.Suspend(); err != nil {
+		t.Fatal(err)
+	}
+	s, err := store.Open(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
 // planOf plans everything on an image or in a folder.
 func planOf(t *testing.T, path string) *plan.Plan {
 	t.Helper()
@@ -127,13 +140,7 @@ func TestInterrupted(t *testing.T) {
 		if !errors.Is(err, context.Canceled) {
 			t.Fatalf("err = %v", err)
 		}
-		if err := w.Suspend(); err != nil {
-			t.Fatal(err)
-		}
-		s, err := store.Open(d)
-		if err != nil {
-			t.Fatal(err)
-		}
+		s := reopen(t, w, d)
 		if st := s.Manifest().State; st != store.StateOpen {
 			t.Errorf("state %s", st)
 		}

@@ -992,13 +992,7 @@ func TestDiskVanishes(t *testing.T) {
 				t.Errorf("%s is said to be %s: %s", f.Path, f.Outcome, f.Reason)
 			}
 		}
-		if err := w.Suspend(); err != nil {
-			t.Fatal(err)
-		}
-		s, err := store.Open(d)
-		if err != nil {
-			t.Fatal(err)
-		}
+		s := reopen(t, w, d)
 		n := int64(0)
 		for o, err := range s.Objects() {
 			if err != nil {

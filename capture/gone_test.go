@@ -97,13 +97,7 @@ func TestGone(t *testing.T) {
 		if last = err == nil; !last && !errors.Is(err, volumes.ErrGone) {
 			t.Fatalf("after %d reads: %v", reads, err)
 		}
-		if err := w.Suspend(); err != nil {
-			t.Fatal(err)
-		}
-		s, err := store.Open(d)
-		if err != nil {
-			t.Fatal(err)
-		}
+		s := reopen(t, w, d)
 		if r, err := s.Verify(context.Background(), nil); err != nil || len(r.Problems) > 0 {
 			t.Errorf("after %d reads: %v, %+v", reads, err, r)
 		}
@@ -287,13 +281,7 @@ func TestGoneInMetadata(t *testing.T) {
 			if _, err := capture.Run(context.Background(), p, w, capture.Options{}); !errors.Is(err, volumes.ErrGone) {
 				t.Errorf("the capture ended with %v", err)
 			}
-			if err := w.Suspend(); err != nil {
-				t.Fatal(err)
-			}
-			s, err := store.Open(d)
-			if err != nil {
-				t.Fatal(err)
-			}
+			s := reopen(t, w, d)
 			n := 0
 			for o, err := range s.Objects() {
 				if err != nil {

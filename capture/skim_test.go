@@ -93,13 +93,7 @@ func TestHealthyContentsFirst(t *testing.T) {
 	if _, err := capture.Run(context.Background(), p, w, capture.Options{}); !errors.Is(err, volumes.ErrGone) {
 		t.Fatalf("the disk died, and the capture ended with %v", err)
 	}
-	if err := w.Suspend(); err != nil {
-		t.Fatal(err)
-	}
-	s, err := store.Open(d)
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := reopen(t, w, d)
 	got := map[content]*store.Object{}
 	for o, err := range s.Objects() {
 		if err != nil {

@@ -45,13 +45,7 @@ func TestFailedEndsTheRun(t *testing.T) {
 		if res.Total() == int64(p.Count()) {
 			t.Errorf("%s: the run went to its end", f.Path)
 		}
-		if err := w.Suspend(); err != nil {
-			t.Fatal(err)
-		}
-		s, err := store.Open(d)
-		if err != nil {
-			t.Fatal(err)
-		}
+		s := reopen(t, w, d)
 		n := int64(0)
 		for _, err := range s.Objects() {
 			if err != nil {
