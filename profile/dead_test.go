@@ -4,9 +4,7 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/coldstate/coldstate/offline"
 	"github.com/coldstate/coldstate/testimages"
-	"github.com/coldstate/coldstate/volumes"
 )
 
 // TestUsersWithoutList: without SOFTWARE the users are those with a folder, with
@@ -15,20 +13,8 @@ func TestUsersWithoutList(t *testing.T) {
 	for _, name := range []string{"no-software", "no-system", "no-registry", "no-registry-xp", "no-registry-old"} {
 		t.Run(name, func(t *testing.T) {
 			m := testimages.Machine(name)
-			paths, err := m.WriteTo(t.TempDir())
-			if err != nil {
-				t.Fatal(err)
-			}
-			set, err := volumes.Open(paths, volumes.Options{})
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer set.Close()
-			systems, problems, err := offline.Find(set, offline.Options{})
-			if err != nil || len(systems) != 1 {
-				t.Fatalf("%d systems, %v, %v", len(systems), problems, err)
-			}
-			all, problems, err := Users(systems[0])
+			sys, _ := openMachine(t, m)
+			all, problems, err := Users(sys)
 			if err != nil || len(problems) > 0 {
 				t.Errorf("%v, %v", problems, err)
 			}
@@ -44,7 +30,7 @@ func TestUsersWithoutList(t *testing.T) {
 					continue
 				}
 				u := users[i]
-				list := systems[0].SoftwareError == nil
+				list := sys.SoftwareError == nil
 				if u.ID != w.SID || u.Name != w.Name || u.Dir != w.Profile || !u.DirFound || u.Hive == nil || (u.SIDFrom == "ProfileList") != list {
 					t.Errorf("%+v", u)
 				}

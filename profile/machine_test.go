@@ -12,10 +12,10 @@ import (
 	"github.com/coldstate/coldstate/volumes"
 )
 
-// brokenProfiles opens the machine with the broken profiles.
-func brokenProfiles(t *testing.T) *offline.System {
+// openMachine opens a test machine that holds one Windows.
+func openMachine(t *testing.T, m *testimages.MachineDisks) (*offline.System, []offline.Problem) {
 	t.Helper()
-	paths, err := testimages.Machine("users").WriteTo(t.TempDir())
+	paths, err := m.WriteTo(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -25,10 +25,20 @@ func brokenProfiles(t *testing.T) *offline.System {
 	}
 	t.Cleanup(func() { set.Close() })
 	systems, problems, err := offline.Find(set, offline.Options{})
-	if err != nil || len(systems) != 1 || len(problems) != 0 {
+	if err != nil || len(systems) != 1 {
 		t.Fatalf("%d systems, problems %v, error %v", len(systems), problems, err)
 	}
-	return systems[0]
+	return systems[0], problems
+}
+
+// brokenProfiles opens the machine with the broken profiles.
+func brokenProfiles(t *testing.T) *offline.System {
+	t.Helper()
+	sys, problems := openMachine(t, testimages.Machine("users"))
+	if len(problems) != 0 {
+		t.Fatal(problems)
+	}
+	return sys
 }
 
 // Every profile of the machine is found, told whose it is and what is wrong.
